@@ -1,0 +1,42 @@
+# make: the two demo mosaics; make test: all tests. Everything needed goes into .venv.
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+BIN = .venv/bin
+
+all: .venv/workflow
+	$(BIN)/snakemake --cores $(CORES) --quiet rules
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+check: .venv/test
+	$(BIN)/python docs/check.py
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile
+
+lab: .venv/book
+	$(BIN)/jupyter lab mosaic.md
+
+site: .venv/site
+	$(BIN)/sphinx-build -q -c docs . _build/site
+	@echo "the book is in _build/site/mosaic.html"
+
+tangle: .venv/book
+	$(BIN)/entangled tangle
+
+figures: .venv/book all
+	$(BIN)/python fig/figures.py
+
+clean:
+	rm -rf _build .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
+
+# one environment; each set of packages is installed when it is first wanted
+.venv/%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; say make PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+.PHONY: all test check lab site tangle figures clean

@@ -1,0 +1,147 @@
+# ~/~ begin <<mosaic.md#Snakefile>>[init]
+"""Make the mosaics: snakemake -j N, with N cores; the settings are in config.toml."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(workflow.basedir))
+import mosaic
+
+settings = mosaic.load_settings("config.toml", config)
+photos, data = settings.image_path, settings.data_path
+parts = [f"{i:03}" for i in range(settings.chunks)]
+lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
+paint = photos == "data/cats" and not (Path(photos).is_dir() and os.listdir(photos))
+if workflow.is_main_process and not paint:
+    mosaic.write_lists(photos, lists)
+shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
+
+
+# ~/~ begin <<mosaic.md#rules>>[init]
+rule all:
+    input:
+        "mosaic_nearest.jpg",
+        "mosaic_unique.jpg",
+# ~/~ end
+# ~/~ begin <<mosaic.md#rules>>[1]
+
+
+if paint:
+
+    rule paint:
+        output:
+            lists,
+        params:
+            photos=photos,
+        log:
+            f"{data}/log/paint.log",
+        benchmark:
+            f"{data}/benchmark/paint.tsv"
+        threads: workflow.cores
+        resources:
+            mem_mb=1000,
+            runtime=30,
+        shell:
+            "(python data/cats.py {params.photos:q} --workers {threads}"
+            " && python mosaic.py list {params.photos:q} {output}) > {log} 2>&1"
+# ~/~ end
+# ~/~ begin <<mosaic.md#rules>>[2]
+
+
+rule thumbnails:
+    input:
+        list=f"{data}/lists/{{part}}.jsonl",
+        code="mosaic.py",
+    output:
+        f"{data}/parts/{{part}}.h5",
+    params:
+        photos=photos,
+        options=mosaic.options(settings, "thumb_res", "thumb_quality"),
+    log:
+        f"{data}/log/thumbnails-{{part}}.log",
+    benchmark:
+        f"{data}/benchmark/thumbnails-{{part}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+    shell:
+        "python mosaic.py thumbnails {params.photos:q} {output} --list {input.list}"
+        " {params.options} --workers {threads} > {log} 2>&1"
+
+
+rule store:
+    input:
+        parts=expand("{data}/parts/{part}.h5", data=data, part=parts),
+        code="mosaic.py",
+    output:
+        f"{data}/thumbnails.h5",
+    log:
+        f"{data}/log/store.log",
+    benchmark:
+        f"{data}/benchmark/store.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    shell:
+        "python mosaic.py merge {output} {input.parts} > {log} 2>&1"
+# ~/~ end
+# ~/~ begin <<mosaic.md#rules>>[3]
+
+
+rule match:
+    input:
+        store=rules.store.output,
+        target=settings.target or [],
+        code="mosaic.py",
+    output:
+        table=f"{data}/matches_{{method}}.tab",
+        report=f"{data}/matches_{{method}}.json",
+    params:
+        target=(
+            mosaic.options(settings, "target")
+            if settings.target
+            else mosaic.options(settings, "target_id", "image_path")
+        ),
+        grid=mosaic.options(settings, "target_res"),
+        budget=lambda wildcards: (
+            mosaic.options(settings, "max_uses", "repeats")
+            if wildcards.method == "unique"
+            else ""
+        ),
+    log:
+        f"{data}/log/match_{{method}}.log",
+    benchmark:
+        f"{data}/benchmark/match_{{method}}.tsv"
+    wildcard_constraints:
+        method="nearest|unique",
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards: 5000 if wildcards.method == "unique" else 1000,
+        runtime=60,
+    shell:
+        "python mosaic.py match {input.store} {output.table} --method {wildcards.method}"
+        " {params.target} {params.grid} {params.budget} > {log} 2>&1"
+
+
+rule paste:
+    input:
+        store=rules.store.output,
+        table=rules.match.output.table,
+        code="mosaic.py",
+    output:
+        "mosaic_{method}.jpg",
+    log:
+        f"{data}/log/paste_{{method}}.log",
+    benchmark:
+        f"{data}/benchmark/paste_{{method}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    shell:
+        "python mosaic.py paste {input.store} {input.table} {output} > {log} 2>&1"
+# ~/~ end
+# ~/~ end

@@ -1,0 +1,30 @@
+"""Settings of the site; build it in the project's root: sphinx-build -E -W -c docs . _build/site."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = html_title = "Creating a photo mosaic in Python"
+language = "en"
+root_doc = "mosaic"
+extensions = ["myst_nb", "sphinx_copybutton", "weave"]
+
+# weave.py chooses the pages and runs their cells before MyST-NB sees them
+exclude_patterns = [".*", "_build", "data/*/*"]  # not to be searched for documents
+nb_custom_formats = {".md": ["weave.load", {}, False]}
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "alert"]
+myst_heading_anchors = 4
+suppress_warnings = ["misc.highlighting_failure"]  # <<references>> are not Python or TOML
+
+html_theme = "furo"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["literate.css"]
+html_copy_source = html_show_sourcelink = html_show_copyright = False
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
+copybutton_prompt_text = "$ "
+copybutton_selector = "div.highlight pre"

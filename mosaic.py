@@ -1,0 +1,950 @@
+# ~/~ begin <<mosaic.md#mosaic.py>>[init]
+"""Create a photo mosaic, a picture made of many photos; the book is mosaic.md."""
+
+# ~/~ begin <<mosaic.md#imports>>[init]
+import argparse
+import contextlib
+import dataclasses
+import difflib
+import functools
+import hashlib
+import heapq
+import io
+import itertools
+import json
+import math
+import os
+import shlex
+import signal
+import struct
+import sys
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, NoReturn
+# ~/~ end
+# ~/~ begin <<mosaic.md#imports>>[1]
+import h5py
+import numpy as np
+import toml
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from tqdm import tqdm
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#errors>>[init]
+class MosaicError(Exception):
+    """What is wrong with the input and how to mend it, in one line."""
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#settings>>[init]
+def key(default: Any, doc: str, least: int = 0, choices: Sequence[str] = ()) -> Any:
+    """A field of `Settings`: its default, help, smallest number and allowed words."""
+    about = {"doc": doc, "least": least, "choices": choices}
+    return dataclasses.field(default=default, metadata=about)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings: each field is a key of config.toml and an option of the program."""
+
+    image_path: str = key("data/cats", "folder of photos")
+    data_path: str = key("data", "folder for thumbnails and matches")
+    target: str = key("", "image to imitate")
+    target_id: int = key(0, "without a target: number of the photo to imitate")
+    target_res: tuple[int, int] = key((0, 0), "columns and rows of cells; 0 0 chooses")
+    thumb_res: tuple[int, int] = key((50, 50), "width and height of a thumbnail", least=1)
+    thumb_quality: int = key(85, "JPEG quality of thumbnails, 1 to 95", least=1)
+    chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
+    method: str = key("unique", "how to match", choices=("nearest", "unique"))
+    max_uses: int = key(1, "budget: how often a photo may be used", least=1)
+    repeats: str = key(
+        "refuse", "when photos are too few", choices=("refuse", "fewest")
+    )
+
+
+KEYS = {field.name: field for field in dataclasses.fields(Settings)}
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[1]
+KINDS = {str: "text", int: "a whole number", tuple: "two whole numbers, as in [100, 80]"}
+
+
+def check_setting(name: str, value: Any) -> Any:
+    """Return the value of a key, or raise MosaicError and say what is wrong with it.
+
+    >>> check_setting("target_res", [100, 80])
+    (100, 80)
+    """
+    if name not in KEYS:
+        near = difflib.get_close_matches(name, KEYS, 1)
+        raise MosaicError(
+            f"there is no setting {name!r}; "
+            + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KEYS)}")
+        )
+    default, about = KEYS[name].default, KEYS[name].metadata
+    value = tuple(value) if isinstance(value, list) else value
+    parts = value if isinstance(value, tuple) else (value,)
+    wanted = [type(part) for part in (default if isinstance(default, tuple) else (default,))]
+    if [type(part) for part in parts] != wanted or type(value) is not type(default):
+        raise MosaicError(f"{name} = {value!r}: it must be {KINDS[type(default)]}")
+    if any(isinstance(part, int) and part < about["least"] for part in parts):
+        raise MosaicError(f"{name} = {value!r}: it must be at least {about['least']}")
+    if about["choices"] and value not in about["choices"]:
+        raise MosaicError(f"{name} = {value!r}: choose {' or '.join(about['choices'])}")
+    return value
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[2]
+def load_settings(path: str, changes: dict[str, Any] | None = None) -> Settings:
+    """Read settings from a TOML file; `changes` win over the file."""
+    try:
+        found = toml.load(path)
+    except (OSError, toml.TomlDecodeError, UnicodeDecodeError) as error:
+        raise MosaicError(f"cannot read the settings in {path}: {error}") from error
+    found |= changes or {}
+    return Settings(**{name: check_setting(name, value) for name, value in found.items()})
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#open-photos>>[init]
+ENDINGS = "jpg jpeg jpe jfif png webp tif tiff gif bmp avif heic heif"
+SUFFIXES = frozenset("." + ending for ending in ENDINGS.split())
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[1]
+def list_photos(folder: str) -> list[str]:
+    """List the photos in a folder and its subfolders, sorted, as paths below `folder`."""
+    if not Path(folder).is_dir():
+        raise MosaicError(f"there is no folder {folder!r}; let image_path name your photos")
+    names, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=report_folder):
+        about = Path(place).stat()
+        if (about.st_dev, about.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = os.path.relpath(place, folder)
+        names += [
+            os.path.normpath(os.path.join(below, name))  # noqa: PTH118 (faster by far)
+            for name in files
+            if not name.startswith(".")
+            and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+            and os.path.isfile(os.path.join(place, name))  # noqa: PTH113, PTH118
+        ]
+    return sorted(names)
+
+
+def report_folder(error: OSError) -> None:
+    """Say on the terminal that a folder could not be read."""
+    print(f"mosaic: skipped the folder {error.filename}: {error.strerror}", file=sys.stderr)
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[2]
+Box = tuple[float, float, float, float]
+
+
+def crop_box(size: tuple[float, float], shape: tuple[float, float]) -> Box:
+    """The largest centred box (left, top, right, bottom) of the given shape in an image.
+
+    >>> crop_box((300, 100), (50, 50))
+    (100.0, 0.0, 200.0, 100.0)
+    """
+    scale = min(size[0] / shape[0], size[1] / shape[1])
+    left = max(0.0, (size[0] - shape[0] * scale) / 2)
+    top = max(0.0, (size[1] - shape[1] * scale) / 2)
+    return left, top, size[0] - left, size[1] - top
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[3]
+def make_averageable(photo: Image.Image) -> Image.Image:
+    """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes."""
+    if photo.has_transparency_data:
+        return photo.convert("RGBA")
+    if photo.mode.startswith("I"):
+        levels = np.asarray(photo, dtype=np.int64).clip(0, 65535) / 257
+        return Image.fromarray(levels.round().astype(np.uint8))
+    return photo.convert("RGB") if photo.mode in ("P", "1") else photo
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[4]
+@functools.lru_cache(maxsize=32)
+def colour_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    """The transformation of colours from an embedded ICC profile to sRGB."""
+    source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(source, srgb, mode, "RGB")
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[5]
+def to_srgb(small: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert an image to opaque RGB pixels in sRGB, over white where it is transparent."""
+    colours = small.convert("RGB") if small.mode == "RGBA" else small
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+            colours = colour_transform(profile, colours.mode).apply(colours)
+    colours = colours.convert("RGB")
+    if small.mode == "RGBA":
+        white = Image.new("RGB", small.size, "white")
+        return Image.composite(colours, white, small.getchannel("A"))
+    return colours
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[6]
+ORIENTATION = 0x0112  # the EXIF tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"]
+
+
+def upright_size(photo: Image.Image) -> tuple[int, int]:
+    """The (width, height) of an opened photo, held upright."""
+    sideways = photo.getexif().get(ORIENTATION, 1) >= 5
+    return (photo.height, photo.width) if sideways else photo.size
+
+
+def shrink_photo(
+    photo: Image.Image, size: tuple[int, int], shape: tuple[float, float] | None = None
+) -> Image.Image:
+    """Turn a photo upright, cut it to a shape around its centre, and shrink it to a size.
+
+    `size` is (width, height) in pixels; `shape` is (width, height) in any unit, by default
+    that of `size`. The result is RGB, in sRGB. Raises one of `UNREADABLE`.
+    """
+    turn = photo.getexif().get(ORIENTATION, 1)
+    width, height = size if turn < 5 else size[::-1]  # 5 to 8 lie on their side
+    across, down = (shape or size) if turn < 5 else (shape or size)[::-1]
+    draft = photo.draft("RGB", (2 * width, 2 * height))
+    whole = draft[1][2:] if draft else photo.size
+    small = make_averageable(photo).resize(
+        (width, height),
+        Image.Resampling.BICUBIC,
+        box=crop_box(whole, (across, down)),
+        reducing_gap=3.0,
+    )
+    small = to_srgb(small, photo.info.get("icc_profile"))
+    return small.transpose(TURNS[turn]) if turn in TURNS else small
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[7]
+def open_photo(path: str | Path) -> Image.Image:
+    """Open a photo in one of the formats that we know; raises one of `UNREADABLE`."""
+    return Image.open(path, formats=formats())
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[8]
+@functools.cache
+def formats() -> list[str]:
+    """The formats to open; HEIC too where the package pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return [*FORMATS, "HEIF"]
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[9]
+UNREADABLE = (
+    OSError,  # truncated, not an image, no permission
+    SyntaxError,  # a broken PNG
+    ValueError,  # a mode that cannot be converted
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#make-thumbnails>>[init]
+@dataclasses.dataclass(frozen=True)
+class Thumbnail:
+    """A photo, cut and shrunk: its name, its own (width, height), JPEG bytes, mean RGB."""
+
+    name: str
+    size: tuple[int, int]
+    jpeg: bytes
+    mean: tuple[int, int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """A photo that could not be read, and why."""
+
+    name: str
+    reason: str
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[1]
+Array = NDArray[Any]
+
+
+def mean_rgb(images: Array) -> Array:
+    """Mean colour in whole sRGB levels: (k, height, width, 3) to (k, 3).
+
+    >>> mean_rgb(np.array([[[[0, 10, 20], [10, 20, 255]]]], np.uint8))
+    array([[  5.,  15., 138.]], dtype=float32)
+    """
+    means: Array = images.mean(axis=(1, 2), dtype=np.float64)
+    return np.rint(means).astype(np.float32)
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[2]
+def make_thumbnail(
+    name: str, folder: str, size: tuple[int, int], quality: int
+) -> Thumbnail | Reject:
+    """Make the thumbnail of one photo, or say why it cannot be read."""
+    path, buffer = str(Path(folder, name)), io.BytesIO()
+    try:
+        with open_photo(path) as photo:
+            whole, small = upright_size(photo), shrink_photo(photo, size)
+        small.save(buffer, "JPEG", quality=quality)
+        red, green, blue = mean_rgb(np.asarray(small)[None])[0].astype(int).tolist()
+        return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue))
+    except UNREADABLE as error:
+        if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
+            return Reject(name, "HEIC needs a package: pip install pillow-heif")
+        reason = str(error).replace(path, "the file").splitlines() or [""]
+        return Reject(name, f"{type(error).__name__}: {reason[0]}")
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[3]
+def make_thumbnails(
+    names: Sequence[str],
+    folder: str,
+    size: tuple[int, int],
+    quality: int = 85,
+    workers: int = 1,
+) -> Iterator[Thumbnail | Reject]:
+    """Make the thumbnails of all photos, in their order, by a number of processes."""
+    task = functools.partial(make_thumbnail, folder=folder, size=size, quality=quality)
+    if workers == 1:
+        yield from map(task, names)
+        return
+    with ProcessPoolExecutor(workers, initializer=prepare_worker) as pool:
+        yield from pool.map(task, names, chunksize=32)
+
+
+def prepare_worker() -> None:
+    """Leave Ctrl-C to the main process, and what Pillow finds odd to the rejects."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[4]
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[init]
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path to write to; on success, move it to `path` in one step."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{os.getpid()}.part.{path.name}")
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
+FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
+TEXT = h5py.string_dtype()
+
+
+def append(dataset: Any, rows: Sequence[Any] | Array) -> None:
+    """Add rows to the end of a dataset that may grow."""
+    if len(rows):
+        dataset.resize(len(dataset) + len(rows), axis=0)
+        dataset[-len(rows) :] = rows
+
+
+def create_datasets(file: Any) -> None:
+    """Create the empty datasets of a store."""
+    for name, shape, kind in [
+        ("jpeg", (), np.uint8),
+        ("name", (), TEXT),
+        ("size", (2,), np.int32),
+        ("mean", (3,), np.uint8),
+        ("rejects/name", (), TEXT),
+        ("rejects/reason", (), TEXT),
+    ]:
+        chunk = (1 << 20,) if name == "jpeg" else (BATCH, *shape)
+        file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunk)
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
+def write_store(
+    path: str,
+    made: Iterable[Thumbnail | Reject],
+    thumb_res: tuple[int, int],
+    origin: str = "",
+) -> None:
+    """Write thumbnails and rejects to a store, in their order."""
+    stream, digest, starts = iter(made), hashlib.sha256(), [0]
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        create_datasets(file)
+        while batch := list(itertools.islice(stream, BATCH)):
+            good = [one for one in batch if isinstance(one, Thumbnail)]
+            bad = [one for one in batch if isinstance(one, Reject)]
+            blob = b"".join(one.jpeg for one in good)
+            digest.update(b"".join(os.fsencode(one.name) + b"\0" for one in good) + blob)
+            starts += (starts[-1] + np.cumsum([len(one.jpeg) for one in good])).tolist()
+            append(file["jpeg"], np.frombuffer(blob, np.uint8))
+            append(file["name"], [os.fsencode(one.name) for one in good])
+            append(file["size"], [one.size for one in good])
+            append(file["mean"], [one.mean for one in good])
+            append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
+            append(file["rejects/reason"], [os.fsencode(one.reason) for one in bad])
+        file["starts"] = np.array(starts, np.int64)
+        file.attrs.update(format=FORMAT, version=VERSION, thumb_res=thumb_res, origin=origin)
+        file.attrs["digest"] = digest.hexdigest()
+        file.attrs["complete"] = True
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
+@contextlib.contextmanager
+def open_store(path: str) -> Iterator[Any]:
+    """Open a finished store for reading; anything else is a MosaicError."""
+    if not Path(path).is_file():
+        raise MosaicError(f"there is no store {path}; make one with `mosaic thumbnails`")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise MosaicError(f"{path} is not a store of thumbnails; make it anew") from error
+    with file:
+        if file.attrs.get("format") != FORMAT or not file.attrs.get("complete"):
+            raise MosaicError(f"{path} is not a finished store of thumbnails; make it anew")
+        if file.attrs["version"] != VERSION:
+            found = file.attrs["version"]
+            raise MosaicError(f"{path} has version {found}, not {VERSION}; make it anew")
+        yield file
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """What a store says of its n thumbnails; the thumbnails stay in the file."""
+
+    path: str
+    names: list[str]
+    mean: Array  # (n, 3) whole levels, float32
+    thumb_res: tuple[int, int]
+    rejects: list[Reject]
+    digest: str
+    origin: str
+
+
+def read_store(path: str) -> Store:
+    """Read the names, features and rejects of a store."""
+    with open_store(path) as file:
+        width, height = file.attrs["thumb_res"].tolist()
+        bad = zip(file["rejects/name"][:], file["rejects/reason"][:], strict=True)
+        return Store(
+            path=path,
+            names=[os.fsdecode(name) for name in file["name"][:]],
+            mean=file["mean"][:].astype(np.float32),
+            thumb_res=(width, height),
+            rejects=[Reject(os.fsdecode(name), os.fsdecode(why)) for name, why in bad],
+            digest=file.attrs["digest"],
+            origin=file.attrs["origin"],
+        )
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[5]
+def read_thumbnails(path: str, which: Sequence[int] | Array, size: tuple[int, int]) -> Array:
+    """Decode thumbnails of a store, at any size: (k, height, width, 3) uint8."""
+    images = np.empty((len(which), size[1], size[0], 3), np.uint8)
+    with open_store(path) as file:
+        starts, jpeg = file["starts"][:], file["jpeg"]
+        for image, i in zip(images, which, strict=True):
+            blob = io.BytesIO(jpeg[starts[i] : starts[i + 1]])
+            image[:] = np.asarray(shrink_photo(Image.open(blob, formats=["JPEG"]), size))
+    return images
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[6]
+def iterate_store(path: str) -> Iterator[Thumbnail | Reject]:
+    """Everything in a store, one after the other, rejects last."""
+    with open_store(path) as file:
+        count = len(file["name"])
+        for i in range(0, count, BATCH):
+            at = file["starts"][i : i + BATCH + 1]
+            blob = file["jpeg"][at[0] : at[-1]].tobytes()
+            about = [file[key][i : i + BATCH] for key in ("name", "size", "mean")]
+            for start, end, name, size, mean in zip(at, at[1:], *about, strict=False):
+                jpeg = blob[start - at[0] : end - at[0]]
+                yield Thumbnail(os.fsdecode(name), tuple(size), jpeg, tuple(mean))
+    yield from read_store(path).rejects
+
+
+def merge_stores(path: str, parts: Sequence[str]) -> None:
+    """Merge stores, each sorted by name, into one that is sorted by name."""
+    streams = [iterate_store(part) for part in parts]
+    good = [(one for one in stream if isinstance(one, Thumbnail)) for stream in streams]
+    bad = sorted(
+        (reject for part in parts for reject in read_store(part).rejects),
+        key=lambda reject: reject.name,
+    )
+    merged = heapq.merge(*good, key=lambda thumbnail: thumbnail.name)
+    write_store(path, itertools.chain(merged, bad), read_store(parts[0]).thumb_res)
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#match-cells>>[init]
+def cut_cells(
+    target: Image.Image,
+    grid: tuple[int, int],
+    thumb_res: tuple[int, int],
+    detail: tuple[int, int] = (4, 4),
+) -> Array:
+    """Cut a target into a grid of (cols, rows) cells: (m, height, width, 3), row by row.
+
+    `thumb_res` gives the shape of a cell, `detail` its (width, height) in the result.
+    """
+    (cols, rows), (width, height) = grid, detail
+    shape = (cols * thumb_res[0], rows * thumb_res[1])
+    small = shrink_photo(target, (cols * width, rows * height), shape)
+    pixels = np.asarray(small).reshape(rows, height, cols, width, 3)
+    return pixels.swapaxes(1, 2).reshape(rows * cols, height, width, 3)
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[1]
+def match_nearest(tiles: Array, cells: Array) -> Array:
+    """For each cell the nearest tile: (n, f) and (m, f) features to (m,) tile numbers.
+
+    >>> match_nearest(np.array([[0.0], [10.0]]), np.array([[9.0], [2.0], [8.0]]))
+    array([1, 0, 1])
+    """
+    from scipy.spatial import cKDTree  # here, for it takes half a second to load
+
+    found: Array = cKDTree(tiles).query(cells)[1]
+    return found.astype(np.int64)
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[2]
+def match_cost(tiles: Array, cells: Array, match: Array) -> float:
+    """Squared distances of all cells to their tiles, summed up."""
+    return float(((tiles[match].astype(np.float64) - cells) ** 2).sum())
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[3]
+def match_unique(tiles: Array, cells: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
+    """Match at the least cost, using every tile min_uses to max_uses times.
+
+    Features (n, f) and (m, f) to tile numbers (m,). Dense: it needs memory for several
+    arrays of n x m. Solved exactly by the network simplex of POT (Bonneel et al., 2011).
+
+    >>> match_unique(np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]]))
+    array([0, 1])
+    """
+    import ot  # here, for it takes half a second to load
+
+    n, m = len(tiles), len(cells)
+    tiles, cells = tiles.astype(np.float64), cells.astype(np.float64)
+    cost = (tiles**2).sum(1)[:, None] - 2 * tiles @ cells.T + (cells**2).sum(1)
+    heaps = [(max_uses - min_uses, 0.0), (min_uses, (m + 1) * (1 + cost.max()))]
+    heaps = [heap for heap in heaps if heap[0]]
+    supply = np.concatenate([np.full(n, float(copies)) for copies, _ in heaps])
+    demand, spare = np.ones(m), n * max_uses - m
+    cost = np.vstack([cost] * len(heaps))
+    if spare:
+        demand = np.append(demand, spare)
+        cost = np.c_[cost, np.concatenate([np.full(n, road) for _, road in heaps])]
+    plan, log = ot.emd(supply, demand, cost, numItermax=10**9, log=True, check_marginals=False)
+    match: Array = plan[:, :m].argmax(axis=0) % n
+    uses = np.bincount(match, minlength=n)
+    if log["result_code"] != 1 or uses.max() > max_uses or uses.min() < min_uses:
+        raise RuntimeError(f"ot.emd found no plan: {log['warning']}")
+    return match
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[4]
+def use_budget(n: int, m: int, max_uses: int, repeats: str) -> tuple[int, int]:
+    """How often at least and at most each of n photos is used in m cells.
+
+    >>> use_budget(300, 1600, 1, "fewest")
+    (5, 6)
+    """
+    if n * max_uses >= m:
+        return 0, max_uses
+    if repeats == "fewest":
+        return m // n, -(-m // n)
+    times = "once" if max_uses == 1 else f"{max_uses} times"
+    raise MosaicError(
+        f"{m} cells cannot be filled by {n} photos used at most {times}: "
+        f"{-(-m // max_uses) - n} photos are missing; add photos, "
+        f'set max_uses = {-(-m // n)}, or set repeats = "fewest"'
+    )
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[5]
+def find_match(
+    tiles: Array, cells: Array, settings: Settings, progress: Callable[..., None] | None = None
+) -> tuple[Array, dict[str, Any]]:
+    """Match by the method of the settings; return tile numbers (m,) and a report."""
+    n, m = len(tiles), len(cells)
+    proof: dict[str, Any] = {}
+    if settings.method == "nearest":
+        match = match_nearest(tiles, cells)
+    else:
+        least, most = use_budget(n, m, settings.max_uses, settings.repeats)
+        match = match_unique(tiles, cells, most, least)
+    uses = np.bincount(match, minlength=n)
+    cost = match_cost(tiles, cells, match)
+    return match, {
+        "method": settings.method,
+        "photos": n,
+        "cells": m,
+        "cost": cost,
+        "levels": round(math.sqrt(cost / m), 3),
+        "different": int(np.count_nonzero(uses)),
+        "most_used": int(uses.max()),
+        **proof,
+    }
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#paste>>[init]
+def write_match(path: str, match: Array, report: dict[str, Any]) -> None:
+    """Write a (rows, cols) match as a table, and its report next to it."""
+    with atomic(path) as part:
+        np.savetxt(part, match, fmt="%d", delimiter="\t")
+    with atomic(Path(path).with_suffix(".json")) as part:
+        part.write_text(json.dumps(report, indent=1) + "\n")
+# ~/~ end
+# ~/~ begin <<mosaic.md#paste>>[1]
+def read_match(path: str, store: Store) -> Array:
+    """Read a (rows, cols) match and see that it belongs to the store."""
+    try:
+        match = np.loadtxt(path, dtype=np.int64, delimiter="\t", ndmin=2)
+        report = Path(path).with_suffix(".json")
+        digest = json.loads(report.read_text()).get("store") if report.is_file() else None
+    except (OSError, ValueError) as error:
+        raise MosaicError(f"cannot read the match {path}: {error}; match anew") from error
+    if digest not in (None, store.digest):
+        raise MosaicError(f"{path} was made for other thumbnails than {store.path}; match anew")
+    if not match.size or match.min() < 0 or match.max() >= len(store.names):
+        raise MosaicError(f"{path} has numbers outside 0 to {len(store.names) - 1}; match anew")
+    return match
+# ~/~ end
+# ~/~ begin <<mosaic.md#paste>>[2]
+def paste_bands(store: Store, match: Array, thumb_res: tuple[int, int]) -> Iterator[Array]:
+    """Paste one row of cells after the other: (height, cols * width, 3) uint8 each."""
+    width, height = thumb_res
+    for row in match:
+        which, place = np.unique(row, return_inverse=True)
+        stones = read_thumbnails(store.path, which, thumb_res)[place]
+        yield stones.swapaxes(0, 1).reshape(height, len(row) * width, 3)
+# ~/~ end
+# ~/~ begin <<mosaic.md#paste>>[3]
+LARGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383, ".png": 2**31, ".tif": 2**31}
+
+
+def check_output(path: str, size: tuple[int, int] = (1, 1)) -> None:
+    """Raise MosaicError unless an image of this (width, height) can be saved there."""
+    ending = Path(path).suffix.lower()
+    if ending not in LARGEST:
+        raise MosaicError(f"{path}: the name must end in {', '.join(LARGEST)}")
+    if max(size) > LARGEST[ending]:
+        raise MosaicError(
+            f"{path}: {size[0]} x {size[1]} pixels, but {ending} ends at {LARGEST[ending]}; "
+            "write a .png, or set a smaller thumb_res"
+        )
+    if Path(path).is_dir():
+        raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
+
+
+def save_bands(path: str, bands: Iterable[Array], size: tuple[int, int]) -> None:
+    """Save an image of (width, height) pixels that comes in bands from the top."""
+    check_output(path, size)
+    canvas, top = Image.new("RGB", size), 0
+    for band in bands:
+        canvas.paste(Image.fromarray(band), (0, top))
+        top += len(band)
+    with atomic(path) as part:
+        canvas.save(part, quality=90)
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#lists>>[init]
+def write_lists(folder: str, paths: Sequence[str]) -> None:
+    """Divide the photos of a folder among lists; touch only lists that change."""
+    lines: list[list[str]] = [[] for _ in paths]
+    for line in describe_photos(folder):
+        name = json.loads(line)[0].encode(errors="surrogateescape")
+        lines[zlib.crc32(name) % len(paths)].append(line + "\n")
+    for path, part in zip(paths, lines, strict=True):
+        if not Path(path).is_file() or Path(path).read_text() != "".join(part):
+            with atomic(path) as fresh:
+                fresh.write_text("".join(part))
+
+
+def run_list(args: Any, settings: Settings) -> None:
+    """Divide the photos of a folder among lists, for jobs that run in parallel."""
+    write_lists(settings.image_path, args.lists)
+# ~/~ end
+# ~/~ begin <<mosaic.md#lists>>[1]
+def options(settings: Settings, *names: str) -> str:
+    """Settings as options for a command line.
+
+    >>> options(Settings(), "thumb_res", "repeats")
+    '--thumb-res 50 50 --repeats refuse'
+    """
+    words: list[str] = []
+    for name in names:
+        value = getattr(settings, name)
+        parts = value if isinstance(value, tuple) else (value,)
+        words += ["--" + name.replace("_", "-"), *[str(part) for part in parts]]
+    return shlex.join(words)
+# ~/~ end
+
+# ~/~ begin <<mosaic.md#command-line>>[init]
+FEW, MANY = 1600, 10_000
+
+
+def fit_grid(
+    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
+) -> tuple[int, int]:
+    """Choose (cols, rows) for a target of (width, height) and a number of photos.
+
+    >>> fit_grid((450, 300), (50, 50), 2400)
+    (60, 40)
+    """
+    cells = max(FEW, min(photos, MANY))
+    shape = size[0] / thumb_res[0] * thumb_res[1] / size[1]  # cols / rows
+    rows = max(1, min(cells, math.floor(math.sqrt(cells / shape))))
+    return max(1, min(round(rows * shape), cells // rows)), rows
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[1]
+def progress(items: Iterable[Any], total: int, what: str) -> Any:
+    """Show progress, rate and end time on a terminal; elsewhere be quiet."""
+    return tqdm(items, what, total, disable=None, unit="", leave=False)
+
+
+def show(name: str) -> str:
+    """A file name that is safe to print: what is not text appears as an escape."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def run_thumbnails(args: Any, settings: Settings) -> Store:
+    """Make the store of a folder's photos, or of those in a list, unless it is there."""
+    lines = read_list(args.list) if args.list else describe_photos(settings.image_path)
+    about = [*lines, f"{VERSION} {settings.thumb_res} {settings.thumb_quality} {formats()}"]
+    origin = hashlib.sha256("\n".join(about).encode()).hexdigest()
+    with contextlib.suppress(MosaicError):
+        if (store := read_store(args.store)).origin == origin:
+            return store
+    made = make_thumbnails(
+        [json.loads(line)[0] for line in lines],
+        settings.image_path,
+        settings.thumb_res,
+        settings.thumb_quality,
+        args.workers,
+    )
+    bar = progress(made, len(lines), "thumbnails")
+    write_store(args.store, bar, settings.thumb_res, origin)
+    return finish_store(args.store, allow_empty=bool(args.list))
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[2]
+def describe_photos(folder: str) -> list[str]:
+    """A line of JSON for each photo in a folder: name, bytes, time of last change."""
+    stats = [(name, Path(folder, name).stat()) for name in list_photos(folder)]
+    return [json.dumps([name, stat.st_size, stat.st_mtime_ns]) for name, stat in stats]
+
+
+def read_list(path: str) -> list[str]:
+    """Read the lines of a list of photos."""
+    return Path(path).read_text().splitlines()
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[3]
+def finish_store(path: str, allow_empty: bool = False) -> Store:
+    """Read a store that was just made; list its rejects beside it and on the terminal."""
+    store, table = read_store(path), Path(path).with_suffix(".rejects.tsv")
+    if not store.names and not allow_empty:
+        found = f": {show(store.rejects[0].name)}: {store.rejects[0].reason}"
+        found = f"; of {len(store.rejects)} none could be read{found}" if store.rejects else ""
+        raise MosaicError(f"no photos found{found}; let image_path name a folder of photos")
+    with atomic(table) as part:
+        part.write_text("".join(f"{show(one.name)}\t{one.reason}\n" for one in store.rejects))
+    for one in store.rejects[:5]:
+        print(f"skipped {show(one.name)}: {one.reason}", file=sys.stderr)
+    if len(store.rejects) > 5:
+        print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
+    return store
+
+
+def run_merge(args: Any, settings: Settings) -> None:
+    """Merge stores into one."""
+    merge_stores(args.store, args.parts)
+    finish_store(args.store)
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[4]
+def open_target(settings: Settings, store: Store) -> Image.Image:
+    """Open the target, or the photo that serves as the target."""
+    path = Path(settings.target)
+    if not settings.target:
+        if settings.target_id >= len(store.names):
+            last = len(store.names) - 1
+            raise MosaicError(
+                f"target_id = {settings.target_id}, but photos are numbered 0 to {last}; "
+                "choose one of them, or set target"
+            )
+        path = Path(settings.image_path, store.names[settings.target_id])
+    try:
+        return open_photo(path)
+    except UNREADABLE as error:
+        raise MosaicError(f"cannot open the target {show(str(path))}: {error}") from error
+
+
+def run_match(args: Any, settings: Settings) -> dict[str, Any]:
+    """Match a target with the thumbnails of a store; write the table and return the report."""
+    store = read_store(args.store)
+    with open_target(settings, store) as target:
+        grid = settings.target_res
+        if 0 in grid:
+            grid = fit_grid(upright_size(target), store.thumb_res, len(store.names))
+        cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
+    match, report = find_match(store.mean, cells, settings)
+    report |= {"target": settings.target or settings.target_id, "store": store.digest}
+    write_match(args.table, match.reshape(grid[1], grid[0]), report)
+    return report
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[5]
+def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
+    """Paste a mosaic from a store and a match; return its (width, height)."""
+    store = read_store(args.store)
+    match = read_match(args.table, store)
+    thumb_res = settings.thumb_res if args.thumb_res else store.thumb_res
+    (rows, cols), (width, height) = match.shape, thumb_res
+    size = (cols * width, rows * height)
+    check_output(args.output, size)
+    bands = paste_bands(store, match, thumb_res)
+    save_bands(args.output, progress(bands, rows, "pasting"), size)
+    return size
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[6]
+def run_make(args: Any, settings: Settings) -> None:
+    """Make a mosaic of a folder of photos, from beginning to end."""
+    check_output(args.output)
+    stem = Path(args.output).with_suffix("")
+    args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
+    clock = [time.perf_counter()]
+    store = run_thumbnails(args, settings)
+    clock.append(time.perf_counter())
+    report = run_match(args, settings)
+    clock.append(time.perf_counter())
+    size = run_paste(args, settings)
+    clock.append(time.perf_counter())
+    spent = [after - before for before, after in itertools.pairwise(clock)]
+    print_summary(args, store, report, size, spent)
+
+
+def print_summary(
+    args: Any, store: Store, report: dict[str, Any], size: tuple[int, int], spent: list[float]
+) -> None:
+    """Say what was made of what, how well, and how long it took."""
+    print(f"{args.output}: {size[0]} x {size[1]} pixels")
+    print(f"photos   {len(store.names)} read, {len(store.rejects)} skipped")
+    print(
+        f"match    {report['method']}: {report['cells']} cells, {report['different']} different "
+        f"photos, none more than {report['most_used']} times"
+    )
+    print(f"cost     {report['cost']:.0f}, on average {report['levels']} levels a cell")
+    steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
+    print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
+    print(f"kept     {args.store}, {args.table}; to paste larger: mosaic paste {args.store} ...")
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[7]
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where to find help; exit with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def add_keys(parser: Parser, *names: str) -> None:
+    """Add an option for each of these settings."""
+    for name in names:
+        default, about = KEYS[name].default, KEYS[name].metadata
+        pair = isinstance(default, tuple)
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=int if pair else type(default),
+            nargs=2 if pair else None,
+            choices=about["choices"] or None,
+            metavar=("W", "H") if pair else None if about["choices"] else "X",
+            help=f"{about['doc']} (usual: {options(Settings(), name).split(' ', 1)[1]})",
+        )
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[8]
+def build_parser() -> Parser:
+    """The command line: make, and its steps."""
+    parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(run: Callable[[Any, Settings], Any], words: str, example: str) -> Parser:
+        name, _, doc = run.__name__[4:], words, str(run.__doc__).split("\n")[0]
+        sub: Parser = commands.add_parser(
+            name, help=doc, description=doc, epilog=f"Example: mosaic {name} {example}"
+        )
+        for word in words.split():
+            dest = {"PHOTOS": "image_path"}.get(word, word.lower())
+            many = "+" if word == "PARTS" else None
+            sub.add_argument(dest, metavar=word, nargs=many, help=WORDS[word])
+        sub.set_defaults(run=run)
+        return sub
+
+    make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
+    make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
+    add_keys(make, "target_res", "thumb_res", "thumb_quality", "method", "max_uses", "repeats")
+    make.set_defaults(repeats="fewest")
+    step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
+    step.add_argument("--list", help="a list of photos to take, instead of all")
+    add_keys(step, "thumb_res", "thumb_quality")
+    for parallel in (make, step):
+        parallel.add_argument("--workers", type=int, default=cores(), help="processes")
+    step = command(run_list, "PHOTOS LISTS", "~/Pictures list-0 list-1 list-2")
+    step = command(run_merge, "STORE PARTS", "thumbnails.h5 part-0.h5 part-1.h5")
+    step = command(run_match, "STORE TABLE", "thumbnails.h5 matches.tab --target me.jpg")
+    add_keys(step, "target", "target_id", "image_path", "target_res")
+    add_keys(step, "method", "max_uses", "repeats")
+    step = command(run_paste, "STORE TABLE OUTPUT", "thumbnails.h5 matches.tab mosaic.png")
+    add_keys(step, "thumb_res")
+    return parser
+
+
+WORDS = {
+    "PHOTOS": "a folder of photos",
+    "TARGET": "the image to imitate",
+    "STORE": "the HDF5 file of thumbnails",
+    "TABLE": "the table of matches, .tab",
+    "OUTPUT": "the mosaic: .jpg, .png, .webp or .tif",
+    "PARTS": "stores to merge",
+    "LISTS": "lists among which to divide the photos",
+}
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[9]
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    args = build_parser().parse_args(argv)
+    warnings.simplefilter("ignore")
+    try:
+        given = {name: value for name, value in vars(args).items() if name in KEYS}
+        given = {name: value for name, value in given.items() if value is not None}
+        args.run(args, Settings(**{name: check_setting(name, given[name]) for name in given}))
+    except KeyboardInterrupt:
+        print("mosaic: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    except MosaicError as error:
+        problem = str(error)
+    except BrokenProcessPool:
+        problem = "a worker was killed, most likely for want of memory; try --workers 1"
+    except MemoryError as error:
+        problem = f"not enough memory ({error}); set a smaller target_res or thumb_res"
+    except OSError as error:
+        problem = f"{show(str(error.filename or 'output'))}: {error.strerror or error}"
+    else:
+        return 0
+    print(f"mosaic: {problem}", file=sys.stderr)
+    return 2
+# ~/~ end
+
+if __name__ == "__main__":
+    sys.exit(main())
+# ~/~ end

@@ -1,0 +1,42 @@
+# ~/~ begin <<mosaic.md#tests/solutions/brute_force.py>>[init]
+"""Brute force against a k-d tree: a solution from mosaic.md."""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mosaic import match_nearest
+
+Array = NDArray[Any]
+
+
+def match_brute_force(tiles: Array, cells: Array, block: int = 256) -> Array:
+    """For each cell the nearest tile, by comparing with all of them."""
+    squares = (tiles**2).sum(axis=1)
+    found = [
+        (squares - 2 * cells[i : i + block] @ tiles.T).argmin(axis=1)
+        for i in range(0, len(cells), block)
+    ]
+    return np.concatenate(found)
+
+
+def main() -> None:
+    """Print the times of both for growing collections."""
+    rng = np.random.default_rng(1)
+    for n in (100, 1000, 10_000, 50_000):
+        tiles, cells = rng.integers(0, 256, (n, 3)) + 0.0, rng.integers(0, 256, (5000, 3)) + 0.0
+        start = time.process_time()
+        slow = match_brute_force(tiles, cells)
+        middle = time.process_time()
+        fast = match_nearest(tiles, cells)
+        end = time.process_time()
+        costs = [((tiles[match] - cells) ** 2).sum() for match in (slow, fast)]
+        assert costs[0] == costs[1]
+        print(f"{n:6} photos: {middle - start:.3f} s against {end - middle:.3f} s by the tree")
+
+
+if __name__ == "__main__":
+    main()
+# ~/~ end
