@@ -10,6 +10,7 @@ import mosaic
 
 settings = mosaic.load_settings("config.toml", config)
 photos, data = settings.image_path, settings.data_path
+code = ["mosaic.py", "tesserae/photos.py"]
 parts = [f"{i:03}" for i in range(settings.chunks)]
 lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
 paint = photos == "data/cats" and not (Path(photos).is_dir() and os.listdir(photos))
@@ -32,8 +33,6 @@ if paint:
     rule paint:
         output:
             lists,
-        params:
-            photos=photos,
         log:
             f"{data}/log/paint.log",
         benchmark:
@@ -42,6 +41,8 @@ if paint:
         resources:
             mem_mb=1000,
             runtime=30,
+        params:
+            photos=photos,
         shell:
             "(python data/cats.py {params.photos:q} --workers {threads}"
             " && python mosaic.py list {params.photos:q} {output}) > {log} 2>&1"
@@ -52,12 +53,9 @@ if paint:
 rule thumbnails:
     input:
         list=f"{data}/lists/{{part}}.jsonl",
-        code="mosaic.py",
+        code=code,
     output:
         f"{data}/parts/{{part}}.h5",
-    params:
-        photos=photos,
-        options=mosaic.options(settings, "thumb_res", "thumb_quality"),
     log:
         f"{data}/log/thumbnails-{{part}}.log",
     benchmark:
@@ -66,6 +64,9 @@ rule thumbnails:
     resources:
         mem_mb=500,
         runtime=60,
+    params:
+        photos=photos,
+        options=mosaic.options(settings, "thumb_res", "thumb_quality"),
     shell:
         "python mosaic.py thumbnails {params.photos:q} {output} --list {input.list}"
         " {params.options} --workers {threads} > {log} 2>&1"
@@ -74,7 +75,7 @@ rule thumbnails:
 rule store:
     input:
         parts=expand("{data}/parts/{part}.h5", data=data, part=parts),
-        code="mosaic.py",
+        code=code,
     output:
         f"{data}/thumbnails.h5",
     log:
@@ -95,10 +96,20 @@ rule match:
     input:
         store=rules.store.output,
         target=settings.target or [],
-        code="mosaic.py",
+        code=code,
     output:
         table=f"{data}/matches_{{method}}.tab",
         report=f"{data}/matches_{{method}}.json",
+    log:
+        f"{data}/log/match_{{method}}.log",
+    benchmark:
+        f"{data}/benchmark/match_{{method}}.tsv"
+    wildcard_constraints:
+        method="nearest|unique",
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards: 5000 if wildcards.method == "unique" else 1000,
+        runtime=60,
     params:
         target=(
             mosaic.options(settings, "target")
@@ -111,16 +122,6 @@ rule match:
             if wildcards.method == "unique"
             else ""
         ),
-    log:
-        f"{data}/log/match_{{method}}.log",
-    benchmark:
-        f"{data}/benchmark/match_{{method}}.tsv"
-    wildcard_constraints:
-        method="nearest|unique",
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards: 5000 if wildcards.method == "unique" else 1000,
-        runtime=60,
     shell:
         "python mosaic.py match {input.store} {output.table} --method {wildcards.method}"
         " {params.target} {params.grid} {params.budget} > {log} 2>&1"
@@ -130,7 +131,7 @@ rule paste:
     input:
         store=rules.store.output,
         table=rules.match.output.table,
-        code="mosaic.py",
+        code=code,
     output:
         "mosaic_{method}.jpg",
     log:

@@ -16,7 +16,6 @@ import math
 import os
 import shlex
 import signal
-import struct
 import sys
 import time
 import warnings
@@ -32,8 +31,10 @@ import h5py
 import numpy as np
 import toml
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 from tqdm import tqdm
+
+from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo, to_srgb
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#errors>>[init]
@@ -156,36 +157,6 @@ def crop_box(size: tuple[float, float], shape: tuple[float, float]) -> Box:
     return left, top, size[0] - left, size[1] - top
 # ~/~ end
 # ~/~ begin <<mosaic.md#open-photos>>[3]
-def make_averageable(photo: Image.Image) -> Image.Image:
-    """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes."""
-    if photo.has_transparency_data:
-        return photo.convert("RGBA")
-    if photo.mode.startswith("I"):
-        levels = np.asarray(photo, dtype=np.int64).clip(0, 65535) / 257
-        return Image.fromarray(levels.round().astype(np.uint8))
-    return photo.convert("RGB") if photo.mode in ("P", "1") else photo
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[4]
-@functools.lru_cache(maxsize=32)
-def colour_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
-    """The transformation of colours from an embedded ICC profile to sRGB."""
-    source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-    return ImageCms.buildTransform(source, srgb, mode, "RGB")
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[5]
-def to_srgb(small: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert an image to opaque RGB pixels in sRGB, over white where it is transparent."""
-    colours = small.convert("RGB") if small.mode == "RGBA" else small
-    if profile:
-        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
-            colours = colour_transform(profile, colours.mode).apply(colours)
-    colours = colours.convert("RGB")
-    if small.mode == "RGBA":
-        white = Image.new("RGB", small.size, "white")
-        return Image.composite(colours, white, small.getchannel("A"))
-    return colours
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[6]
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -196,7 +167,6 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"]
 
 
 def upright_size(photo: Image.Image) -> tuple[int, int]:
@@ -226,37 +196,6 @@ def shrink_photo(
     )
     small = to_srgb(small, photo.info.get("icc_profile"))
     return small.transpose(TURNS[turn]) if turn in TURNS else small
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[7]
-def open_photo(path: str | Path) -> Image.Image:
-    """Open a photo in one of the formats that we know; raises one of `UNREADABLE`."""
-    return Image.open(path, formats=formats())
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[8]
-@functools.cache
-def formats() -> list[str]:
-    """The formats to open; HEIC too where the package pillow-heif is installed."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return FORMATS
-    pillow_heif.register_heif_opener()
-    return [*FORMATS, "HEIF"]
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[9]
-UNREADABLE = (
-    OSError,  # truncated, not an image, no permission
-    SyntaxError,  # a broken PNG
-    ValueError,  # a mode that cannot be converted
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    TypeError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#make-thumbnails>>[init]

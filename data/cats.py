@@ -765,10 +765,10 @@ def hills(easel: Easel, colour: Array, top: float) -> None:
 
 def evening(easel: Easel, base: Array, accent: Array) -> None:
     """Paint the sky after sunset."""
-    dark, dusk = mix(base, hue("#101a55"), 0.9), mix(base, hue("#5a2f80"), 0.75)
-    pale = mix(base, hue("#ffeeb0"), 0.75)
-    wash(easel, dark, dusk, mix(base, hue("#b03a70"), 0.45), base, pale, pale)
-    streaks = step(scale(mist(easel, 32)[::8], (SIDE, SIDE)), 0.8, 1.2)
+    names = ("#0a1450", "#2450b8", "#7a6fd8", "#e07aa0", "#ffffff", "#fff2c0", "#fff2c0")
+    shares = (0.85, 0.8, 0.75, 0.7, 0, 0.85, 0.85)
+    wash(easel, *(mix(base, hue(n), k) for n, k in zip(names, shares, strict=True)))
+    streaks = step(scale(mist(easel, 16)[:, :25].copy(), (SIDE, SIDE)), 0.8, 1.2)
     lay(easel, ALL, streaks * 0.4, mix(base, WHITE, 0.3))
     sun = (easel.chance(8, 92), easel.chance(52, 66))
     dab(easel, [disc(*sun, 12)], WHITE, 14, 0.6)
@@ -864,14 +864,14 @@ LIGHTS += [("#e6f0ff", "#1c2440"), ("#fff0d0", "#0c0c18")]
 def wish(number: int) -> Array:
     """Choose the mean colour that picture `number` should have."""
     u = (0.5 + number * np.array([0.8191725134, 0.6710436067, 0.5497004779])) % 1
-    lightness = 0.05 + 0.9 * u[0]
+    lightness = 0.5 + 0.46 * (2 * u[0] - 1) * abs(2 * u[0] - 1) ** 0.3
     angle = 2 * np.pi * u[1]
-    angle -= 0.5 * np.sin(angle - 0.5)
+    angle -= 0.65 * np.sin(angle - 0.6)
     a, b = np.cos(angle) / 6**0.5, np.sin(angle) / 2**0.5
     way = np.array([2 * a, b - a, -a - b])
     room = np.min(np.where(way > 0, 0.96 - lightness, lightness - 0.03) / np.abs(way))
     vivid = 0.74 + 0.18 * np.cos(angle - 0.4)  # warm colours may be purer than cold ones
-    colour = lightness + way * max(room, 0) * vivid * u[2] ** 1.4
+    colour = lightness + way * max(room, 0) * vivid * u[2] ** 1.1
     return np.asarray(colour, np.float32).reshape(3, 1, 1)
 
 
@@ -993,10 +993,9 @@ def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
 def cover_recipe(rng: np.random.Generator) -> Recipe:
     """Choose what the cover needs: a large face, all hues, deep shadows, bright light."""
     recipe = chance_recipe(rng, COVER)
-    base, dark, light = (hue(c) for c in COATS["brown"])
     cat = replace(
         recipe.cat,
-        coat=(base, dark, light),
+        coat=(hue("#b9aa98"), hue("#2c2624"), hue("#fbf4e8")),
         pattern="tabby",
         bib=True,
         blaze=True,
@@ -1016,7 +1015,7 @@ def cover_recipe(rng: np.random.Generator) -> Recipe:
         pose=portrait,
         at=Frame(50, 52, 1),
         scene=evening,
-        base=hue("#ef7a35"),
+        base=hue("#ffa040"),
         accent=hue("#5f9a3a"),
         light=LIGHTS[0],
         blur=0,

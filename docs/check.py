@@ -84,7 +84,7 @@ def notebook_faults(text: str) -> Iterator[str]:
         manager.save({"type": "notebook", "content": notebook}, file.name)
         saved = file.read_text()
     if saved != text:
-        lines = zip_longest(text.split("\n"), saved.split("\n"), fillvalue="")
+        lines = zip_longest(text.split("\n"), saved.split("\n"), fillvalue=None)
         number, (old, new) = next(
             (number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1]
         )

@@ -4,7 +4,8 @@ A document is Markdown. A block with a name (```python #imports) or a file
 (```toml file=config.toml) is tangled by Entangled; a Python block without
 `.noeval` is also a cell for Jupytext. `blocks` is the one place that reads this
 notation. The rest runs the cells, puts a caption over every named block, and
-turns every <<reference>> into a link.
+turns every <<reference>> into a link. Sphinx calls `setup`; as a program,
+`python docs/weave.py` runs the cells of every document.
 """
 
 import hashlib
@@ -143,11 +144,18 @@ def run(text: str, document: Path, root: Path) -> NotebookNode:
     try:
         client.execute()
     except CellExecutionError as error:
-        line = next(
-            (b.line for b in blocks(text) if b.code.strip() in str(error)),
-            "an unknown line",
+        failed = next(
+            cell.source
+            for cell in code_cells(notebook)
+            if any(output.output_type == "error" for output in cell.outputs)
         )
-        raise CellError(f"{document}:{line}: {error}") from None
+        line = next(
+            block.line for block in blocks(text) if block.code.strip() == failed.strip()
+        )
+        trace = re.sub(r"\x1b\[[\d;]*m", "", error.traceback)
+        raise CellError(
+            f"{document}:{line}: {error.ename}: {error.evalue}\n\n{trace}"
+        ) from None
     return notebook
 
 
@@ -315,3 +323,19 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", finish_site)
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def main(root: Path) -> int:
+    """Run every document that has changed; print its name, or what failed and where."""
+    for document in documents(root):
+        try:
+            cells = code_cells(executed(document, root))
+        except CellError as error:
+            print(error)
+            return 1
+        print(f"{document}: all {len(cells)} cells run")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parents[1]))
