@@ -7,10 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 import mosaic
+from tesserae.settings import load_settings, options
 
-settings = mosaic.load_settings("config.toml", config)
+settings = load_settings(mosaic.Settings, "config.toml", config)
 photos, data = settings.image_path, settings.data_path
-code = ["mosaic.py", "tesserae/photos.py"]
+code = ["mosaic.py", "tesserae/photos.py", "tesserae/settings.py"]
 parts = [f"{i:03}" for i in range(settings.chunks)]
 lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
 paint = photos == "data/cats" and not (Path(photos).is_dir() and os.listdir(photos))
@@ -66,7 +67,7 @@ rule thumbnails:
         runtime=60,
     params:
         photos=photos,
-        options=mosaic.options(settings, "thumb_res", "thumb_quality"),
+        options=options(settings, "thumb_res", "thumb_quality"),
     shell:
         "python mosaic.py thumbnails {params.photos:q} {output} --list {input.list}"
         " {params.options} --workers {threads} > {log} 2>&1"
@@ -112,13 +113,13 @@ rule match:
         runtime=60,
     params:
         target=(
-            mosaic.options(settings, "target")
+            options(settings, "target")
             if settings.target
-            else mosaic.options(settings, "target_id", "image_path")
+            else options(settings, "target_id", "image_path")
         ),
-        grid=mosaic.options(settings, "target_res"),
+        grid=options(settings, "target_res"),
         budget=lambda wildcards: (
-            mosaic.options(settings, "max_uses", "repeats")
+            options(settings, "max_uses", "repeats")
             if wildcards.method == "unique"
             else ""
         ),

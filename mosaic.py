@@ -2,10 +2,8 @@
 """Create a photo mosaic, a picture made of many photos; the book is mosaic.md."""
 
 # ~/~ begin <<mosaic.md#imports>>[init]
-import argparse
 import contextlib
 import dataclasses
-import difflib
 import functools
 import hashlib
 import heapq
@@ -14,7 +12,6 @@ import itertools
 import json
 import math
 import os
-import shlex
 import signal
 import sys
 import time
@@ -24,31 +21,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 # ~/~ end
 # ~/~ begin <<mosaic.md#imports>>[1]
 import h5py
 import numpy as np
-import toml
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo, to_srgb
-# ~/~ end
-
-# ~/~ begin <<mosaic.md#errors>>[init]
-class MosaicError(Exception):
-    """What is wrong with the input and how to mend it, in one line."""
+from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
-def key(default: Any, doc: str, least: int = 0, choices: Sequence[str] = ()) -> Any:
-    """A field of `Settings`: its default, help, smallest number and allowed words."""
-    about = {"doc": doc, "least": least, "choices": choices}
-    return dataclasses.field(default=default, metadata=about)
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings: each field is a key of config.toml and an option of the program."""
@@ -59,54 +45,11 @@ class Settings:
     target_id: int = key(0, "without a target: number of the photo to imitate")
     target_res: tuple[int, int] = key((0, 0), "columns and rows of cells; 0 0 chooses")
     thumb_res: tuple[int, int] = key((50, 50), "width and height of a thumbnail", least=1)
-    thumb_quality: int = key(85, "JPEG quality of thumbnails, 1 to 95", least=1)
+    thumb_quality: int = key(85, "JPEG quality of thumbnails", least=1, most=95)
     chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
     method: str = key("unique", "how to match", choices=("nearest", "unique"))
     max_uses: int = key(1, "budget: how often a photo may be used", least=1)
-    repeats: str = key(
-        "refuse", "when photos are too few", choices=("refuse", "fewest")
-    )
-
-
-KEYS = {field.name: field for field in dataclasses.fields(Settings)}
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[1]
-KINDS = {str: "text", int: "a whole number", tuple: "two whole numbers, as in [100, 80]"}
-
-
-def check_setting(name: str, value: Any) -> Any:
-    """Return the value of a key, or raise MosaicError and say what is wrong with it.
-
-    >>> check_setting("target_res", [100, 80])
-    (100, 80)
-    """
-    if name not in KEYS:
-        near = difflib.get_close_matches(name, KEYS, 1)
-        raise MosaicError(
-            f"there is no setting {name!r}; "
-            + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KEYS)}")
-        )
-    default, about = KEYS[name].default, KEYS[name].metadata
-    value = tuple(value) if isinstance(value, list) else value
-    parts = value if isinstance(value, tuple) else (value,)
-    wanted = [type(part) for part in (default if isinstance(default, tuple) else (default,))]
-    if [type(part) for part in parts] != wanted or type(value) is not type(default):
-        raise MosaicError(f"{name} = {value!r}: it must be {KINDS[type(default)]}")
-    if any(isinstance(part, int) and part < about["least"] for part in parts):
-        raise MosaicError(f"{name} = {value!r}: it must be at least {about['least']}")
-    if about["choices"] and value not in about["choices"]:
-        raise MosaicError(f"{name} = {value!r}: choose {' or '.join(about['choices'])}")
-    return value
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[2]
-def load_settings(path: str, changes: dict[str, Any] | None = None) -> Settings:
-    """Read settings from a TOML file; `changes` win over the file."""
-    try:
-        found = toml.load(path)
-    except (OSError, toml.TomlDecodeError, UnicodeDecodeError) as error:
-        raise MosaicError(f"cannot read the settings in {path}: {error}") from error
-    found |= changes or {}
-    return Settings(**{name: check_setting(name, value) for name, value in found.items()})
+    repeats: str = key("refuse", "if photos are too few", choices=("refuse", "fewest"))
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#open-photos>>[init]
@@ -616,20 +559,6 @@ def run_list(args: Any, settings: Settings) -> None:
     """Divide the photos of a folder among lists, for jobs that run in parallel."""
     write_lists(settings.image_path, args.lists)
 # ~/~ end
-# ~/~ begin <<mosaic.md#lists>>[1]
-def options(settings: Settings, *names: str) -> str:
-    """Settings as options for a command line.
-
-    >>> options(Settings(), "thumb_res", "repeats")
-    '--thumb-res 50 50 --repeats refuse'
-    """
-    words: list[str] = []
-    for name in names:
-        value = getattr(settings, name)
-        parts = value if isinstance(value, tuple) else (value,)
-        words += ["--" + name.replace("_", "-"), *[str(part) for part in parts]]
-    return shlex.join(words)
-# ~/~ end
 
 # ~/~ begin <<mosaic.md#command-line>>[init]
 FEW, MANY = 1600, 10_000
@@ -789,29 +718,6 @@ def print_summary(
     print(f"kept     {args.store}, {args.table}; to paste larger: mosaic paste {args.store} ...")
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[7]
-class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and where to find help; exit with status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def add_keys(parser: Parser, *names: str) -> None:
-    """Add an option for each of these settings."""
-    for name in names:
-        default, about = KEYS[name].default, KEYS[name].metadata
-        pair = isinstance(default, tuple)
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            type=int if pair else type(default),
-            nargs=2 if pair else None,
-            choices=about["choices"] or None,
-            metavar=("W", "H") if pair else None if about["choices"] else "X",
-            help=f"{about['doc']} (usual: {options(Settings(), name).split(' ', 1)[1]})",
-        )
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[8]
 def build_parser() -> Parser:
     """The command line: make, and its steps."""
     parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
@@ -831,20 +737,20 @@ def build_parser() -> Parser:
 
     make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
     make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
-    add_keys(make, "target_res", "thumb_res", "thumb_quality", "method", "max_uses", "repeats")
+    add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "method", "max_uses", "repeats")
     make.set_defaults(repeats="fewest")
     step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
     step.add_argument("--list", help="a list of photos to take, instead of all")
-    add_keys(step, "thumb_res", "thumb_quality")
+    add_keys(step, Settings, "thumb_res", "thumb_quality")
     for parallel in (make, step):
         parallel.add_argument("--workers", type=int, default=cores(), help="processes")
     step = command(run_list, "PHOTOS LISTS", "~/Pictures list-0 list-1 list-2")
     step = command(run_merge, "STORE PARTS", "thumbnails.h5 part-0.h5 part-1.h5")
     step = command(run_match, "STORE TABLE", "thumbnails.h5 matches.tab --target me.jpg")
-    add_keys(step, "target", "target_id", "image_path", "target_res")
-    add_keys(step, "method", "max_uses", "repeats")
+    add_keys(step, Settings, "target", "target_id", "image_path", "target_res")
+    add_keys(step, Settings, "method", "max_uses", "repeats")
     step = command(run_paste, "STORE TABLE OUTPUT", "thumbnails.h5 matches.tab mosaic.png")
-    add_keys(step, "thumb_res")
+    add_keys(step, Settings, "thumb_res")
     return parser
 
 
@@ -858,15 +764,16 @@ WORDS = {
     "LISTS": "lists among which to divide the photos",
 }
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[9]
+# ~/~ begin <<mosaic.md#command-line>>[8]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     args = build_parser().parse_args(argv)
     warnings.simplefilter("ignore")
     try:
-        given = {name: value for name, value in vars(args).items() if name in KEYS}
-        given = {name: value for name, value in given.items() if value is not None}
-        args.run(args, Settings(**{name: check_setting(name, given[name]) for name in given}))
+        keys = {field.name for field in dataclasses.fields(Settings)}
+        given = {key: word for key, word in vars(args).items() if key in keys}
+        given = {key: word for key, word in given.items() if word is not None}
+        args.run(args, make_settings(Settings, given))
     except KeyboardInterrupt:
         print("mosaic: stopped; what was finished is kept", file=sys.stderr)
         return 130

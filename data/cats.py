@@ -870,7 +870,7 @@ def wish(number: int) -> Array:
     a, b = np.cos(angle) / 6**0.5, np.sin(angle) / 2**0.5
     way = np.array([2 * a, b - a, -a - b])
     room = np.min(np.where(way > 0, 0.96 - lightness, lightness - 0.03) / np.abs(way))
-    vivid = 0.74 + 0.18 * np.cos(angle - 0.4)  # warm colours may be purer than cold ones
+    vivid = 0.7 + 0.22 * np.cos(angle - 0.5)  # warm colours may be purer than cold ones
     colour = lightness + way * max(room, 0) * vivid * u[2] ** 1.1
     return np.asarray(colour, np.float32).reshape(3, 1, 1)
 
@@ -1019,7 +1019,7 @@ def cover_recipe(rng: np.random.Generator) -> Recipe:
         accent=hue("#5f9a3a"),
         light=LIGHTS[0],
         blur=0,
-        goal=None,
+        goal=hue("#8c8276"),
     )
 
 # ~/~ end

@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import version
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -137,13 +138,22 @@ def tangle_faults(root: Path, sources: list[str]) -> Iterator[str]:
     ):
         if not (root / path).is_file():
             yield f"{path}: missing; run entangled tangle"
-        elif (root / path).read_bytes() != made[path]:
+        elif not same((root / path).read_bytes(), made[path]):
             yield f"{path}: not what the documents tangle into; run entangled tangle or stitch"
     for path in files(root):
         if path.suffix in TEXT and path not in made:
             with (root / path).open("rb") as file:
                 if TANGLED.match(file.read(400)):
                     yield f"{path}: stale, no document tangles into it any more; delete it"
+
+
+def same(committed: bytes, made: bytes) -> bool:
+    """Whether two files are equal; Entangled from 2.4 on adds white space at the ends of lines."""
+    if version("entangled-cli") < "2.4":
+        return committed == made
+    return [line.rstrip() for line in committed.rstrip().split(b"\n")] == [
+        line.rstrip() for line in made.rstrip().split(b"\n")
+    ]
 
 
 def files(root: Path) -> Iterator[Path]:
