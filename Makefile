@@ -7,19 +7,23 @@ all: .venv/workflow
 	$(BIN)/snakemake --cores $(CORES) --quiet rules
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES)
 
 check: .venv/test
 	$(BIN)/python docs/check.py
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile
+	grep -v '~/~' Snakefile | $(BIN)/snakefmt --check -
 
 lab: .venv/book
+	mkdir -p .venv/share/jupyter/lab/settings
+	cp docs/lab/overrides.json .venv/share/jupyter/lab/settings/
 	$(BIN)/jupyter lab mosaic.md
 
 site: .venv/site
-	$(BIN)/sphinx-build -q -c docs . _build/site
+	$(BIN)/python docs/weave.py
+	rm -rf _build/site
+	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs -d _build/doctrees . _build/site
 	@echo "the book is in _build/site/mosaic.html"
 
 tangle: .venv/book

@@ -3,13 +3,14 @@
 
 # ~/~ begin <<data/cats.md#imports>>[init]
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +45,17 @@ class Easel:
     def chance(self, low: float = 0, high: float = 1) -> float:
         """Throw the dice for a number between `low` and `high`."""
         return low + (high - low) * self.rng.random()
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#canvas>>[1]
 @cache
 def hue(name: str) -> Array:
     """Mix a colour from its name in HTML, such as "#e0954a"."""
     return np.array(ImageColor.getrgb(name), np.float32).reshape(3, 1, 1) / np.float32(255)
+
+
+def mix(one: Array, other: Array, share: Any) -> Array:
+    """Mix a `share` of the other colour into the one."""
+    return one + share * (other - one)
 
 
 @cache
@@ -59,14 +65,7 @@ def grid() -> tuple[Array, Array]:
     return x, y
 
 
-def mix(one: Array, other: Array, share: Any) -> Array:
-    """Mix a `share` of the other colour into the one."""
-    return one + share * (other - one)
-
-
-def pick(rng: np.random.Generator, things: Sequence[Any]) -> Any:
-    """Pick one of the things."""
-    return things[int(rng.random() * len(things))]
+WHITE = hue("#f7f3ec")
 # ~/~ end
 
 
@@ -79,11 +78,8 @@ def scale(field: Array, size: tuple[int, int]) -> Array:
 def soften(field: Array, width: float) -> Array:
     """Blur a (h, w) field over about `width` pixels: shrink it and stretch it again."""
     h, w = field.shape
-    if width < 2:
-        return field
     small = (max(2, round(w / width)), max(2, round(h / width)))
-    card = Image.fromarray(field).resize(small, Image.Resampling.HAMMING)
-    return np.asarray(card.resize((w, h), Image.Resampling.BICUBIC))
+    return scale(np.asarray(Image.fromarray(field).resize(small, Image.Resampling.HAMMING)), (w, h))
 
 
 @cache
@@ -93,8 +89,19 @@ def cloud(cell: int) -> Array:
     knots = rng.standard_normal((512 // cell + 3,) * 2).astype(np.float32)
     noise = scale(knots, (512 + 3 * cell, 512 + 3 * cell))[cell:, cell:][:512, :512]
     return np.ascontiguousarray(noise / noise.std())
+# ~/~ end
+# ~/~ begin <<data/cats.md#noise>>[1]
+def mist(easel: Easel, cell: int, box: Box = ALL) -> Array:
+    """Cut this picture's window out of the noise, within `box`."""
+    x, y = easel.grain
+    return cloud(cell)[y : y + SIDE, x : x + SIDE][box]
 
 
+def step(field: Array, edge: float, width: float) -> Array:
+    """Rise from 0 to 1 where `field` passes `edge`, over about `width`."""
+    return np.clip((field - edge) * (1 / width) + 0.5, 0, 1)
+# ~/~ end
+# ~/~ begin <<data/cats.md#noise>>[2]
 @cache
 def pelt() -> Array:
     """Make (800, 800) noise combed outward from the middle: strands of hair."""
@@ -108,15 +115,11 @@ def pelt() -> Array:
     return np.asarray(hair / hair.std(), np.float32)
 
 
-def mist(easel: Easel, cell: int, box: Box = ALL) -> Array:
-    """Cut this picture's window out of the noise, within `box`."""
-    x, y = easel.grain
-    return cloud(cell)[y : y + SIDE, x : x + SIDE][box]
-
-
-def step(field: Array, edge: float, width: float) -> Array:
-    """Rise from 0 to 1 where `field` passes `edge`, over about `width`."""
-    return np.clip((field - edge) * (1 / width) + 0.5, 0, 1)
+def comb(box: Box, pole: tuple[float, float]) -> Array:
+    """Cut strands out of the pelt that stream away from the pole."""
+    x, y = (400 - min(max(int(v * SIDE / 100), -150), 350) for v in pole)
+    rows, columns = box
+    return pelt()[rows.start + y : rows.stop + y, columns.start + x : columns.stop + x]
 # ~/~ end
 
 
@@ -128,7 +131,7 @@ def path(text: str) -> Array:
 
 
 @cache
-def curve(text: str, closed: bool = True, steps: int = 6) -> Array:
+def curve(text: str, closed: bool = True) -> Array:
     """Run a smooth curve (Catmull-Rom) through the points of a text."""
     p = path(text)
     if closed:
@@ -136,15 +139,15 @@ def curve(text: str, closed: bool = True, steps: int = 6) -> Array:
     else:
         p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
     a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
-    t = np.arange(steps)[:, None, None] / steps
+    t = np.arange(6)[:, None, None] / 6
     bend = (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     line = (b + ((c - a) * t + bend) / 2).transpose(1, 0, 2).reshape(-1, 2)
     return line if closed else np.concatenate([line, p[-2:-1]])
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#shapes>>[1]
 @cache
 def limb(text: str, widths: str) -> Array:
-    """Draw a tail or a leg along the points of a text, with a radius at each of them."""
+    """Draw a tail or a leg along the points of a text, with radii on its way."""
     spine = curve(text, closed=False)
     ahead = np.gradient(spine, axis=0)
     ahead /= np.hypot(*ahead.T)[:, None]
@@ -163,19 +166,20 @@ def disc(x: float, y: float, w: float, h: float = 0, n: int = 28) -> Array:
     """Draw an ellipse around (x, y) with the radii `w` and `h`; a circle without `h`."""
     t = np.arange(n) * (2 * np.pi / n)
     return np.stack([x + w * np.cos(t), y + (h or w) * np.sin(t)], 1)
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#shapes>>[2]
 def both(*shapes: Array) -> list[Array]:
     """Give shapes and their mirror images at x = 0."""
     return [shape * (side, 1) for side in (1, -1) for shape in shapes]
 
 
+@cache
 def whole(text: str) -> Array:
     """Complete the right half of an outline, from top to bottom, to a closed curve."""
-    left = [f"-{p}" for p in text.split()[-2:0:-1]]
+    left = [f"-{point}" for point in text.split()[-2:0:-1]]
     return curve(" ".join([text, *left]))
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#shapes>>[3]
 @dataclass(frozen=True)
 class Frame:
     """A place on the canvas: shapes are scaled, turned and moved there."""
@@ -197,23 +201,20 @@ class Frame:
         (spot,) = self(np.array([[x, y]]))
         x, y = spot[0].tolist()
         return Frame(x, y, self.size * size, self.turn + turn)
-
-
-def tousle(easel: Easel, shape: Array, length: float) -> Array:
+# ~/~ end
+# ~/~ begin <<data/cats.md#shapes>>[4]
+def tousle(easel: Easel, shape: Array) -> Array:
     """Let short hairs stick out of an outline."""
     ends = np.concatenate([shape, shape[:1]])
     way = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(ends, axis=0).T))])
     stops = np.arange(0, way[-1], 0.8)
     line = np.stack([np.interp(stops, way, ends[:, k]) for k in (0, 1)], 1)
-    return line + easel.rng.standard_normal(line.shape) * length
+    return line + easel.rng.standard_normal(line.shape) * 0.25
 # ~/~ end
 
 
 # ~/~ begin <<data/cats.md#forms>>[init]
-Mark = tuple[Sequence[Array], Array, float]  # shapes, a colour, and how soft its edge is
-
-
-def bounds(shapes: Sequence[Array], pad: float = 2) -> Box:
+def bounds(shapes: Sequence[Array], pad: float) -> Box:
     """Find the part of the canvas that holds the shapes and `pad` pixels around them."""
     points = np.concatenate(shapes) * (SIDE / 100)
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
@@ -222,19 +223,16 @@ def bounds(shapes: Sequence[Array], pad: float = 2) -> Box:
     return slice(top, max(bottom, top + 8)), slice(left, max(right, left + 8))
 
 
-def cut(shapes: Sequence[Array], box: Box, soft: float = 0, fine: int = 3) -> Array:
-    """Cut shapes out of a card as large as `box`: a stencil (h, w) from 0 to 1.
-
-    The card is cut `fine` times larger and then reduced, which makes smooth edges;
-    for an edge `soft` pixels wide it is that much smaller, and stretched at the end.
-    """
+def cut(shapes: Sequence[Array], box: Box, soft: float = 1, fine: int = 2) -> Array:
+    """Cut shapes out of a card as large as `box`: a stencil (h, w) from 0 to 1."""
     rows, columns = box
     w, h = columns.stop - columns.start, rows.stop - rows.start
-    zoom = np.array([max(w / max(soft, 1), 2) // 1 / w, max(h / max(soft, 1), 2) // 1 / h])
-    card = Image.new("L", tuple(int(v) for v in np.round(zoom * (w, h)) * fine))
+    w1, h1 = (max(2, round(v / max(soft, 1))) for v in (w, h))
+    card = Image.new("L", (fine * w1, fine * h1))
     pen = ImageDraw.Draw(card)
+    zoom = np.array([fine * w1 / w, fine * h1 / h])
     for shape in shapes:
-        points = (shape * (SIDE / 100) - (columns.start, rows.start)) * zoom * fine
+        points = (shape * (SIDE / 100) - (columns.start, rows.start)) * zoom
         pen.polygon(points.ravel().tolist(), fill=255)
     card = card.reduce(fine)
     if card.size != (w, h):
@@ -249,28 +247,24 @@ def lay(easel: Easel, box: Box, stencil: Array, colour: Array) -> None:
 
 
 def dab(
-    easel: Easel, shapes: Sequence[Array], colour: Array, soft: float = 0, cover: float = 1
+    easel: Easel, shapes: Sequence[Array], colour: Array, soft: float = 1, cover: float = 1
 ) -> None:
     """Paint flat shapes in one colour, with an edge `soft` pixels wide."""
     box = bounds(shapes, 2 + soft)
-    lay(easel, box, cut(shapes, box, soft) * np.float32(cover), colour)
-
-
+    lay(easel, box, cut(shapes, box, soft, 3) * np.float32(cover), colour)
+# ~/~ end
+# ~/~ begin <<data/cats.md#forms>>[1]
 def puff(easel: Easel, stencil: Array) -> tuple[Array, Array]:
-    """Puff a stencil up like a cushion; give how each pixel faces the light, and the shadow."""
+    """Puff up a stencil; give how much each pixel faces the light, and a soft shadow."""
     h, w = stencil.shape
     small = np.asarray(Image.fromarray(stencil).reduce(4))
     near, far = soften(small, 3), soften(small, 8)
     down, right = np.gradient(small + near + 2 * far)
     facing = -2.4 * (right * easel.sun[0] + down * easel.sun[1])
     return scale(facing, (w, h)), scale(near, (w, h))
-
-
-def comb(box: Box, pole: tuple[float, float]) -> Array:
-    """Cut strands of hair out of the pelt, streaming away from the pole."""
-    x, y = (400 - min(max(int(v * SIDE / 100), -150), 350) for v in pole)
-    rows, columns = box
-    return pelt()[rows.start + y : rows.stop + y, columns.start + x : columns.stop + x]
+# ~/~ end
+# ~/~ begin <<data/cats.md#forms>>[2]
+Mark = tuple[Sequence[Array], Array, float]  # shapes, a colour, and how soft its edge is
 
 
 def form(
@@ -283,14 +277,14 @@ def form(
 ) -> None:
     """Paint a round thing: its shadow, its colours, its light, and hair around a pole."""
     if pole:
-        shapes = [tousle(easel, shape, 0.25) for shape in shapes]
-    box = bounds(shapes, 10)
-    stencil = cut(shapes, box, fine=2)
+        shapes = [tousle(easel, shape) for shape in shapes]
+    box = bounds(shapes, 8)
+    stencil = cut(shapes, box)
     facing, halo = puff(easel, stencil)
     easel.canvas[:, *box] *= 1 - np.float32(shadow) * halo
     colour = skin(box) if callable(skin) else skin
     for spots, tint, soft in marks:
-        colour = mix(colour, tint, cut(spots, box, soft, 2))
+        colour = mix(colour, tint, cut(spots, box, soft))
     tone = 0.75 + 0.5 * facing
     if pole:
         tone += np.float32(0.07) * comb(box, pole)
@@ -299,13 +293,13 @@ def form(
 # ~/~ end
 
 
-# ~/~ begin <<data/cats.md#coats>>[init]
+# ~/~ begin <<data/cats.md#cats>>[init]
 @dataclass(frozen=True)
 class Cat:
     """What one cat looks like, and how it looks at us."""
 
     coat: tuple[Array, Array, Array]  # main colour, markings, light parts
-    pattern: str  # solid, tabby, spots, patches, tortie, points
+    pattern: str  # solid, tabby, spots, patches, tortie or points
     bib: bool  # white chest, paws and muzzle
     blaze: bool  # white wedge up the forehead
     nose: Array
@@ -315,12 +309,12 @@ class Cat:
     wide: float  # of the head
     eyes: float  # size
     slant: float  # of the eyes
-    lids: tuple[float, float]  # how far each eye is open; below 0: shut and happy
+    lids: tuple[float, float]  # how far each eye is open; 0: asleep, -1: happy
     pupil: float  # width
-    mouth: str  # shut, open, tongue
+    mouth: str  # shut, open or tongue
     stripe: float  # how close the stripes are
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#cats>>[1]
 COATS = {  # main, markings, light parts
     "black": ("#2a272b", "#161417", "#4a444a"),
     "smoke": ("#4b4a52", "#2b2a30", "#85848c"),
@@ -340,11 +334,10 @@ COATS = {  # main, markings, light parts
 }
 PATTERNS = {"seal": ["points"], "calico": ["patches"], "tortie": ["tortie"]}
 IRISES = ["#e0a520", "#e8c63c", "#a5c93c", "#58a850", "#5fb4d9", "#3f78c2", "#cf7426"]
-WHITE = hue("#f7f3ec")
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#cats>>[2]
 def fell(easel: Easel, cat: Cat, pole: tuple[float, float], box: Box) -> Array:
-    """Colour the fur (3, h, w) within `box`, stripes running across it around the pole."""
+    """Colour the fur (3, h, w) within `box`, as its pattern asks."""
     base, dark, _ = cat.coat
     if cat.pattern == "tabby":
         x, y = grid()[0][box] - pole[0], grid()[1][box] - pole[1]
@@ -358,48 +351,26 @@ def fell(easel: Easel, cat: Cat, pole: tuple[float, float], box: Box) -> Array:
     if cat.pattern == "tortie":
         return mix(base, dark, step(mist(easel, 12, box) + mist(easel, 32, box), 0.4, 0.5))
     return base * (1 + np.float32(0.05) * mist(easel, 40, box))
-
-
-def fur(
-    easel: Easel,
-    cat: Cat,
-    shapes: Sequence[Array],
-    pole: tuple[float, float],
-    marks: Sequence[Mark] = (),
-) -> None:
-    """Paint a part of the cat with its coat."""
-    form(easel, shapes, partial(fell, easel, cat, pole), marks, pole)
-
-
-def tipped(cat: Cat) -> Cat:
-    """Give the cat as it is at its tips, where point colouring darkens legs and tail."""
-    if cat.pattern != "points":
-        return cat
-    base, dark, light = cat.coat
-    return replace(cat, coat=(mix(base, dark, 0.8), dark, light))
 # ~/~ end
 
 
 # ~/~ begin <<data/cats.md#faces>>[init]
-HALF = "0,-.8 .4,-.76 .74,-.5 .95,-.08 1.02,.28 .84,.6 .45,.82 0,.9"
-BLAZE = "0,-.7 .1,-.3 .2,.1 .52,.45 .36,.9 0,1"
-EAR = "-.48,.06 -.3,-.42 .04,-.9 .06,-.9 .2,-.45 .3,.5 -.1,.5"
-FOREHEAD = both(limb(".2,-.78 .17,-.55 .24,-.36", ".07 .05 .02"))
-FOREHEAD += both(limb(".46,-.7 .4,-.5 .48,-.34", ".06 .05 .02"))
-FOREHEAD += both(limb(".66,.1 .85,.16 1.04,.06", ".02 .05 .04"))
-FOREHEAD += both(limb(".6,.34 .78,.42 .98,.36", ".02 .05 .04"))
-FOREHEAD += [limb("0,-.8 0,-.5", ".06 .02")]
+SKULL = whole("0,-.8 .4,-.76 .74,-.5 .95,-.08 1.02,.28 .84,.6 .45,.82 0,.9")
+EAR = curve("-.48,.06 -.3,-.42 .04,-.9 .06,-.9 .2,-.45 .3,.5 -.1,.5")
+BLAZE = whole("0,-.7 .1,-.3 .2,.1 .52,.45 .36,.9 0,1")
+PADS = [*both(disc(0.2, 0.46, 0.26, 0.2)), disc(0, 0.7, 0.24, 0.16)]
+BARS = both(
+    limb("0,-.8 0,-.5", ".06 .02"),
+    limb(".2,-.78 .17,-.55 .24,-.36", ".07 .05 .02"),
+    limb(".46,-.7 .4,-.5 .48,-.34", ".06 .05 .02"),
+    limb(".66,.1 .85,.16 1.04,.06", ".02 .05 .04"),
+    limb(".6,.34 .78,.42 .98,.36", ".02 .05 .04"),
+)
 
 
-def skull(cat: Cat) -> Array:
-    """Draw the outline of the head without its ears."""
-    return whole(HALF) * (cat.wide, 1)
-
-
-def ears(cat: Cat, shrink: float = 1) -> list[Array]:
-    """Draw both ears, or what is inside of them."""
-    ear = curve(EAR) * (1, cat.ears) * shrink + (0.66 * cat.wide, -0.66)
-    return both(ear)
+def ears(cat: Cat, part: float = 1) -> list[Array]:
+    """Draw both ears, or the inner `part` of them."""
+    return both(EAR * (1, cat.ears) * part + (0.66 * cat.wide, -0.66))
 
 
 def markings(cat: Cat) -> Iterator[Mark]:
@@ -412,236 +383,232 @@ def markings(cat: Cat) -> Iterator[Mark]:
     yield ears(cat, 0.62), mix(base, cat.nose, 0.6), 3
     if cat.pattern in ("tabby", "spots"):
         yield both(disc(0.42, -0.05, 0.36, 0.3)), pale, 5
-        yield FOREHEAD, dark, 2
+        yield BARS, dark, 2
     if cat.blaze:
-        yield [whole(BLAZE)], WHITE, 4
+        yield [BLAZE], WHITE, 4
     if cat.bib or cat.pattern not in ("points", "tortie"):
-        pads = [*both(disc(0.2, 0.46, 0.26, 0.2)), disc(0, 0.7, 0.24, 0.16)]
-        yield pads, WHITE if cat.bib else pale, 5
-
-
-@cache
-def almond() -> Array:
-    """Draw the opening of an eye."""
-    t = np.arange(24) * (np.pi / 12)
-    return np.stack([np.cos(t), np.sin(t) * np.abs(np.sin(t)) ** 0.25], 1)
+        yield PADS, WHITE if cat.bib else pale, 5
+# ~/~ end
+# ~/~ begin <<data/cats.md#faces>>[1]
+LIDS = np.arange(24) * (np.pi / 12)
+ALMOND = np.stack([np.cos(LIDS), np.sin(LIDS) * np.abs(np.sin(LIDS)) ** 0.25], 1)
 
 
 def eyes(easel: Easel, cat: Cat, at: Frame) -> None:
-    """Paint the eyes: dark rims, irises lit from below, pupils and two sparkles."""
-    size, ink = 0.235 * cat.eyes, cat.coat[1] * 0.3
-    sides = [(s, lid) for s, lid in zip((-1, 1), cat.lids, strict=True) if lid > 0]
-    shut = [(s, lid) for s, lid in zip((-1, 1), cat.lids, strict=True) if lid <= 0]
-    for s, lid in shut:
-        arc = limb("-.22,-.03 0,.07 .22,-.03", ".012 .04 .012") * (1, -1 if lid < 0 else 1)
-        dab(easel, at(arc + (s * 0.43 * cat.wide, 0)), ink)
-    if not sides:
-        return
-
-    def layer(shape: Array, k: float, x: float = 0, y: float = 0) -> list[Array]:
-        parts = []
-        for s, lid in sides:
-            part = (shape * k + (x, y)) * (size, size * lid)
-            part[:, 1] -= cat.slant * s * part[:, 0]
-            parts.append(part + (s * 0.43 * cat.wide, -0.03))
-        return at(*parts)
-
-    dab(easel, layer(almond(), 1.2), ink, 2, 0.9)
-    dab(easel, layer(almond(), 1), cat.iris * 0.5)
-    dab(easel, layer(almond(), 0.88, y=0.04), cat.iris)
-    dab(easel, layer(disc(0, 0, 0.62, 0.42), 1, y=0.4), mix(cat.iris, WHITE, 0.5), 3, 0.7)
-    dab(easel, layer(disc(0, 0, cat.pupil, 0.84), 1), hue("#0d0b0c"))
-    dab(easel, layer(disc(0, 0, 0.2), 1, -0.3, -0.38), hue("#ffffff"))
-    dab(easel, layer(disc(0, 0, 0.1), 1, 0.3, 0.45), hue("#ffffff"), 0, 0.7)
+    """Paint the eyes: rims, irises, pupils and sparkles, or an arc for a shut eye."""
+    ink, x = cat.coat[1] * 0.3, 0.43 * cat.wide
+    sides = list(zip((-1, 1), cat.lids, strict=True))
+    arc = limb("-.22,-.03 0,.07 .22,-.03", ".012 .04 .012")
+    shut = [arc * (1, lid or 1) + (s * x, 0) for s, lid in sides if lid <= 0]
+    if shut:
+        dab(easel, at(*shut), ink)
+    layers: list[tuple[Array, Array, float, float]] = [
+        (ALMOND * 1.2, ink, 2, 0.9),
+        (ALMOND, cat.iris * 0.5, 1, 1),
+        (ALMOND * 0.88 + (0, 0.04), cat.iris, 1, 1),
+        (disc(0, 0.4, 0.62, 0.42), mix(cat.iris, WHITE, 0.5), 3, 0.7),
+        (disc(0, 0, cat.pupil, 0.84), hue("#0d0b0c"), 1, 1),
+        (disc(-0.3, -0.38, 0.2), hue("#ffffff"), 1, 1),
+        (disc(0.3, 0.45, 0.1), hue("#ffffff"), 1, 0.7),
+    ]
+    for shape, colour, soft, cover in layers if len(shut) < 2 else []:
+        slants = [np.array([[1, -cat.slant * s], [0, lid]]) for s, lid in sides]
+        open_ = [(s, slant) for (s, lid), slant in zip(sides, slants, strict=True) if lid > 0]
+        pair = [shape @ slant * (0.235 * cat.eyes) + (s * x, -0.03) for s, slant in open_]
+        dab(easel, at(*pair), colour, soft, cover)
+# ~/~ end
+# ~/~ begin <<data/cats.md#faces>>[2]
+WHISKERS = both(
+    limb(".3,.42 .85,.3 1.45,.26", ".014 .011 .004"),
+    limb(".3,.48 .85,.46 1.45,.5", ".014 .011 .004"),
+    limb(".3,.54 .85,.62 1.4,.78", ".014 .011 .004"),
+)
+LIPS = [*both(limb("0,.42 .1,.52 .24,.47", ".018 .02 .008")), limb("0,.3 0,.42", ".016 .016")]
 
 
 def muzzle(easel: Easel, cat: Cat, at: Frame) -> None:
     """Paint mouth, nose and whiskers."""
-    ink = cat.coat[1] * 0.35
     if cat.mouth == "open":
         dab(easel, at(curve("0,.44 .16,.52 .1,.72 0,.78 -.1,.72 -.16,.52")), hue("#5a1f22"))
-        dab(easel, at(disc(0, 0.68, 0.08, 0.08)), hue("#e08a8a"))
+        dab(easel, at(disc(0, 0.68, 0.08)), hue("#e08a8a"))
     elif cat.mouth == "tongue":
         dab(easel, at(curve("-.07,.46 .07,.46 .08,.6 0,.66 -.08,.6")), hue("#e88f93"))
-    lips = both(limb("0,.42 .1,.52 .24,.47", ".018 .02 .008"))
-    dab(easel, at(*lips, limb("0,.3 0,.42", ".016 .016")), ink, 0, 0.85)
+    dab(easel, at(*LIPS), cat.coat[1] * 0.35, 1, 0.85)
     dab(easel, at(curve("-.14,.2 0,.17 .14,.2 .06,.3 0,.34 -.06,.3")), cat.nose)
-    dab(easel, at(disc(-0.03, 0.22, 0.05, 0.02)), hue("#ffffff"), 0, 0.5)
-    hairs = [limb(".3,.42 .85,.3 1.45,.26", ".014 .011 .004")]
-    hairs += [limb(".3,.48 .85,.46 1.45,.5", ".014 .011 .004")]
-    hairs += [limb(".3,.54 .85,.62 1.4,.78", ".014 .011 .004")]
-    dab(easel, at(*both(*hairs)), hue("#ffffff"), 0, 0.75)
-
-
-def head(easel: Easel, cat: Cat, at: Frame, back: bool = False) -> None:
-    """Paint the head in its frame, from the front or from the back."""
-    soft = at.size / 30
-    marks = [] if back else [(at(*s), c, w * soft) for s, c, w in markings(cat)]
-    pole = (at.x, at.y + at.size * (-0.9 if back else 0.1))
-    fur(easel, cat, at(*ears(cat), skull(cat)), pole, marks)
-    if not back:
-        eyes(easel, cat, at)
-        muzzle(easel, cat, at)
+    dab(easel, at(disc(-0.03, 0.22, 0.05, 0.02)), hue("#ffffff"), 1, 0.5)
+    dab(easel, at(*WHISKERS), hue("#ffffff"), 1, 0.75)
 # ~/~ end
 
 
 # ~/~ begin <<data/cats.md#poses>>[init]
-def white(cat: Cat, shapes: list[Array]) -> list[Mark]:
-    """Make these parts white if the cat has a bib."""
-    return [(shapes, WHITE, 5)] if cat.bib else []
+@dataclass(frozen=True)
+class Model:
+    """A cat that poses: in front of an easel, in a frame, its hair around a pole."""
 
+    easel: Easel
+    cat: Cat
+    at: Frame
+    pole: tuple[float, float]
 
-def collar(easel: Easel, cat: Cat, at: Frame) -> None:
-    """Paint a collar with a bell below a head."""
-    if cat.collar is not None:
-        band = limb("-.62,.62 -.3,.95 0,1.03 .3,.95 .62,.62", ".1 .1 .1 .1 .1")
-        form(easel, at(band), cat.collar, shadow=0.2)
-        form(easel, at(disc(0, 1.17, 0.14)), hue("#e8c04a"), shadow=0.3)
+    def fur(self, *shapes: Array, white: Sequence[Array] = (), tip: bool = False) -> None:
+        """Paint a part of the cat; `tip` if point colouring darkens it."""
+        cat, (base, dark, light) = self.cat, self.cat.coat
+        if tip and cat.pattern == "points":
+            cat = replace(cat, coat=(mix(base, dark, 0.8), dark, light))
+        marks: list[Mark] = [(self.at(*white), WHITE, 5)] if white and cat.bib else []
+        skin = partial(fell, self.easel, cat, self.pole)
+        form(self.easel, self.at(*shapes), skin, marks, self.pole)
 
+    def tail(self, *ways: str) -> None:
+        """Paint the tail, in one of several ways."""
+        way = ways[int(self.easel.chance(0, len(ways)))]
+        self.fur(limb(way, "4.8 5 5 4.5 3.5"), tip=True)
 
-def portrait(easel: Easel, cat: Cat, at: Frame) -> None:
+    def head(self, x: float, y: float, size: float, turn: float = 0) -> None:
+        """Paint the head, and a collar with a bell below it."""
+        cat, at = self.cat, self.at.inside(x, y, size, turn)
+        if cat.collar is not None and not turn:
+            band = limb("-.62,.62 -.3,.95 0,1.03 .3,.95 .62,.62", ".1 .1")
+            form(self.easel, at(band), cat.collar, shadow=0.2)
+            form(self.easel, at(disc(0, 1.17, 0.14)), hue("#e8c04a"), shadow=0.3)
+        marks = [(at(*shapes), tint, soft * at.size / 30) for shapes, tint, soft in markings(cat)]
+        pole = (at.x, at.y + 0.1 * at.size)
+        skin = partial(fell, self.easel, cat, pole)
+        form(self.easel, at(*ears(cat), SKULL * (cat.wide, 1)), skin, marks, pole)
+        eyes(self.easel, cat, at)
+        muzzle(self.easel, cat, at)
+# ~/~ end
+# ~/~ begin <<data/cats.md#poses>>[1]
+def portrait(model: Model) -> None:
     """Paint a face that fills the picture."""
-    body = whole("0,14 18,20 34,42 32,62 0,64")
-    fur(easel, cat, at(body), (at.x, at.y), white(cat, at(disc(0, 48, 13, 22))))
-    collar(easel, cat, at.inside(0, 2, 30))
-    head(easel, cat, at.inside(0, 2, 30))
+    model.fur(whole("0,14 18,20 34,42 32,62 0,64"), white=[disc(0, 48, 13, 22)])
+    model.head(0, 2, 30)
 
 
-def closeup(easel: Easel, cat: Cat, at: Frame) -> None:
+def closeup(model: Model) -> None:
     """Paint a face so near that the ears are cut off."""
-    portrait(easel, cat, replace(at, y=at.y + 5, size=at.size * 1.45))
-
-
-def sit(easel: Easel, cat: Cat, at: Frame) -> None:
+    at = replace(model.at, y=model.at.y + 5, size=model.at.size * 1.45)
+    portrait(replace(model, at=at))
+# ~/~ end
+# ~/~ begin <<data/cats.md#poses>>[2]
+def sit(model: Model) -> None:
     """Paint a cat that sits and looks at us."""
-    pole = (at.x, at.y - 30 * at.size)
-    tails = ["14,41 32,41 41,30 36,14 42,2", "14,41 32,43 42,36 42,24", "12,42 30,40 38,20 30,4"]
-    tail = limb(pick(easel.rng, tails), "5 5 5 4.5 3.5")
-    fur(easel, tipped(cat), at(tail), pole)
+    model.tail("14,41 32,41 41,30 36,14 42,2", "14,41 32,43 42,36 42,24", "12,42 30,40 38,20 30,4")
     body = whole("0,-14 12,-8 18,12 26,30 25,42 10,47 0,47")
-    fur(easel, cat, at(body), pole, white(cat, at(disc(0, 8, 9, 16))))
-    fur(easel, cat, at(*both(disc(17, 37, 10, 10))), pole)
-    legs, socks = both(limb("6,8 7,26 7,42", "6 5 5.5")), both(disc(7, 44, 7, 7))
-    fur(easel, tipped(cat), at(*legs), pole, white(cat, at(*socks)))
-    collar(easel, cat, at.inside(0, -20, 17))
-    head(easel, cat, at.inside(0, -20, 17))
+    model.fur(body, white=[disc(0, 8, 9, 16)])
+    model.fur(*both(disc(17, 37, 10)))
+    legs = both(limb("6,8 7,26 7,42", "6 5 5.5"))
+    model.fur(*legs, white=both(disc(7, 44, 7)), tip=True)
+    model.head(0, -20, 17)
 
 
-def profile(easel: Easel, cat: Cat, at: Frame) -> None:
+def profile(model: Model) -> None:
     """Paint a cat that sits sideways and turns its head to us."""
-    pole = (at.x - 10 * at.size, at.y - 30 * at.size)
-    tails = ["26,42 42,43 46,32 40,20", "26,42 44,44 47,30", "26,42 38,40 44,22 38,6"]
-    fur(easel, tipped(cat), at(limb(pick(easel.rng, tails), "5 5 4.5 3.5")), pole)
+    model.tail("26,42 42,43 46,32 40,20", "26,42 44,44 47,30", "26,42 38,40 44,22 38,6")
     body = curve("-8,-16 6,-12 20,6 32,26 34,42 20,47 -10,47 -16,30 -18,6")
-    fur(easel, cat, at(body), pole, white(cat, at(disc(-14, 8, 9, 18))))
-    fur(easel, cat, at(disc(19, 32, 15, 14)), pole)
+    model.fur(body, white=[disc(-14, 8, 9, 18)])
+    model.fur(disc(19, 32, 15, 14))
     legs = [limb("-8,10 -9,28 -11,43", "7 5 5"), limb("16,44 2,45", "4 4")]
-    fur(easel, tipped(cat), at(*legs), pole, white(cat, at(disc(-12, 44, 7, 7))))
-    collar(easel, cat, at.inside(-9, -20, 16))
-    head(easel, cat, at.inside(-9, -20, 17))
+    model.fur(*legs, white=[disc(-12, 44, 7)], tip=True)
+    model.head(-9, -20, 17)
 
 
-def turned(easel: Easel, cat: Cat, at: Frame) -> None:
+def turned(model: Model) -> None:
     """Paint a cat from behind."""
-    pole = (at.x, at.y - 30 * at.size)
-    fur(easel, cat, at(whole("0,-12 10,-8 20,12 28,32 24,45 10,47 0,47")), pole)
-    tails = ["2,36 14,44 30,43 42,34 44,22", "0,38 -4,20 6,6 2,-8", "2,36 16,45 36,46"]
-    tail = limb(pick(easel.rng, tails), "4.5 5 5 4.5 3.5")
-    fur(easel, tipped(cat), at(tail), pole)
-    head(easel, cat, at.inside(0, -20, 16), back=True)
-
-
-def loaf(easel: Easel, cat: Cat, at: Frame) -> None:
+    model.fur(whole("0,-12 10,-8 20,12 28,32 24,45 10,47 0,47"))
+    model.tail("2,36 14,44 30,43 42,34 44,22", "0,38 -4,20 6,6 2,-8", "2,36 16,45 36,46")
+    at = model.at.inside(0, -20, 16)
+    back = replace(model, at=at, pole=(at.x, at.y - 0.9 * at.size))
+    back.fur(*ears(model.cat), SKULL * (model.cat.wide, 1))
+# ~/~ end
+# ~/~ begin <<data/cats.md#poses>>[3]
+def loaf(model: Model) -> None:
     """Paint a cat that lies with its paws tucked in."""
-    pole = (at.x - 10 * at.size, at.y)
-    body = "-36,45 -40,28 -28,8 -4,0 22,4 39,18 43,36 37,45 0,47"
-    fur(easel, cat, at(curve(body)), pole)
-    fur(easel, tipped(cat), at(limb("40,38 32,45 8,46", "4 4.5 3.5")), pole)
-    paws = at(disc(-22, 44, 8, 4.5), disc(-5, 45, 8, 4.5))
-    fur(easel, tipped(cat), paws, pole, white(cat, paws))
-    collar(easel, cat, at.inside(-13, 6, 18))
-    head(easel, cat, at.inside(-13, 6, 18))
+    model.fur(curve("-36,45 -40,28 -28,8 -4,0 22,4 39,18 43,36 37,45 0,47"))
+    model.tail("40,38 32,44 8,45", "40,38 46,42 48,30", "38,40 28,46 -8,46")
+    paws = [disc(-22, 44, 8, 4.5), disc(-5, 45, 8, 4.5)]
+    model.fur(*paws, white=paws, tip=True)
+    model.head(-13, 6, 18)
 
 
-def bread(easel: Easel, cat: Cat, at: Frame) -> None:
+def bread(model: Model) -> None:
     """Paint a cat that lies and faces us."""
-    pole = (at.x, at.y - 10)
-    body = whole("0,0 20,4 36,22 38,40 28,47 0,47")
-    fur(easel, cat, at(body), pole, white(cat, at(disc(0, 34, 12, 14))))
-    paws = at(*both(disc(9, 45, 8, 5)))
-    fur(easel, tipped(cat), paws, pole, white(cat, paws))
-    head(easel, cat, at.inside(0, 6, 22))
+    model.fur(whole("0,0 20,4 36,22 38,40 28,47 0,47"), white=[disc(0, 34, 12, 14)])
+    paws = both(disc(9, 45, 8, 5))
+    model.fur(*paws, white=paws, tip=True)
+    model.head(0, 6, 22)
 
 
-def curl(easel: Easel, cat: Cat, at: Frame) -> None:
+def curl(model: Model) -> None:
     """Paint a cat that sleeps, rolled up."""
-    cat = replace(cat, lids=(0, 0), mouth="shut")
-    pole = (at.x - 15 * at.size, at.y + 20 * at.size)
-    fur(easel, cat, at(disc(3, 17, 39, 27)), pole)
-    fur(easel, cat, at(disc(22, 24, 18, 17)), pole)
-    head(easel, cat, at.inside(-19, 20, 16, -0.3))
-    tail = limb("41,22 33,40 6,45 -20,42 -32,34", "6 7 7 6 4")
-    fur(easel, tipped(cat), at(tail), pole)
+    model = replace(model, cat=replace(model.cat, lids=(0, 0), mouth="shut"))
+    model.fur(disc(3, 17, 39, 27))
+    model.fur(disc(22, 24, 18, 17))
+    model.head(-19, 20, 16, turn=-0.3)
+    model.tail("41,22 33,40 6,45 -20,42 -32,34", "41,22 36,38 14,46 -8,44")
 
 
-def walk(easel: Easel, cat: Cat, at: Frame) -> None:
-    """Paint a cat that walks by."""
-    pole = (at.x - 60 * at.size, at.y - 10 * at.size)
-    tips = tipped(cat)
-    far = [limb("-16,12 -14,28 -9,43", "6 4.5 4"), limb("20,10 18,28 10,43", "7 4.5 4")]
-    base, dark, light = (c * 0.8 for c in tips.coat)
-    fur(easel, replace(tips, coat=(base, dark, light)), at(*far), pole)
-    tails = ["32,2 42,-12 37,-28 43,-40", "32,2 44,-4 46,-20 38,-32", "32,2 42,10 47,-4"]
-    fur(easel, tips, at(limb(pick(easel.rng, tails), "5 4.5 4 3")), pole)
-    body = "-34,2 -22,-9 0,-7 20,-9 35,-3 38,10 30,19 10,17 -8,21 -24,22 -34,14"
-    fur(easel, cat, at(curve(body)), pole)
-    fur(easel, cat, at(disc(27, 10, 11, 13)), pole)
-    near = [limb("-24,12 -27,28 -30,43", "7 5 4.5"), limb("29,16 34,30 29,43", "7 5 4.5")]
-    socks = at(disc(-30, 43, 7, 8), disc(29, 43, 7, 8))
-    fur(easel, tips, at(*near), pole, white(cat, socks))
-    collar(easel, cat, at.inside(-26, -9, 15))
-    head(easel, cat, at.inside(-27, -11, 16))
-
-
-def sphinx(easel: Easel, cat: Cat, at: Frame) -> None:
+def sphinx(model: Model) -> None:
     """Paint a cat that lies with its legs stretched out."""
-    pole = (at.x - 40 * at.size, at.y)
-    tail = limb("34,38 46,40 48,28 43,20", "4.5 4.5 4 3")
-    fur(easel, tipped(cat), at(tail), pole)
-    fur(easel, cat, at(limb("-12,20 8,24 24,28", "16 17 17")), pole)
-    fur(easel, cat, at(disc(24, 31, 15, 14)), pole)
+    model.tail("34,38 46,40 48,28 43,20", "34,40 46,44 50,42")
+    model.fur(limb("-12,20 8,24 24,28", "16 17 17"))
+    model.fur(disc(24, 31, 15, 14))
     legs = [limb("-14,34 -30,42 -42,42", "7 5 5"), limb("24,42 12,44 4,44", "5 4.5 4.5")]
-    socks = at(disc(-42, 42, 7, 7), disc(4, 44, 6, 6))
-    fur(easel, tipped(cat), at(*legs), pole, white(cat, socks))
-    collar(easel, cat, at.inside(-18, 0, 17))
-    head(easel, cat, at.inside(-18, 0, 17))
+    model.fur(*legs, white=[disc(-42, 42, 7), disc(4, 44, 6)], tip=True)
+    model.head(-18, 0, 17)
+# ~/~ end
+# ~/~ begin <<data/cats.md#poses>>[4]
+def walk(model: Model) -> None:
+    """Paint a cat that walks by."""
+    base, dark, light = (colour * 0.8 for colour in model.cat.coat)
+    far = replace(model, cat=replace(model.cat, coat=(base, dark, light)))
+    far.fur(limb("-16,12 -14,28 -9,43", "6 4.5 4"), limb("20,10 18,28 10,43", "7 4.5 4"), tip=True)
+    model.tail("32,2 42,-12 37,-28 43,-40", "32,2 44,-4 46,-20 38,-32", "32,2 42,10 47,-4")
+    model.fur(curve("-34,2 -22,-9 0,-7 20,-9 35,-3 38,10 30,19 10,17 -8,21 -24,22 -34,14"))
+    model.fur(disc(27, 10, 11, 13))
+    near = [limb("-24,12 -27,28 -30,43", "7 5 4.5"), limb("29,16 34,30 29,43", "7 5 4.5")]
+    model.fur(*near, white=[disc(-30, 43, 7, 8), disc(29, 43, 7, 8)], tip=True)
+    model.head(-27, -11, 16)
 
 
-def peek(easel: Easel, cat: Cat, at: Frame) -> None:
+def peek(model: Model) -> None:
     """Paint a cat that peeks over the edge of a table."""
-    head(easel, cat, at.inside(0, 4, 27))
-    wood = mix(hue("#8a6242"), easel.canvas[:, 150:, :].mean(axis=(1, 2), keepdims=True), 0.4)
-    form(easel, at(path("-90,24 90,24 90,90 -90,90")), wood, shadow=0.3)
-    paws = at(*both(curve("16,22 24,18 32,22 33,31 24,34 16,31")))
-    fur(easel, tipped(cat), paws, (at.x, at.y), white(cat, paws))
+    model.head(0, 4, 27)
+    around = model.easel.canvas[:, 150:].mean(axis=(1, 2), keepdims=True)
+    table = model.at(path("-90,24 90,24 90,90 -90,90"))
+    form(model.easel, table, mix(hue("#8a6242"), around, 0.4), shadow=0.3)
+    paws = both(curve("16,22 24,18 32,22 33,31 24,34 16,31"))
+    model.fur(*paws, white=paws, tip=True)
 
 
-def box(easel: Easel, cat: Cat, at: Frame) -> None:
+def box(model: Model) -> None:
     """Paint a cat in a cardboard box."""
-    card = mix(hue("#b98d5a"), easel.canvas.mean(axis=(1, 2), keepdims=True), 0.3)
-    form(easel, at(path("-38,10 38,10 34,20 -34,20")), card * 0.55, shadow=0.2)
-    fur(easel, cat, at(whole("0,-8 14,-4 24,20 26,40 0,42")), (at.x, at.y - 30))
-    head(easel, cat, at.inside(0, -10, 20))
-    form(easel, at(path("-38,12 38,12 35,48 -35,48")), card)
-    form(easel, at(path("-38,12 -48,24 -40,28 -34,14")), card * 0.85, shadow=0.2)
-    form(easel, at(path("38,12 48,24 40,28 34,14")), card * 0.85, shadow=0.2)
-    paws = at(*both(disc(14, 13, 6, 5)))
-    fur(easel, tipped(cat), paws, (at.x, at.y), white(cat, paws))
+    around = model.easel.canvas.mean(axis=(1, 2), keepdims=True)
+    card = mix(hue("#b98d5a"), around, 0.3)
+    form(model.easel, model.at(path("-38,10 38,10 34,20 -34,20")), card * 0.55, shadow=0.2)
+    model.fur(whole("0,-8 14,-4 24,20 26,40 0,42"))
+    model.head(0, -10, 20)
+    form(model.easel, model.at(path("-38,12 38,12 35,48 -35,48")), card)
+    flaps = both(path("38,12 48,24 40,28 34,14"))
+    form(model.easel, model.at(*flaps), card * 0.85, shadow=0.2)
+    paws = both(disc(14, 13, 6, 5))
+    model.fur(*paws, white=paws, tip=True)
 
 
-POSES: list[Callable[[Easel, Cat, Frame], None]]
-POSES = [portrait, portrait, closeup, sit, sit, profile, turned, loaf, bread, curl, walk]
-POSES += [sphinx, peek, box]
+POSES: dict[Callable[[Model], None], tuple[float, float]] = {  # and where their poles are
+    portrait: (0, 0),
+    closeup: (0, 0),
+    sit: (0, -30),
+    profile: (-10, -30),
+    turned: (0, -30),
+    loaf: (-10, 0),
+    bread: (0, -10),
+    curl: (-15, 20),
+    walk: (-60, -10),
+    sphinx: (-40, 0),
+    peek: (0, 0),
+    box: (0, -30),
+}
 # ~/~ end
 
 
@@ -649,15 +616,8 @@ POSES += [sphinx, peek, box]
 def wash(easel: Easel, *colours: Array) -> None:
     """Cover the canvas with a gradient of some colours, from top to bottom."""
     stops = np.linspace(0, SIDE - 1, len(colours))
-    rows = np.arange(SIDE)
     for k, plane in enumerate(easel.canvas):
-        plane[:] = np.interp(rows, stops, [c[k, 0, 0] for c in colours])[:, None]
-
-
-def scatter(easel: Easel, n: int, shape: Array, low: float, high: float) -> list[Array]:
-    """Strew `n` turned copies of a shape between the heights `low` and `high`."""
-    spots = easel.rng.random((n, 4)) * (110, high - low, 6.3, 0.8) + (-5, low, 0, 0.6)
-    return [Frame(x, y, size, turn)(shape)[0] for x, y, turn, size in spots.tolist()]
+        plane[:] = np.interp(np.arange(SIDE), stops, [c[k, 0, 0] for c in colours])[:, None]
 
 
 def floor(easel: Easel, colour: Array, top: float) -> None:
@@ -666,14 +626,31 @@ def floor(easel: Easel, colour: Array, top: float) -> None:
     lay(easel, ALL, step(y, top, 1), colour * (1.25 - 0.5 * y / 100))
 
 
+def scatter(easel: Easel, n: int, shape: Array, top: float, bottom: float) -> list[Array]:
+    """Strew `n` turned copies of a shape between two heights."""
+    spots = easel.rng.random((n, 4)) * (110, bottom - top, 6.3, 0.8) + (-5, top, 0, 0.6)
+    return [Frame(x, y, size, turn)(shape)[0] for x, y, turn, size in spots.tolist()]
+
+
+def hills(easel: Easel, colour: Array, top: float) -> None:
+    """Paint two soft hills, the far one in the colour of the air."""
+    a, b = easel.chance(-8, 8), easel.chance(-8, 8)
+    low = top + 9
+    far = f"-30,{top + a} 20,{top - a} 60,{top + b} 130,{top - b} 130,140 -30,140"
+    near = f"-30,{low - b} 30,{low + a} 80,{low - a} 130,{low} 130,140 -30,140"
+    air = easel.canvas[:, 100:101, 100:101].copy()
+    form(easel, [curve.__wrapped__(far)], mix(colour, air, 0.45), shadow=0)
+    form(easel, [curve.__wrapped__(near)], colour, shadow=0.1)
+# ~/~ end
+# ~/~ begin <<data/cats.md#scenes>>[1]
 def wall(easel: Easel, base: Array, accent: Array) -> None:
     """Paint a papered wall and a floor."""
     wash(easel, base * 1.08, base * 0.94)
     x, y = grid()
-    wave = np.sin(x * easel.chance(0.4, 1.2))
+    paper = np.sin(x * easel.chance(0.4, 1.2))
     if easel.chance() < 0.5:
-        wave = wave * np.sin(y * easel.chance(0.4, 1.2))
-    easel.canvas[:] *= 1 + step(wave, 0.4, 0.4) * np.float32(easel.chance(-0.15, 0.15))
+        paper = paper * np.sin(y * easel.chance(0.4, 1.2))
+    easel.canvas[:] *= 1 + step(paper, 0.4, 0.4) * np.float32(easel.chance(-0.15, 0.15))
     top = easel.chance(66, 80)
     lay(easel, ALL, step(y, top - 4, 1), mix(base, WHITE, 0.5))
     floor(easel, mix(accent, base, 0.4) * 0.8, top)
@@ -688,51 +665,46 @@ def curtain(easel: Easel, base: Array, accent: Array) -> None:
 
 
 def sofa(easel: Easel, base: Array, accent: Array) -> None:
-    """Paint a sofa with cushions."""
+    """Paint a sofa with a cushion."""
     wash(easel, mix(base, WHITE, 0.4), mix(base, WHITE, 0.2))
     form(easel, [path("-5,30 105,30 105,105 -5,105")], base * 0.9)
-    seam = easel.chance(30, 70)
-    form(easel, [curve(f"-9,24 {seam},22 {seam},74 -9,76")], base)
-    form(easel, [curve(f"{seam},22 109,24 109,76 {seam},74")], base)
-    x = easel.chance(5, 95)
+    seam = easel.chance(-20, 20)
+    for back in both(curve("-70,-26 0,-28 0,26 -70,26")):
+        form(easel, Frame(50 + seam, 48, 1)(back), base)
     pillow = curve("-17,-15 0,-12 17,-15 14,0 17,15 0,12 -17,15 -14,0")
-    form(easel, Frame(x, 52, 1, easel.chance(-0.5, 0.5))(pillow), accent)
+    form(easel, Frame(easel.chance(5, 95), 52, 1, easel.chance(-0.5, 0.5))(pillow), accent)
     form(easel, [path("-5,72 105,72 105,110 -5,110")], base * 1.05)
 
 
 def blanket(easel: Easel, base: Array, accent: Array) -> None:
     """Paint a tartan blanket."""
-    turn = easel.chance(-0.7, 0.7)
-    x, y = grid()
-    u, v = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
+    turn, close = easel.chance(-0.7, 0.7), easel.chance(0.2, 0.45)
+    c, s, (x, y) = np.float32(np.cos(turn)), np.float32(np.sin(turn)), grid()
     easel.canvas[:] = base * (1 + np.float32(0.05) * mist(easel, 32))
-    close = easel.chance(0.2, 0.45)
-    for wave in (u, v):
-        easel.canvas[:] = mix(easel.canvas, accent, 0.3 * step(np.sin(wave * close), 0.3, 0.2))
-        thin = step(np.sin(wave * close + 2.2), 0.96, 0.03)
-        easel.canvas[:] = mix(easel.canvas, WHITE, 0.3 * thin)
+    for thread in (x * c - y * s, x * s + y * c):
+        lay(easel, ALL, 0.3 * step(np.sin(thread * close), 0.3, 0.2), accent)
+        lay(easel, ALL, 0.3 * step(np.sin(thread * close + 2.2), 0.96, 0.03), WHITE)
 
 
 def books(easel: Easel, base: Array, accent: Array) -> None:
     """Paint shelves of books."""
     easel.canvas[:] = base * 0.35
-    for top in (-14, 22, 58):
+    for shelf in (20, 56, 92):
         x = -3.0
         while x < 100:
             w, h = easel.chance(3, 8), easel.chance(22, 31)
-            tint = mix(base, accent, easel.chance(0, 0.7)) * easel.chance(0.6, 1.4)
-            spine = np.array([(x, top + 34 - h), (x + w, top + 34 - h), (x + w, top + 34), (x, top + 34)])
-            dab(easel, [spine], tint)
+            spine = path("0,-1 1,-1 1,0 0,0") * (w, h) + (x, shelf)
+            dab(easel, [spine], mix(base, accent, easel.chance(0, 0.7)) * easel.chance(0.6, 1.4))
             x += w + 0.4
-        dab(easel, [path("-5,0 105,0 105,3 -5,3") + (0, top + 34)], base * 0.6)
+        dab(easel, [path("-5,0 105,0 105,3 -5,3") + (0, shelf)], base * 0.6)
 
 
 def window(easel: Easel, base: Array, accent: Array) -> None:
     """Paint a window with a view, and its sill."""
     sky(easel, mix(base, WHITE, 0.3), mix(accent, base, 0.5))
-    x = easel.chance(30, 70)
-    bars = [path("-2,0 2,0 2,100 -2,100") + (x, 0), path("0,-2 100,-2 100,1 0,1") + (0, 34)]
-    bars += [path("0,0 7,0 7,100 0,100"), path("93,0 100,0 100,100 93,100")]
+    post = path("-2,0 2,0 2,100 -2,100") + (easel.chance(30, 70), 0)
+    bars = [post, path("0,32 100,32 100,35 0,35"), path("0,0 7,0 7,100 0,100")]
+    bars += [path("93,0 100,0 100,100 93,100")]
     form(easel, bars, mix(base, WHITE, 0.6), shadow=0.3)
     form(easel, [path("-5,84 105,84 105,110 -5,110")], mix(base, WHITE, 0.5))
 
@@ -741,38 +713,29 @@ def bokeh(easel: Easel, base: Array, accent: Array) -> None:
     """Paint lights out of focus."""
     wash(easel, base * 0.95, base * 0.6)
     for _ in range(12):
-        spot = disc(easel.chance(0, 100), easel.chance(0, 100), easel.chance(4, 12))
+        spot = disc.__wrapped__(easel.chance(0, 100), easel.chance(0, 100), easel.chance(4, 12))
         tint = mix(base, accent, easel.chance()) + 0.25
         dab(easel, [spot], tint, 2, easel.chance(0.15, 0.5))
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#scenes>>[2]
 def sky(easel: Easel, base: Array, accent: Array) -> None:
-    """Paint clouds over a hill."""
+    """Paint clouds over hills."""
     wash(easel, base * 0.8, base, mix(base, WHITE, 0.4))
     puffs = step(mist(easel, 48) + 0.5 * mist(easel, 16), 0.5, 1.6)
     lay(easel, ALL, puffs * 0.7, mix(base, WHITE, 0.75))
     hills(easel, accent, 74)
 
 
-def hills(easel: Easel, colour: Array, top: float) -> None:
-    """Paint two soft hills."""
-    a, b = easel.chance(-8, 8), easel.chance(-8, 8)
-    far = curve(f"-30,{top + a} 20,{top - a} 60,{top + b} 130,{top - b} 130,140 -30,140")
-    near = curve(f"-30,{top + 9 - b} 30,{top + 9 + a} 80,{top + 9 - a} 130,{top + 9} 130,140 -30,140")
-    form(easel, [far], mix(colour, easel.canvas[:, 100:101, 100:101], 0.45), shadow=0)
-    form(easel, [near], colour, shadow=0.1)
-
-
 def evening(easel: Easel, base: Array, accent: Array) -> None:
-    """Paint the sky after sunset."""
+    """Paint the sky at sunset, from deep blue over violet and rose to pale gold."""
     names = ("#0a1450", "#2450b8", "#7a6fd8", "#e07aa0", "#ffffff", "#fff2c0", "#fff2c0")
     shares = (0.85, 0.8, 0.75, 0.7, 0, 0.85, 0.85)
     wash(easel, *(mix(base, hue(n), k) for n, k in zip(names, shares, strict=True)))
-    streaks = step(scale(mist(easel, 16)[:, :25].copy(), (SIDE, SIDE)), 0.8, 1.2)
-    lay(easel, ALL, streaks * 0.4, mix(base, WHITE, 0.3))
-    sun = (easel.chance(8, 92), easel.chance(52, 66))
-    dab(easel, [disc(*sun, 12)], WHITE, 14, 0.6)
-    dab(easel, [disc(*sun, 6)], WHITE, 1)
+    streaks = scale(mist(easel, 16)[:, :25].copy(), (SIDE, SIDE))
+    lay(easel, ALL, 0.4 * step(streaks, 0.8, 1.2), mix(base, WHITE, 0.3))
+    x, y = easel.chance(8, 92), easel.chance(52, 66)
+    dab(easel, [disc(0, 0, 12) + (x, y)], WHITE, 14, 0.6)
+    dab(easel, [disc(0, 0, 6) + (x, y)], WHITE)
     hills(easel, accent * 0.8, 76)
 
 
@@ -781,14 +744,15 @@ def night(easel: Easel, base: Array, accent: Array) -> None:
     wash(easel, base * 0.6, base, mix(base, accent, 0.2) * 1.3)
     dab(easel, scatter(easel, 40, disc(0, 0, 0.4, n=8), 0, 60), mix(base, WHITE, 0.8))
     x, y = easel.chance(12, 88), easel.chance(10, 30)
-    dab(easel, [disc(x, y, 18)], mix(base, WHITE, 0.5), 16, 0.5)
-    dab(easel, [disc(x, y, easel.chance(6, 12))], mix(hue("#fdf3d0"), base, 0.1), 1)
+    dab(easel, [disc(0, 0, 18) + (x, y)], mix(base, WHITE, 0.5), 16, 0.5)
+    moon = disc(0, 0, 1) * easel.chance(6, 12) + (x, y)
+    dab(easel, [moon], mix(hue("#fdf3d0"), base, 0.1))
     roofs = "-5,110 -5,80 12,66 28,80 28,74 44,74 44,84 62,70 78,84 78,72 84,72 84,78 105,78 105,110"
     form(easel, [path(roofs)], base * 0.45, shadow=0.1)
     panes = [path("0,0 2.4,0 2.4,3 0,3") + (x, 88) for x in (8, 14, 36, 60, 66, 90)]
     dab(easel, panes, mix(hue("#ffd880"), base, 0.2))
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#scenes>>[3]
 def snow(easel: Easel, base: Array, accent: Array) -> None:
     """Paint snow, firs and flakes."""
     wash(easel, base * 0.75, base)
@@ -800,28 +764,24 @@ def snow(easel: Easel, base: Array, accent: Array) -> None:
 
 
 def sea(easel: Easel, base: Array, accent: Array) -> None:
-    """Paint the sea with glitter, and a beach."""
+    """Paint the sea, a sail and a beach."""
     wash(easel, mix(base, WHITE, 0.25), mix(base, WHITE, 0.65))
-    x, y = grid()
-    top = easel.chance(34, 50)
-    water = base * (0.65 + 0.5 * step(y, 72, 60))
-    lay(easel, ALL, step(y, top, 0.6), water)
-    waves = np.sin(y * (14 - 0.1 * y) * 0.25 + mist(easel, 24) * 2) * step(y, top + 3, 6)
-    lay(easel, ALL, step(waves, 0.8, 0.3) * 0.5, mix(base, WHITE, 0.8))
+    y, top = grid()[1], easel.chance(34, 50)
+    lay(easel, ALL, step(y, top, 0.6), base * (0.65 + 0.5 * step(y, 72, 60)))
+    waves = np.sin(y * (3.5 - 0.025 * y) + mist(easel, 24) * 2) * step(y, top + 3, 6)
+    lay(easel, ALL, 0.5 * step(waves, 0.8, 0.3), mix(base, WHITE, 0.8))
     sail = path("0,-14 0,0 8,0") + (easel.chance(5, 95), top + 1)
     dab(easel, [sail], mix(accent, WHITE, 0.5))
     floor(easel, mix(hue("#e5cfa0"), base, 0.3), easel.chance(74, 84))
 
 
-LEAF = curve("0,-3.4 1.6,-1 1.2,1.6 0,3 -1.2,1.6 -1.6,-1")
-
-
 def autumn(easel: Easel, base: Array, accent: Array) -> None:
     """Paint fallen leaves."""
     wash(easel, mix(base, WHITE, 0.2), base * 0.6)
-    tints = [base * 0.55, base * 0.85, mix(base, accent, 0.5), mix(base, WHITE, 0.25)]
-    for k, tint in enumerate([*tints, base * 1.2]):
-        dab(easel, scatter(easel, 34, LEAF * 1.2, 8 * k, 104), tint)
+    leaf = curve("0,-4 2,-1.2 1.4,2 0,3.6 -1.4,2 -2,-1.2")
+    tints = [base * 0.55, base * 0.85, mix(base, accent, 0.5), mix(base, WHITE, 0.25), base * 1.2]
+    for k, tint in enumerate(tints):
+        dab(easel, scatter(easel, 34, leaf, 8 * k, 104), tint)
 
 
 def meadow(easel: Easel, base: Array, accent: Array) -> None:
@@ -829,15 +789,16 @@ def meadow(easel: Easel, base: Array, accent: Array) -> None:
     wash(easel, mix(base, WHITE, 0.45), base, base * 0.6)
     for k in range(4):
         spots = easel.rng.random((40, 3)) * (110, 26, 8) + (-5, 36 + 18 * k, -4)
-        blade = path("-.8,0 0,0 .8,0")
-        blades = [blade + (x, y) + [[0, 0], [s, -15], [0, 0]] for x, y, s in spots.tolist()]
+        blades = [path("-.8,0 0,-15 .8,0") * (1, 1) + (x, y) for x, y, _ in spots.tolist()]
+        for blade, lean in zip(blades, spots[:, 2], strict=True):
+            blade[1, 0] += lean
         dab(easel, blades, base * (0.6 + 0.2 * k))
-        heads = [disc(x + s, y - 15, 1.7, 1.5, 10) for x, y, s in spots[::7].tolist()]
+        heads = [disc(0, 0, 1.7, 1.5, 10) + blade[1] for blade in blades[::6]]
         dab(easel, heads, mix(accent, WHITE, 0.3))
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#scenes>>[4]
 Scene = Callable[[Easel, Array, Array], None]
-SCENES: dict[Scene, str] = {  # with the colours that suit them
+SCENES: dict[Scene, str] = {
     wall: "",
     curtain: "",
     sofa: "",
@@ -853,14 +814,12 @@ SCENES: dict[Scene, str] = {  # with the colours that suit them
     autumn: "#b5652a #8a5a2a #c98a30",
     meadow: "#6d9a3a #97b04f #4f7a3a",
 }
+ACCENTS = ["#c23b3b", "#e0742f", "#e8c23f", "#6f9a3f", "#2f8a7a", "#3a72b8", "#5a4a9a"]
+ACCENTS += ["#a8478a", "#e59ab0", "#f0e3c8", "#8a5a3a", "#c9d2da", "#3a3f4a", "#9fc7c0"]
 # ~/~ end
 
 
 # ~/~ begin <<data/cats.md#light>>[init]
-LIGHTS = [("#fff4e6", "#2b3350"), ("#fff9f0", "#3a3a48"), ("#ffdfb0", "#3a2440")]
-LIGHTS += [("#e6f0ff", "#1c2440"), ("#fff0d0", "#0c0c18")]
-
-
 def wish(number: int) -> Array:
     """Choose the mean colour that picture `number` should have."""
     u = (0.5 + number * np.array([0.8191725134, 0.6710436067, 0.5497004779])) % 1
@@ -868,29 +827,20 @@ def wish(number: int) -> Array:
     angle = 2 * np.pi * u[1]
     angle -= 0.65 * np.sin(angle - 0.6)
     a, b = np.cos(angle) / 6**0.5, np.sin(angle) / 2**0.5
-    way = np.array([2 * a, b - a, -a - b])
+    way = np.array([2 * a, b - a, -a - b])  # from grey to the hue, at equal lightness
     room = np.min(np.where(way > 0, 0.96 - lightness, lightness - 0.03) / np.abs(way))
     vivid = 0.7 + 0.22 * np.cos(angle - 0.5)  # warm colours may be purer than cold ones
     colour = lightness + way * max(room, 0) * vivid * u[2] ** 1.1
     return np.asarray(colour, np.float32).reshape(3, 1, 1)
-
-
-def fall(easel: Easel) -> None:
-    """Let the light fall from its side, and dim the corners."""
-    x, y = grid()
-    away = (x - 50 - 25 * easel.sun[0]) ** 2 + (y - 50 - 20 * easel.sun[1]) ** 2
-    easel.canvas[:] *= np.clip(1.1 - away * np.float32(easel.chance(2e-5, 9e-5)), 0.3, 2)
-
-
-def develop(canvas: Array, goal: Array | None) -> Image.Image:
+# ~/~ end
+# ~/~ begin <<data/cats.md#light>>[1]
+def develop(canvas: Array, goal: Array) -> Image.Image:
     """Turn the canvas into an image whose mean colour comes close to `goal`."""
     planes = np.uint8(np.clip(canvas, 0, 1) * 255 + 0.5)
     image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
-    if goal is None:
-        return image
     shares = np.array(image.histogram()).reshape(3, 256) / SIDE**2
     dark = np.log(np.maximum(np.arange(256), 0.5) / 255)
-    low, high = np.full((3, 1), -1.1), np.full((3, 1), 1.2)
+    low, high = np.full((3, 1), -1.1), np.full((3, 1), 1.2)  # logarithms of gamma
     for _ in range(9):
         middle = (low + high) / 2
         mean = (shares * np.exp(dark * np.exp(middle))).sum(axis=1, keepdims=True)
@@ -898,7 +848,17 @@ def develop(canvas: Array, goal: Array | None) -> Image.Image:
         high = np.where(mean > goal[:, 0], high, middle)
     table = np.exp(dark * np.exp(low)) * 255 + 0.5
     return image.point(np.uint8(table).ravel().tolist())
+# ~/~ end
+# ~/~ begin <<data/cats.md#light>>[2]
+LIGHTS = [("#fff4e6", "#2b3350"), ("#fff9f0", "#3a3a48"), ("#ffdfb0", "#3a2440")]
+LIGHTS += [("#e6f0ff", "#1c2440"), ("#fff0d0", "#0c0c18")]
 
+
+def fall(easel: Easel) -> None:
+    """Let the light fall from its side, and dim the corners."""
+    x, y = grid()
+    away = (x - 50 - 25 * easel.sun[0]) ** 2 + (y - 50 - 20 * easel.sun[1]) ** 2
+    easel.canvas[:] *= np.clip(1.1 - away * np.float32(easel.chance(2e-5, 9e-5)), 0.3, 2)
 # ~/~ end
 
 
@@ -908,33 +868,42 @@ class Recipe:
     """Everything that is decided before the first stroke."""
 
     cat: Cat
-    pose: Callable[[Easel, Cat, Frame], None]
+    pose: Callable[[Model], None]
     at: Frame
     scene: Scene
     base: Array
     accent: Array
     light: tuple[str, str]
     blur: float
-    goal: Array | None
+    goal: Array
 
 
-def weigh(rng: np.random.Generator, things: Sequence[Any], weights: Array) -> Any:
+def pick(rng: np.random.Generator, things: Sequence[Any]) -> Any:
+    """Pick one of the things."""
+    return things[int(rng.random() * len(things))]
+
+
+def weigh(rng: np.random.Generator, things: Sequence[Any], weights: Any) -> Any:
     """Pick one of the things, the heavier the likelier."""
     pile = np.cumsum(weights)
     return things[int(np.searchsorted(pile, rng.random() * pile[-1]))]
+# ~/~ end
+# ~/~ begin <<data/cats.md#recipes>>[1]
+def needed(goal: Array, coat: Array) -> Array:
+    """Find the colour of a background that makes the mean of the picture the goal."""
+    return (goal - 0.4 * coat) / 0.6
 
 
 def breed(rng: np.random.Generator, goal: Array) -> Cat:
     """Find a cat that goes well with the mean colour."""
-    mains = np.stack([hue(main) for main, _, _ in COATS.values()])
-    need = (goal - 0.4 * mains) / 0.6
-    misfit = np.abs(need - np.clip(need, 0.05, 0.95)).sum(axis=(1, 2, 3))
+    base = needed(goal, np.stack([hue(main) for main, _, _ in COATS.values()]))
+    misfit = np.abs(base - np.clip(base, 0.05, 0.95)).sum(axis=(1, 2, 3))
     name = weigh(rng, list(COATS), np.exp(-6 * misfit))
-    base, dark, light = (hue(c) for c in COATS[name])
+    main, dark, light = (hue(c) for c in COATS[name])
     bib = rng.random() < 0.35
     lids = [(0.95, 0.95), (1, 1), (0.85, 0.85), (0.65, 0.65), (0, 0), (-1, -1), (0.9, 0)]
     return Cat(
-        coat=(base, dark, light),
+        coat=(main, dark, light),
         pattern=pick(rng, PATTERNS.get(name, ["solid", "tabby", "tabby", "spots"])),
         bib=bib,
         blaze=bib and rng.random() < 0.6,
@@ -952,24 +921,21 @@ def breed(rng: np.random.Generator, goal: Array) -> Cat:
     )
 
 
-ACCENTS = ["#c23b3b", "#e0742f", "#e8c23f", "#6f9a3f", "#2f8a7a", "#3a72b8", "#5a4a9a"]
-ACCENTS += ["#a8478a", "#e59ab0", "#f0e3c8", "#8a5a3a", "#c9d2da", "#3a3f4a", "#9fc7c0"]
-
-
 def suit(rng: np.random.Generator, base: Array) -> Scene:
     """Find a scene that suits the colour of the background."""
     weights = []
     for colours in SCENES.values():
         near = [float(((hue(c) - base) ** 2).sum()) for c in colours.split()]
         weights.append(0.12 + 2.5 * np.exp(-min(near) / 0.05) if near else 0.4)
-    return weigh(rng, list(SCENES), np.array(weights))  # type: ignore[no-any-return]
+    scene: Scene = weigh(rng, list(SCENES), weights)
+    return scene
 
 
 def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
     """Let the dice decide about picture `number`."""
     goal = wish(number)
     cat = breed(rng, goal)
-    base = np.clip((goal - 0.4 * cat.coat[0]) / 0.6, 0.05, 0.95)
+    base = np.clip(needed(goal, cat.coat[0]), 0.05, 0.95)
     at = Frame(
         x=50 + rng.normal(0, 3),
         y=50 + rng.normal(0, 2),
@@ -979,7 +945,7 @@ def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
     )
     return Recipe(
         cat=cat,
-        pose=pick(rng, POSES),
+        pose=pick(rng, list(POSES)),
         at=at,
         scene=suit(rng, base),
         base=base,
@@ -988,13 +954,11 @@ def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
         blur=pick(rng, [0, 0, 2.5, 4]),
         goal=goal,
     )
-
-
+# ~/~ end
+# ~/~ begin <<data/cats.md#recipes>>[2]
 def cover_recipe(rng: np.random.Generator) -> Recipe:
     """Choose what the cover needs: a large face, all hues, deep shadows, bright light."""
-    recipe = chance_recipe(rng, COVER)
-    cat = replace(
-        recipe.cat,
+    cat = Cat(
         coat=(hue("#b9aa98"), hue("#2c2624"), hue("#fbf4e8")),
         pattern="tabby",
         bib=True,
@@ -1005,23 +969,15 @@ def cover_recipe(rng: np.random.Generator) -> Recipe:
         ears=1,
         wide=1.05,
         eyes=1.15,
+        slant=0.15,
         lids=(1, 1),
         pupil=0.45,
         mouth="shut",
+        stripe=0.65,
     )
-    return replace(
-        recipe,
-        cat=cat,
-        pose=portrait,
-        at=Frame(50, 52, 1),
-        scene=evening,
-        base=hue("#ffa040"),
-        accent=hue("#5f9a3a"),
-        light=LIGHTS[0],
-        blur=0,
-        goal=hue("#8c8276"),
-    )
-
+    base, accent, goal = hue("#ffa040"), hue("#5f9a3a"), hue("#8c8276")
+    at = Frame(50, 52, 1)
+    return Recipe(cat, portrait, at, evening, base, accent, LIGHTS[4], 0, goal)
 # ~/~ end
 
 
@@ -1030,14 +986,14 @@ def paint_cat(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     """Paint cat picture `number`, always the same for the same number.
 
     `size` is (width, height) in pixels. The cat is painted on a square canvas of
-    200 by 200 pixels; for any other size that is cut in the middle and scaled.
+    200 by 200 pixels; for any other size the middle of that is cut out and scaled.
     Raises ValueError for a negative number or a size below 1.
 
     >>> paint_cat(7, (64, 48)).size
     (64, 48)
     """
     if number < 0 or min(size) < 1:
-        raise ValueError(f"cannot paint picture {number} of size {size}")
+        raise ValueError(f"cannot paint picture {number} in size {size}")
     rng = np.random.default_rng([SEED, number])
     recipe = cover_recipe(rng) if number == COVER else chance_recipe(rng, number)
     x, y = rng.integers(0, 512 - SIDE, 2).tolist()
@@ -1050,55 +1006,75 @@ def paint_cat(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
         grain=(x, y),
     )
     recipe.scene(easel, recipe.base, recipe.accent)
-    if recipe.blur:
-        for plane in easel.canvas:
-            plane[:] = soften(plane, recipe.blur)
-    recipe.pose(easel, recipe.cat, recipe.at)
+    for plane in easel.canvas if recipe.blur else ():
+        plane[:] = soften(plane, recipe.blur)
+    pole = recipe.at.inside(*POSES[recipe.pose], 1)
+    recipe.pose(Model(easel, recipe.cat, recipe.at, (pole.x, pole.y)))
     fall(easel)
     image = develop(easel.canvas, recipe.goal)
-    if rng.random() < 0.5:
-        image = ImageOps.mirror(image)
+    image = ImageOps.mirror(image) if rng.random() < 0.5 else image
     return image if size == image.size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 # ~/~ end
 
 
 # ~/~ begin <<data/cats.md#collection>>[init]
 def file_name(number: int) -> str:
-    """Name the file of picture `number`, so that names sort like numbers."""
+    """Name the file of picture `number`, so that the order of names is that of numbers."""
     return f"cat_{number:05d}.jpg"
 
 
-def paint_file(folder: Path, number: int) -> None:
-    """Paint one picture into `folder`, unless it is there; never half of a file."""
-    path = folder / file_name(number)
-    if not path.exists():
-        draft = path.with_suffix(".tmp")
-        paint_cat(number).save(draft, "JPEG", quality=QUALITY)
-        draft.replace(path)
-
-
 def paint_chunk(folder: Path, numbers: range) -> int:
-    """Paint some pictures into `folder`; give how many. Ctrl-C just ends it."""
+    """Paint those of the pictures that are not yet in `folder`; give how many there are."""
     for number in numbers:
-        paint_file(folder, number)
+        path = folder / file_name(number)
+        if not path.exists():
+            draft = path.with_suffix(".tmp")
+            paint_cat(number).save(draft, "JPEG", quality=QUALITY)
+            draft.replace(path)
     return len(numbers)
+# ~/~ end
+# ~/~ begin <<data/cats.md#collection>>[1]
+def ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def paint_collection(
     folder: Path, count: int = 10_000, workers: int | None = None, quiet: bool = False
 ) -> None:
-    """Paint pictures 0 to `count` - 1 as JPEG files into a new folder, in parallel."""
+    """Paint pictures 0 to `count` - 1 as JPEG files into a new folder, in parallel.
+
+    Painting happens in `folder` + ".part", where an interrupted run is resumed; the
+    folder gets its name when it is complete. `workers` is the number of processes, by
+    default that of the processors; the files do not depend on it. Raises
+    FileExistsError if the folder holds something, ValueError if `count` is below 1.
+
+    >>> paint_collection(Path("cats"), 500)  # doctest: +SKIP
+    """
+    if count < 1:
+        raise ValueError(f"cannot paint {count} pictures; paint at least 1")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} exists already and is not empty")
+        raise FileExistsError(f"{folder} exists and is not empty; remove it or name another")
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
     chunks = [range(k, min(k + 32, count)) for k in range(0, count, 32)]
-    with (
-        ProcessPoolExecutor(workers) as pool,
-        tqdm(total=count, unit="cat", disable=True if quiet else None) as bar,
-    ):
-        for n in pool.map(partial(paint_chunk, part), chunks):
-            bar.update(n)
+    with ProcessPoolExecutor(workers, initializer=ignore_interrupt) as pool:
+        try:
+            with tqdm(total=count, unit=" cats", disable=quiet or None) as bar:
+                for painted in pool.map(partial(paint_chunk, part), chunks):
+                    bar.update(painted)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    finish(part, folder, count)
+
+
+def finish(part: Path, folder: Path, count: int) -> None:
+    """Remove from the painted folder what does not belong there, and give it its name."""
+    wanted = {file_name(number) for number in range(count)}
+    for path in part.iterdir():
+        if path.name not in wanted:
+            path.unlink()
     if folder.exists():
         folder.rmdir()
     part.replace(folder)
@@ -1106,14 +1082,30 @@ def paint_collection(
 
 
 # ~/~ begin <<data/cats.md#command-line>>[init]
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line long."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and stop with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Paint the collection from the command line."""
-    parser = argparse.ArgumentParser(description="Paint cats.")
+    """Paint the collection from the command line; give the exit status."""
+    parser = Parser(prog="cats.py", description="Paint a collection of cat pictures.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("data/cats"))
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--count", type=int, default=10_000, help="how many (10000)")
+    parser.add_argument("--workers", type=int, help="processes (one a processor)")
     args = parser.parse_args(argv)
-    paint_collection(args.folder, args.count, args.workers)
+    if args.workers is not None and args.workers < 1:
+        parser.error(f"cannot paint with {args.workers} workers; use at least 1")
+    try:
+        paint_collection(args.folder, args.count, args.workers)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        print(f"interrupted; the same command goes on from {args.folder}.part", file=sys.stderr)
+        return 130
     return 0
 # ~/~ end
 

@@ -1,0 +1,89 @@
+"""What several tests share: a small collection, and ways to run the program."""
+
+import colorsys
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mosaic
+
+ROOT = Path(__file__).parents[1]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def paint(path: Path, colours: list[str], size: tuple[int, int] = (24, 16)) -> Path:
+    """Save an image of vertical stripes of these colours."""
+    image = Image.new("RGB", size)
+    for i, colour in enumerate(colours):
+        left, right = (size[0] * j // len(colours) for j in (i, i + 1))
+        image.paste(Image.new("RGB", (right - left, size[1]), colour), (left, 0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, quality=95)
+    return path
+
+
+@pytest.fixture(name="paint")
+def paint_fixture() -> Callable[..., Path]:
+    """The function `paint`, for tests that paint photos of their own."""
+    return paint
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 30 photos of 24 x 16 or 16 x 24 pixels, of one or two colours."""
+    folder = tmp_path / "photos"
+    for i in range(30):
+        red, green, blue = colorsys.hsv_to_rgb(i / 30, 0.8, 0.3 + 0.7 * (i % 3) / 2)
+        hue = f"#{int(red * 255):02x}{int(green * 255):02x}{int(blue * 255):02x}"
+        size = (24, 16) if i % 2 else (16, 24)
+        paint(folder / f"{i:02}.jpg", [hue] if i % 3 else [hue, "#808080"], size)
+    return folder
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A target of four stripes, 60 x 40 pixels."""
+    return paint(tmp_path / "target.png", ["red", "lime", "navy", "white"], (60, 40))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `python ARGUMENTS` in a fresh process, in the folder tmp_path."""
+
+    def fresh(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **more,  # type: ignore[call-overload]
+        )
+
+    return fresh
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run the command line, see that it ends with status 2 and one line; return the line."""
+
+    def refused(*arguments: object) -> str:
+        try:
+            status = mosaic.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = int(str(stop.code))
+        output, errors = capsys.readouterr()
+        assert (status, output) == (2, "")
+        assert errors.startswith("mosaic")
+        assert errors.count("\n") == 1
+        assert errors.endswith("\n")
+        return errors.rstrip("\n")
+
+    return refused

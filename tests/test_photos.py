@@ -1,0 +1,675 @@
+"""Photos: all are found, each comes out right, and a bad one spoils nothing."""
+
+import functools
+import io
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageDraw, ImageOps
+
+import mosaic
+from tesserae.photos import formats
+
+Array = NDArray[Any]
+ENDINGS = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "TIFF": "tif",
+    "GIF": "gif",
+    "BMP": "bmp",
+    "AVIF": "avif",
+    "HEIF": "heic",
+}
+KNOWN = [name for name in ENDINGS if name in formats()]
+RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
+
+
+def quarters(size: tuple[int, int] = (60, 40)) -> Image.Image:
+    """An image of four quarters: red and green, below them blue and yellow."""
+    image, (x, y) = Image.new("RGB", size, RED), (size[0] // 2, size[1] // 2)
+    image.paste(GREEN, (x, 0, *size))
+    image.paste(BLUE, (0, y, *size))
+    image.paste(YELLOW, (x, y, *size))
+    return image
+
+
+def scene(size: tuple[int, int]) -> Image.Image:
+    """A smooth image with some edges, like a photo."""
+    x, y = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
+    waves = [np.sin(9 * x + 3 * y), np.cos(7 * y - 2 * x), np.sin(20 * x * y)]
+    image = Image.fromarray((127 + 120 * np.dstack(waves)).astype(np.uint8))
+    ImageDraw.Draw(image).ellipse(
+        (size[0] // 5, size[1] // 4, *[s // 2 for s in size]), RED
+    )
+    return image
+
+
+def encoded(image: Image.Image, kind: str, **more: Any) -> bytes:
+    """The bytes of an image file."""
+    formats()  # registers HEIF
+    buffer = io.BytesIO()
+    image.save(
+        buffer, kind, **({"quality": 95} if kind not in ("PNG", "GIF") else {}) | more
+    )
+    return buffer.getvalue()
+
+
+def shrunk(source: bytes | Path | Image.Image, size: tuple[int, int] = (30, 20)) -> Array:
+    """Shrink a photo; return its (height, width, 3) levels as whole numbers."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    photo = file if isinstance(file, Image.Image) else mosaic.open_photo(file)  # type: ignore[arg-type]
+    with photo:
+        small = mosaic.shrink_photo(photo, size)
+    assert (small.mode, small.size) == ("RGB", size)
+    return np.asarray(small).astype(int)
+
+
+def middles(pixels: Array) -> Array:
+    """The colours in the middle of the four quarters, row by row."""
+    rows, cols = ([length // 4, length * 3 // 4] for length in pixels.shape[:2])
+    return pixels[np.ix_(rows, cols)].reshape(4, 3)
+
+
+def is_near(pixels: Array, expected: Any, levels: int = 4) -> bool:
+    """Whether two arrays of colours differ by at most so many levels."""
+    return bool(np.abs(pixels - np.asarray(expected)).max() <= levels)
+
+
+def psnr(one: Array, other: Array) -> float:
+    """Peak signal-to-noise ratio of two images, in decibels."""
+    return float(10 * np.log10(255**2 / max(1e-9, ((one - other) ** 2).mean())))
+
+
+# Finding them
+
+
+def test_photos_are_listed_by_ending_in_any_case_and_sorted(tmp_path: Path) -> None:
+    names = [
+        "b.jpg",
+        "a.JPG",
+        "c.JpEg",
+        "d.PNG",
+        "e.heic",
+        "f.HEIF",
+        "g.tiff",
+        "sub/h.avif",
+    ]
+    for name in [*names, "notes.txt", "jpg", "k.jpg.part", "l.mp4", "m"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert mosaic.list_photos(str(tmp_path)) == sorted(names)
+
+
+def test_hidden_files_and_previews_are_no_photos(tmp_path: Path) -> None:
+    for name in [
+        ".hidden.jpg",
+        "._a.jpg",
+        "Thumbs.db",
+        ".DS_Store",
+        ".thumbs/a.jpg",
+        "a.jpg",
+    ]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert mosaic.list_photos(str(tmp_path)) == ["a.jpg"]
+
+
+def test_links_in_circles_and_to_nowhere_are_survived(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.jpg").touch()
+    (tmp_path / "one.jpg").symlink_to("two.jpg")
+    (tmp_path / "two.jpg").symlink_to("one.jpg")
+    (tmp_path / "nowhere.jpg").symlink_to("gone.jpg")
+    (tmp_path / "sub" / "up").symlink_to("..")
+    (tmp_path / "sub" / "here").symlink_to(".")
+    assert mosaic.list_photos(str(tmp_path)) == ["sub/a.jpg"]
+
+
+def test_a_link_to_a_photo_is_a_photo_and_a_folder_is_entered_once(tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "a.jpg").touch()
+    (tmp_path / "b.jpg").symlink_to("album/a.jpg")
+    (tmp_path / "same").symlink_to("album")
+    assert mosaic.list_photos(str(tmp_path)) == ["album/a.jpg", "b.jpg"]
+
+
+def test_a_pipe_and_a_folder_are_no_photos_whatever_their_names(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    assert mosaic.list_photos(str(tmp_path)) == []
+
+
+def test_a_missing_folder_is_an_error() -> None:
+    with pytest.raises(mosaic.MosaicError, match="there is no folder 'nowhere'"):
+        mosaic.list_photos("nowhere")
+
+
+def test_a_folder_that_cannot_be_read_is_named_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mosaic.report_folder(PermissionError(13, "Permission denied", "a\nb\udcff"))
+    assert capsys.readouterr().err == (
+        "mosaic: skipped the folder a\\nb\\xff: Permission denied\n"
+    )
+
+
+def test_a_photo_that_goes_away_while_the_folder_is_read_is_left_out(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = mosaic.list_photos(str(photos))
+    monkeypatch.setattr(mosaic, "list_photos", lambda folder: ["gone.jpg", *names])
+    assert len(mosaic.describe_photos(str(photos))) == len(names)
+
+
+def test_a_photo_that_goes_away_later_is_skipped(tmp_path: Path) -> None:
+    made = mosaic.make_thumbnail("gone.jpg", str(tmp_path), (5, 5), 85)
+    assert isinstance(made, mosaic.Reject)
+    assert "No such file" in made.reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"\xff\xfe.jpg",
+        b"two\nlines.jpg",
+        b"a\tb.jpg",
+        "cat 🐈.jpg".encode(),
+        b"'\"%s{x}.jpg",
+    ],
+)
+def test_a_name_in_any_encoding_survives_the_list_and_the_store(
+    tmp_path: Path, name: bytes
+) -> None:
+    path = os.fsencode(tmp_path) + b"/" + name
+    Path(os.fsdecode(path)).write_bytes(encoded(quarters(), "JPEG"))
+    mosaic.write_lists(str(tmp_path), [str(tmp_path / "list")])
+    args = ["thumbnails", str(tmp_path), str(tmp_path / "s.h5"), "--workers", "1"]
+    assert mosaic.main([*args, "--list", str(tmp_path / "list")]) == 0
+    assert mosaic.read_store(str(tmp_path / "s.h5")).names == [os.fsdecode(name)]
+
+
+# The right way up, in the right colours
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_every_format_gives_the_right_colours_in_the_right_places(kind: str) -> None:
+    assert is_near(
+        middles(shrunk(encoded(quarters(), kind))), [RED, GREEN, BLUE, YELLOW], levels=6
+    )
+
+
+BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def turned(kind: str, orientation: int) -> bytes:
+    """The quarters as a camera stores them that was held in one of eight ways."""
+    exif, stored = Image.Exif(), quarters()
+    exif[mosaic.ORIENTATION] = orientation
+    if orientation in BACK:
+        stored = stored.transpose(BACK[orientation])
+    stored.info["exif"] = exif.tobytes()  # this is where pillow-heif looks
+    return encoded(stored, kind, exif=exif.tobytes())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", [kind for kind in KNOWN if kind not in ("GIF", "BMP")])
+def test_a_photo_is_turned_upright(kind: str, orientation: int) -> None:
+    photo = turned(kind, orientation)
+    with mosaic.open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
+        assert mosaic.upright_size(opened) == (60, 40)
+    for size in [(30, 20), (20, 30), (31, 7)]:
+        assert is_near(middles(shrunk(photo, size)), [RED, GREEN, BLUE, YELLOW], levels=8)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
+    photo = turned("JPEG", orientation)
+    with mosaic.open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
+        assert mosaic.upright_size(opened) == (60, 40)
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+WORD = b"MM\0*\0\0\0\x08\0\1\x01\x12\0\2\0\0\0\4abc\0\0\0\0\0"  # the orientation is "abc"
+
+
+@pytest.mark.parametrize("exif", [b"garbage", b"", b"II*\0", WORD], ids=repr)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_broken_exif_block_does_not_spoil_the_photo(kind: str, exif: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of it
+        photo = shrunk(encoded(quarters(), kind, exif=b"Exif\0\0" + exif))
+    assert is_near(middles(photo), [RED, GREEN, BLUE, YELLOW])
+
+
+def test_the_first_image_of_a_gif_is_taken() -> None:
+    frames = [ImageOps.mirror(quarters()), quarters()]
+    photo = encoded(quarters(), "GIF", save_all=True, append_images=frames)
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+def test_a_photo_with_a_second_one_inside_is_a_photo() -> None:
+    photo = encoded(quarters((600, 400)), "MPO", save_all=True, append_images=[quarters()])
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_becomes_rgb(kind: str) -> None:
+    photo = shrunk(encoded(quarters().convert("CMYK"), kind))
+    assert is_near(middles(photo), [RED, GREEN, BLUE, YELLOW])
+
+
+def test_lab_becomes_rgb() -> None:
+    lab = ImageCms.profileToProfile(
+        quarters(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), 0, "LAB"
+    )
+    assert lab
+    photo = shrunk(encoded(lab, "TIFF"))
+    assert is_near(middles(photo), [RED, GREEN, BLUE, YELLOW], levels=25)
+
+
+def test_colours_of_a_palette_are_averaged_and_not_picked() -> None:
+    checks = Image.fromarray(np.indices((40, 60)).sum(axis=0).astype(np.uint8) % 2)
+    checks = checks.convert("P")
+    checks.putpalette([0, 0, 0, 200, 100, 50])
+    assert is_near(shrunk(encoded(checks, "PNG"), (6, 4)), (100, 50, 25))
+
+
+def test_black_and_white_are_averaged() -> None:
+    checks = Image.fromarray(np.indices((40, 60)).sum(axis=0) % 2 == 1)
+    assert checks.mode == "1"
+    assert is_near(shrunk(encoded(checks, "PNG"), (6, 4)), (127, 127, 127))
+
+
+def ramp(dtype: str) -> Array:
+    """Four quarters of grey, of 16 bits each: 0, 1/4, 1/2 and all of white."""
+    levels = np.array([[0, 16384], [32768, 65535]], dtype)
+    return levels.repeat(20, axis=0).repeat(30, axis=1)
+
+
+GREYS = np.array([0, 64, 128, 255])[:, None].repeat(3, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("PNG", "<u2"), ("TIFF", "<u2"), ("TIFF", ">u2"), ("TIFF", "<i4")]
+)
+def test_grey_of_16_bits_is_neither_white_nor_black(kind: str, dtype: str) -> None:
+    assert is_near(middles(shrunk(encoded(Image.fromarray(ramp(dtype)), kind))), GREYS)
+
+
+def png(
+    size: tuple[int, int], bits: int, colour: int, *chunks: tuple[bytes, bytes]
+) -> bytes:
+    """The bytes of a PNG file made by hand; Pillow cannot write all that others can."""
+    head = struct.pack(">IIBBBBB", *size, bits, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data))
+        + name
+        + data
+        + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in [(b"IHDR", head), *chunks, (b"IEND", b"")]
+    )
+
+
+def pixels_of_png(samples: Array) -> tuple[bytes, bytes]:
+    """A chunk with the rows of an array, none of them filtered."""
+    rows = [b"\0" + row.astype(">u2").tobytes() for row in samples]
+    return b"IDAT", zlib.compress(b"".join(rows))
+
+
+def test_colour_of_16_bits_keeps_its_colours() -> None:
+    samples = np.asarray(quarters()).astype(np.uint16) * 257
+    photo = png((60, 40), 16, 2, pixels_of_png(samples))
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+def test_grey_of_16_bits_with_a_transparent_level_is_over_white() -> None:
+    transparent = (b"tRNS", struct.pack(">H", 0))
+    photo = png((60, 40), 16, 0, transparent, pixels_of_png(ramp("<u2")))
+    assert is_near(middles(shrunk(photo))[1:], GREYS[1:])
+
+
+@pytest.mark.parametrize("mode", ["L", "1"])
+def test_grey_becomes_rgb(mode: str) -> None:
+    left, right = np.hsplit(shrunk(encoded(half_black().convert(mode), "PNG")), [14])
+    assert is_near(left, 0)
+    assert is_near(right[:, 2:], 255)
+
+
+def half_black(size: tuple[int, int] = (60, 40)) -> Image.Image:
+    """Black on the left, white on the right."""
+    image = Image.new("RGB", size, "white")
+    image.paste((0, 0, 0), (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "L", "RGB", "1"])
+def test_what_is_transparent_becomes_white_paper(mode: str) -> None:
+    image, more = half_black(), {}
+    if mode in ("RGBA", "LA", "PA"):
+        image.putalpha(half_black().convert("L"))
+    else:  # one colour is declared transparent
+        more = {"transparency": (0, 0, 0) if mode == "RGB" else 0}
+        image = image.quantize(2) if mode == "P" else image.convert(mode)
+        if mode == "P":
+            more["transparency"] = image.getpixel((0, 0))
+    image = image.convert(mode) if mode == "LA" else image
+    photo = image if mode == "PA" else encoded(image, "PNG", **more)
+    assert is_near(shrunk(photo), 255)
+
+
+def test_half_transparent_red_is_pink() -> None:
+    photo = Image.new("RGBA", (60, 40), (255, 0, 0, 128))
+    assert is_near(shrunk(encoded(photo, "PNG")), (255, 127, 127))
+
+
+def test_hidden_colours_do_not_bleed_into_visible_ones() -> None:
+    stripes = np.zeros((40, 60, 4), np.uint8)
+    stripes[:, ::2] = (0, 255, 0, 0)  # invisible green
+    stripes[:, 1::2] = (255, 0, 0, 255)
+    photo = encoded(Image.fromarray(stripes), "PNG")
+    assert is_near(shrunk(photo, (6, 4)), (255, 127, 127), levels=6)
+
+
+# Profiles. A profile of type matrix/TRC says: take the power, multiply by a matrix.
+
+D65, D50 = np.array([0.9505, 1.0, 1.089]), np.array([0.9642, 1.0, 0.8249])
+BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+SRGB = [(0.64, 0.33), (0.30, 0.60), (0.15, 0.06)]
+P3 = [(0.680, 0.320), (0.265, 0.690), (0.150, 0.060)]
+ADOBE = [(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)]
+GAMMA = 563 / 256
+
+
+def to_xyz(primaries: list[tuple[float, float]]) -> Array:
+    """The matrix from linear RGB to XYZ under D50, of primaries under D65."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
+    adapted = (BRADFORD @ D50) / (BRADFORD @ D65)
+    matrix: Array = columns * np.linalg.solve(columns, D65)
+    return np.linalg.inv(BRADFORD) @ np.diag(adapted) @ BRADFORD @ matrix
+
+
+def profile(primaries: list[tuple[float, float]]) -> bytes:
+    """The bytes of an ICC profile, version 2, with these primaries and one power."""
+
+    def xyz(values: Array) -> bytes:
+        fixed = np.rint(values * 65536).astype(int).tolist()
+        return b"XYZ " + bytes(4) + struct.pack(">3i", *fixed)
+
+    red, green, blue = to_xyz(primaries).T
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(GAMMA * 256)) + bytes(2)
+    name = b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78 + 1)
+    tags = {
+        b"desc": name,
+        b"cprt": b"text" + bytes(4) + b"none" + bytes(4),
+        b"wtpt": xyz(D50),
+    }
+    tags |= {b"rXYZ": xyz(red), b"gXYZ": xyz(green), b"bXYZ": xyz(blue)}
+    tags |= {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    table, data, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for tag, content in tags.items():
+        table += struct.pack(">4sII", tag, start + len(data), len(content))
+        data += content + bytes(-len(content) % 4)
+    head = struct.pack(
+        ">I4xI4s4s4s", start + len(data), 0x02100000, b"mntr", b"RGB ", b"XYZ "
+    )
+    head += struct.pack(">6H4s", 2024, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += np.rint(D50 * 65536).astype(">i4").tobytes()
+    return head.ljust(128, b"\0") + table + data
+
+
+def in_srgb(colour: tuple[int, ...], primaries: list[tuple[float, float]]) -> Array:
+    """What a colour in a profile is in sRGB, by arithmetic alone."""
+    light = (np.array(colour) / 255) ** GAMMA
+    light = np.linalg.solve(to_xyz(SRGB), to_xyz(primaries) @ light).clip(0, 1)
+    bent = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
+    return np.rint(255 * bent)
+
+
+@pytest.mark.parametrize("kind", [k for k in KNOWN if k not in ("GIF", "BMP")])
+@pytest.mark.parametrize("primaries", [P3, ADOBE], ids=["display-p3", "adobe-rgb"])
+@pytest.mark.parametrize("colour", [(200, 120, 80), (120, 180, 110), (90, 90, 90)])
+def test_a_wide_gamut_photo_is_converted_to_srgb(
+    kind: str, primaries: list[tuple[float, float]], colour: tuple[int, int, int]
+) -> None:
+    photo = encoded(
+        Image.new("RGB", (60, 40), colour), kind, icc_profile=profile(primaries)
+    )
+    assert is_near(shrunk(photo), in_srgb(colour, primaries))
+
+
+def test_the_conversion_makes_a_difference_that_can_be_seen() -> None:
+    assert np.abs(in_srgb((200, 120, 80), ADOBE) - (200, 120, 80)).max() > 15
+
+
+def test_an_srgb_profile_changes_nothing() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = encoded(quarters(), "JPEG", icc_profile=srgb)
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+@pytest.mark.parametrize("length", [0, 4, 128, 200, 300])
+def test_a_broken_profile_is_ignored(length: int) -> None:
+    photo = encoded(quarters(), "JPEG", icc_profile=profile(P3)[:length] or b"\xff")
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+def test_a_grey_photo_with_a_profile_for_colours_stays_grey() -> None:
+    photo = encoded(Image.new("L", (60, 40), 99), "JPEG", icc_profile=profile(P3))
+    assert is_near(shrunk(photo), 99)
+
+
+def test_a_transparent_photo_with_a_profile_is_converted_over_white() -> None:
+    image = Image.new("RGBA", (60, 40), (200, 120, 80, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 30, 40))
+    photo = shrunk(encoded(image, "PNG", icc_profile=profile(ADOBE)))
+    assert is_near(photo[:, :13], 255)
+    assert is_near(photo[:, 17:], in_srgb((200, 120, 80), ADOBE))
+
+
+# The right shape
+
+
+def test_the_middle_is_kept_and_what_is_too_much_is_cut_off() -> None:
+    wide = Image.new("RGB", (300, 100), "black")
+    wide.paste((255, 255, 255), (100, 0, 200, 100))
+    assert is_near(shrunk(wide, (10, 10)), 255)
+    assert is_near(shrunk(wide.transpose(Image.Transpose.ROTATE_90), (10, 10)), 255)
+
+
+@given(
+    st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.sampled_from(["JPEG", "BMP"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_good_photo_is_skipped_whatever_its_shape(
+    size: tuple[int, int], thumb_res: tuple[int, int], kind: str
+) -> None:
+    photo = encoded(Image.new("RGB", size, "teal"), kind)
+    assert is_near(shrunk(photo, thumb_res), (0, 128, 128))
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (2, 3)])
+def test_narrow_photos_are_photos_in_every_format(kind: str, size: tuple[int, int]) -> None:
+    photo = encoded(Image.new("RGB", size, "gray"), kind)
+    for thumb_res in [(1, 1), (50, 50), (300, 1), (3, 70)]:
+        assert is_near(shrunk(photo, thumb_res), 128)
+
+
+@pytest.mark.parametrize("size", [(750, 500), (1001, 747), (333, 999)])
+@pytest.mark.parametrize("thumb_res", [(50, 50), (60, 30), (17, 41)])
+def test_a_draft_is_close_to_a_full_decode(
+    size: tuple[int, int], thumb_res: tuple[int, int]
+) -> None:
+    photo = encoded(scene(size), "JPEG")
+    full = ImageOps.fit(Image.open(io.BytesIO(photo)), thumb_res)
+    assert psnr(shrunk(photo, thumb_res), np.asarray(full).astype(int)) > 40
+
+
+# Bad ones
+
+
+def noise(size: tuple[int, int] = (80, 60)) -> Image.Image:
+    """An image of which no byte is superfluous."""
+    levels = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3))
+    return Image.fromarray(levels.astype(np.uint8))
+
+
+def skip_reason(content: bytes, folder: Path, name: str = "bad.jpg") -> str:
+    """Save a bad photo, see that it is skipped, and return the reason."""
+    (folder / name).write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in the program, where rejects say it
+        made = mosaic.make_thumbnail(name, str(folder), (5, 5), 85)
+    assert isinstance(made, mosaic.Reject)
+    assert made.name == name
+    assert made.reason.isprintable()
+    return made.reason
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.8])
+def test_a_truncated_photo_is_skipped(kind: str, part: float, tmp_path: Path) -> None:
+    whole = encoded(noise(), kind)
+    assert skip_reason(whole[: int(len(whole) * part)], tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"not a photo\n" * 9, b"\xff\xd8\xff"])
+def test_what_is_no_photo_is_skipped(content: bytes, tmp_path: Path) -> None:
+    assert skip_reason(content, tmp_path).endswith("cannot identify image file 'the file'")
+
+
+def test_a_decompression_bomb_is_skipped(tmp_path: Path) -> None:
+    bomb = png((20_000, 20_000), 1, 0, (b"IDAT", zlib.compress(bytes(1000))))
+    assert skip_reason(bomb, tmp_path).startswith("DecompressionBombError")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_photo_without_permission_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch(mode=0o000)
+    made = mosaic.make_thumbnail("a.jpg", str(tmp_path), (5, 5), 85)
+    assert isinstance(made, mosaic.Reject)
+    assert "Permission denied" in made.reason
+
+
+def mutations(content: bytes, count: int) -> Iterator[bytes]:
+    """Damage the bytes of a file at random: change, cut out, double, or truncate."""
+    rng = np.random.default_rng(len(content))
+    for _ in range(count):
+        bad = bytearray(content)
+        for _ in range(rng.integers(1, 6)):
+            way, at, length = (
+                rng.integers(4),
+                int(rng.integers(len(bad))),
+                rng.integers(1, 9),
+            )
+            if way == 0:
+                del bad[at : at + length]
+            elif way == 1:
+                bad[at:at] = bad[at : at + length]
+            elif way == 2:
+                bad = bad[: max(at, 20)]
+            else:
+                bad[at] = rng.integers(256)
+        yield bytes(bad)
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_damage_of_any_kind_only_ever_raises_what_is_listed(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for damaged in mutations(encoded(noise((16, 12)), kind), 80):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                shrunk(damaged, (5, 4))
+            except mosaic.UNREADABLE:
+                continue
+    assert capfd.readouterr() == ("", "")
+
+
+# Many
+
+
+def test_bad_photos_are_named_and_counted_and_the_run_goes_on(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["bad\n\udcff.jpg", *(f"{i}-bad.jpg" for i in range(6))]
+    for name in names:
+        (photos / name).write_text("not a photo")
+    store = str(tmp_path / "s.h5")
+    assert mosaic.main(["thumbnails", str(photos), store, "--workers", "1"]) == 0
+    assert len(mosaic.read_store(store).names) == 30
+    assert [one.name for one in mosaic.read_store(store).rejects] == sorted(names)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("skipped 0-bad.jpg: UnidentifiedImageError")
+    assert lines[5].startswith("skipped 7 photos in all, see ")
+    table = (tmp_path / "s.rejects.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in table] == [
+        mosaic.show(name) for name in sorted(names)
+    ]
+
+
+@pytest.mark.parametrize("bad", [[], ["a.jpg", "b.png"]])
+def test_a_collection_without_a_good_photo_is_an_error_every_time(
+    bad: list[str], tmp_path: Path, refusal: Callable[..., str], capsys: Any
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in bad:
+        (tmp_path / "photos" / name).touch()
+    once, again = (
+        refusal("thumbnails", tmp_path / "photos", tmp_path / "s.h5", "--workers", 1)
+        for _ in range(2)
+    )
+    assert "no photos found" in once
+    assert again == once
+
+
+def test_the_bytes_are_the_same_for_any_number_of_workers(
+    photos: Path, tmp_path: Path, run: Callable[..., Any], paint: Callable[..., Path]
+) -> None:
+    for i in range(60):
+        paint(photos / "more" / f"{i}.png", [f"#{i:02x}80{255 - i:02x}", "white"])
+    (photos / "more" / "bad.jpg").touch()
+    for workers in (1, 3):
+        store = f"{workers}.h5"
+        done = run("-m", "mosaic", "thumbnails", photos, store, "--workers", workers)
+        assert done.returncode == 0
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
+
+
+def test_thumbnails_come_in_the_order_of_the_names(photos: Path) -> None:
+    names = mosaic.list_photos(str(photos))[::-1]
+    make = functools.partial(mosaic.make_thumbnails, names, str(photos), (6, 4))
+    assert [one.name for one in make()] == names
+
+
+def test_a_thumbnail_keeps_the_size_of_its_photo_and_its_mean(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(Image.new("RGB", (60, 40), "teal"), "JPEG"))
+    made = mosaic.make_thumbnail("a.jpg", str(tmp_path), (6, 4), 85)
+    assert isinstance(made, mosaic.Thumbnail)
+    assert (made.name, made.size, made.mean) == ("a.jpg", (60, 40), (0, 128, 128))
+    assert Image.open(io.BytesIO(made.jpeg)).size == (6, 4)
