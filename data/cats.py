@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageOps
+from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageOps
 from tqdm import tqdm
 # ~/~ end
 
@@ -53,9 +53,9 @@ def hue(name: str) -> Array:
     return np.array(ImageColor.getrgb(name), np.float32).reshape(3, 1, 1) / np.float32(255)
 
 
-def mix(one: Array, other: Array, share: Any) -> Array:
-    """Mix a `share` of the other colour into the one."""
-    return one + share * (other - one)
+def mix(one: Array, other: Array, part: float | Array) -> Array:
+    """Mix a `part` of the other colour into the one."""
+    return np.asarray(one + part * (other - one))
 
 
 @cache
@@ -168,6 +168,11 @@ def disc(x: float, y: float, w: float, h: float = 0, n: int = 28) -> Array:
     return np.stack([x + w * np.cos(t), y + (h or w) * np.sin(t)], 1)
 # ~/~ end
 # ~/~ begin <<data/cats.md#shapes>>[2]
+def moved(shape: Array, x: float, y: float) -> Array:
+    """Move a shape to the right and down."""
+    return np.add(shape, (x, y))
+
+
 def both(*shapes: Array) -> list[Array]:
     """Give shapes and their mirror images at x = 0."""
     return [shape * (side, 1) for side in (1, -1) for shape in shapes]
@@ -223,21 +228,24 @@ def bounds(shapes: Sequence[Array], pad: float) -> Box:
     return slice(top, max(bottom, top + 8)), slice(left, max(right, left + 8))
 
 
-def cut(shapes: Sequence[Array], box: Box, soft: float = 1, fine: int = 2) -> Array:
-    """Cut shapes out of a card as large as `box`: a stencil (h, w) from 0 to 1."""
+def card(shapes: Sequence[Array], box: Box, soft: float = 1, fine: int = 2) -> Image.Image:
+    """Cut shapes out of a black card as large as `box`; they show white."""
     rows, columns = box
     w, h = columns.stop - columns.start, rows.stop - rows.start
     w1, h1 = (max(2, round(v / max(soft, 1))) for v in (w, h))
-    card = Image.new("L", (fine * w1, fine * h1))
-    pen = ImageDraw.Draw(card)
+    image = Image.new("L", (fine * w1, fine * h1))
+    pen = ImageDraw.Draw(image)
     zoom = np.array([fine * w1 / w, fine * h1 / h])
     for shape in shapes:
         points = (shape * (SIDE / 100) - (columns.start, rows.start)) * zoom
         pen.polygon(points.ravel().tolist(), fill=255)
-    card = card.reduce(fine)
-    if card.size != (w, h):
-        card = card.resize((w, h), Image.Resampling.BICUBIC)
-    return np.asarray(card, np.float32) * np.float32(1 / 255)
+    image = image.reduce(fine)
+    return image if image.size == (w, h) else image.resize((w, h), Image.Resampling.BICUBIC)
+
+
+def share(image: Image.Image) -> Array:
+    """Read a card as a stencil (h, w) from 0, covered, to 1."""
+    return np.asarray(image, np.float32) * np.float32(1 / 255)
 
 
 def lay(easel: Easel, box: Box, stencil: Array, colour: Array) -> None:
@@ -251,17 +259,16 @@ def dab(
 ) -> None:
     """Paint flat shapes in one colour, with an edge `soft` pixels wide."""
     box = bounds(shapes, 2 + soft)
-    lay(easel, box, cut(shapes, box, soft, 3) * np.float32(cover), colour)
+    lay(easel, box, share(card(shapes, box, soft, 3)) * np.float32(cover), colour)
 # ~/~ end
 # ~/~ begin <<data/cats.md#forms>>[1]
-def puff(easel: Easel, stencil: Array) -> tuple[Array, Array]:
-    """Puff up a stencil; give how much each pixel faces the light, and a soft shadow."""
-    h, w = stencil.shape
-    small = np.asarray(Image.fromarray(stencil).reduce(4))
-    near, far = soften(small, 3), soften(small, 8)
-    down, right = np.gradient(small + near + 2 * far)
-    facing = -2.4 * (right * easel.sun[0] + down * easel.sun[1])
-    return scale(facing, (w, h)), scale(near, (w, h))
+def puff(easel: Easel, image: Image.Image) -> tuple[Array, Array]:
+    """Puff up a card; give how much each pixel faces the light, and a soft shadow."""
+    small = image.reduce(4)
+    near, far = (small.filter(ImageFilter.GaussianBlur(r)) for r in (1.5, 4))
+    down, right = np.gradient(share(small) + share(near) + 2 * share(far))
+    facing = np.float32(-2.4) * (right * easel.sun[0] + down * easel.sun[1])
+    return scale(facing, image.size), share(near.resize(image.size))
 # ~/~ end
 # ~/~ begin <<data/cats.md#forms>>[2]
 Mark = tuple[Sequence[Array], Array, float]  # shapes, a colour, and how soft its edge is
@@ -279,17 +286,17 @@ def form(
     if pole:
         shapes = [tousle(easel, shape) for shape in shapes]
     box = bounds(shapes, 8)
-    stencil = cut(shapes, box)
-    facing, halo = puff(easel, stencil)
+    image = card(shapes, box)
+    facing, halo = puff(easel, image)
     easel.canvas[:, *box] *= 1 - np.float32(shadow) * halo
     colour = skin(box) if callable(skin) else skin
     for spots, tint, soft in marks:
-        colour = mix(colour, tint, cut(spots, box, soft))
+        colour = mix(colour, tint, share(card(spots, box, soft)))
     tone = 0.75 + 0.5 * facing
     if pole:
         tone += np.float32(0.07) * comb(box, pole)
     light = mix(easel.shade, easel.bright, np.clip(tone, 0, 1.5))
-    lay(easel, box, stencil, colour * light)
+    lay(easel, box, share(image), colour * light)
 # ~/~ end
 
 
@@ -634,13 +641,12 @@ def scatter(easel: Easel, n: int, shape: Array, top: float, bottom: float) -> li
 
 def hills(easel: Easel, colour: Array, top: float) -> None:
     """Paint two soft hills, the far one in the colour of the air."""
-    a, b = easel.chance(-8, 8), easel.chance(-8, 8)
-    low = top + 9
-    far = f"-30,{top + a} 20,{top - a} 60,{top + b} 130,{top - b} 130,140 -30,140"
-    near = f"-30,{low - b} 30,{low + a} 80,{low - a} 130,{low} 130,140 -30,140"
+    a, b = easel.chance(0.3, 1.7), easel.chance(0.3, 1.7)
+    far = curve("-30,8 20,-8 60,8 130,-8 130,70 -30,70") * (1, a)
+    near = curve("-30,-6 30,8 80,-8 130,0 130,70 -30,70") * (1, b)
     air = easel.canvas[:, 100:101, 100:101].copy()
-    form(easel, [curve.__wrapped__(far)], mix(colour, air, 0.45), shadow=0)
-    form(easel, [curve.__wrapped__(near)], colour, shadow=0.1)
+    form(easel, [moved(far, 0, top)], mix(colour, air, 0.45), shadow=0)
+    form(easel, [moved(near, 0, top + 9)], colour, shadow=0.1)
 # ~/~ end
 # ~/~ begin <<data/cats.md#scenes>>[1]
 def wall(easel: Easel, base: Array, accent: Array) -> None:
@@ -693,16 +699,16 @@ def books(easel: Easel, base: Array, accent: Array) -> None:
         x = -3.0
         while x < 100:
             w, h = easel.chance(3, 8), easel.chance(22, 31)
-            spine = path("0,-1 1,-1 1,0 0,0") * (w, h) + (x, shelf)
+            spine = moved(path("0,-1 1,-1 1,0 0,0") * (w, h), x, shelf)
             dab(easel, [spine], mix(base, accent, easel.chance(0, 0.7)) * easel.chance(0.6, 1.4))
             x += w + 0.4
-        dab(easel, [path("-5,0 105,0 105,3 -5,3") + (0, shelf)], base * 0.6)
+        dab(easel, [moved(path("-5,0 105,0 105,3 -5,3"), 0, shelf)], base * 0.6)
 
 
 def window(easel: Easel, base: Array, accent: Array) -> None:
     """Paint a window with a view, and its sill."""
     sky(easel, mix(base, WHITE, 0.3), mix(accent, base, 0.5))
-    post = path("-2,0 2,0 2,100 -2,100") + (easel.chance(30, 70), 0)
+    post = moved(path("-2,0 2,0 2,100 -2,100"), easel.chance(30, 70), 0)
     bars = [post, path("0,32 100,32 100,35 0,35"), path("0,0 7,0 7,100 0,100")]
     bars += [path("93,0 100,0 100,100 93,100")]
     form(easel, bars, mix(base, WHITE, 0.6), shadow=0.3)
@@ -713,7 +719,8 @@ def bokeh(easel: Easel, base: Array, accent: Array) -> None:
     """Paint lights out of focus."""
     wash(easel, base * 0.95, base * 0.6)
     for _ in range(12):
-        spot = disc.__wrapped__(easel.chance(0, 100), easel.chance(0, 100), easel.chance(4, 12))
+        spot = disc(0, 0, 1) * easel.chance(4, 12)
+        spot = moved(spot, easel.chance(0, 100), easel.chance(0, 100))
         tint = mix(base, accent, easel.chance()) + 0.25
         dab(easel, [spot], tint, 2, easel.chance(0.15, 0.5))
 # ~/~ end
@@ -734,8 +741,8 @@ def evening(easel: Easel, base: Array, accent: Array) -> None:
     streaks = scale(mist(easel, 16)[:, :25].copy(), (SIDE, SIDE))
     lay(easel, ALL, 0.4 * step(streaks, 0.8, 1.2), mix(base, WHITE, 0.3))
     x, y = easel.chance(8, 92), easel.chance(52, 66)
-    dab(easel, [disc(0, 0, 12) + (x, y)], WHITE, 14, 0.6)
-    dab(easel, [disc(0, 0, 6) + (x, y)], WHITE)
+    dab(easel, [moved(disc(0, 0, 12), x, y)], WHITE, 14, 0.6)
+    dab(easel, [moved(disc(0, 0, 6), x, y)], WHITE)
     hills(easel, accent * 0.8, 76)
 
 
@@ -744,12 +751,12 @@ def night(easel: Easel, base: Array, accent: Array) -> None:
     wash(easel, base * 0.6, base, mix(base, accent, 0.2) * 1.3)
     dab(easel, scatter(easel, 40, disc(0, 0, 0.4, n=8), 0, 60), mix(base, WHITE, 0.8))
     x, y = easel.chance(12, 88), easel.chance(10, 30)
-    dab(easel, [disc(0, 0, 18) + (x, y)], mix(base, WHITE, 0.5), 16, 0.5)
-    moon = disc(0, 0, 1) * easel.chance(6, 12) + (x, y)
+    dab(easel, [moved(disc(0, 0, 18), x, y)], mix(base, WHITE, 0.5), 16, 0.5)
+    moon = moved(disc(0, 0, 1) * easel.chance(6, 12), x, y)
     dab(easel, [moon], mix(hue("#fdf3d0"), base, 0.1))
     roofs = "-5,110 -5,80 12,66 28,80 28,74 44,74 44,84 62,70 78,84 78,72 84,72 84,78 105,78 105,110"
     form(easel, [path(roofs)], base * 0.45, shadow=0.1)
-    panes = [path("0,0 2.4,0 2.4,3 0,3") + (x, 88) for x in (8, 14, 36, 60, 66, 90)]
+    panes = [moved(path("0,0 2.4,0 2.4,3 0,3"), x, 88) for x in (8, 14, 36, 60, 66, 90)]
     dab(easel, panes, mix(hue("#ffd880"), base, 0.2))
 # ~/~ end
 # ~/~ begin <<data/cats.md#scenes>>[3]
@@ -770,7 +777,7 @@ def sea(easel: Easel, base: Array, accent: Array) -> None:
     lay(easel, ALL, step(y, top, 0.6), base * (0.65 + 0.5 * step(y, 72, 60)))
     waves = np.sin(y * (3.5 - 0.025 * y) + mist(easel, 24) * 2) * step(y, top + 3, 6)
     lay(easel, ALL, 0.5 * step(waves, 0.8, 0.3), mix(base, WHITE, 0.8))
-    sail = path("0,-14 0,0 8,0") + (easel.chance(5, 95), top + 1)
+    sail = moved(path("0,-14 0,0 8,0"), easel.chance(5, 95), top + 1)
     dab(easel, [sail], mix(accent, WHITE, 0.5))
     floor(easel, mix(hue("#e5cfa0"), base, 0.3), easel.chance(74, 84))
 
@@ -789,11 +796,9 @@ def meadow(easel: Easel, base: Array, accent: Array) -> None:
     wash(easel, mix(base, WHITE, 0.45), base, base * 0.6)
     for k in range(4):
         spots = easel.rng.random((40, 3)) * (110, 26, 8) + (-5, 36 + 18 * k, -4)
-        blades = [path("-.8,0 0,-15 .8,0") * (1, 1) + (x, y) for x, y, _ in spots.tolist()]
-        for blade, lean in zip(blades, spots[:, 2], strict=True):
-            blade[1, 0] += lean
+        blades = [np.array([(x - 0.8, y), (x + s, y - 15), (x + 0.8, y)]) for x, y, s in spots]
         dab(easel, blades, base * (0.6 + 0.2 * k))
-        heads = [disc(0, 0, 1.7, 1.5, 10) + blade[1] for blade in blades[::6]]
+        heads = [moved(disc(0, 0, 1.7, 1.5, 10), *blade[1]) for blade in blades[::6]]
         dab(easel, heads, mix(accent, WHITE, 0.3))
 # ~/~ end
 # ~/~ begin <<data/cats.md#scenes>>[4]
@@ -836,7 +841,7 @@ def wish(number: int) -> Array:
 # ~/~ begin <<data/cats.md#light>>[1]
 def develop(canvas: Array, goal: Array) -> Image.Image:
     """Turn the canvas into an image whose mean colour comes close to `goal`."""
-    planes = np.uint8(np.clip(canvas, 0, 1) * 255 + 0.5)
+    planes = (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
     shares = np.array(image.histogram()).reshape(3, 256) / SIDE**2
     dark = np.log(np.maximum(np.arange(256), 0.5) / 255)

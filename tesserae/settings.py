@@ -27,9 +27,26 @@ def key(
 # ~/~ end
 
 # ~/~ begin <<tesserae/settings.md#check-a-value>>[init]
-KINDS = {str: "text", int: "a whole number", tuple: "two whole numbers, as in [100, 80]"}
+def kind_of(default: Any) -> str:
+    """What a value must be, in words.
+
+    >>> kind_of((0, 0))
+    'two whole numbers, as in [100, 80]'
+    """
+    if isinstance(default, tuple):
+        return "two whole numbers, as in [100, 80]" if default else "a list of words"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return words[type(default)]
 
 
+def is_kind(value: Any, default: Any) -> bool:
+    """Whether a value is of the same type as a default; pairs and lists part by part."""
+    if isinstance(default, tuple):
+        kinds = [type(part) for part in default] or [str] * len(value or [])
+        return isinstance(value, tuple) and [type(part) for part in value] == kinds
+    return type(value) is type(default)
+# ~/~ end
+# ~/~ begin <<tesserae/settings.md#check-a-value>>[1]
 def check_setting(table: type, name: str, value: Any) -> Any:
     """Return the value of a key, or raise MosaicError and say what is wrong with it."""
     keys = {field.name: field for field in dataclasses.fields(table)}
@@ -39,17 +56,15 @@ def check_setting(table: type, name: str, value: Any) -> Any:
         raise MosaicError(f"there is no setting {name!r}; {hint}")
     default, about = keys[name].default, keys[name].metadata
     value = tuple(value) if isinstance(value, list) else value
-    parts = value if isinstance(value, tuple) else (value,)
-    wanted = [type(part) for part in (default if isinstance(default, tuple) else (default,))]
-    if [type(part) for part in parts] != wanted or type(value) is not type(default):
-        raise MosaicError(f"{name} = {value!r}: it must be {KINDS[type(default)]}")
-    for part in parts:
-        if isinstance(part, int) and not about["least"] <= part <= about["most"]:
-            raise MosaicError(
-                f"{name} = {value!r}: it must be from {about['least']} to {about['most']}"
-            )
-    if about["choices"] and value not in about["choices"]:
-        raise MosaicError(f"{name} = {value!r}: choose {' or '.join(about['choices'])}")
+    value = float(value) if isinstance(default, float) and type(value) is int else value
+    if not is_kind(value, default):
+        raise MosaicError(f"{name} = {value!r}: it must be {kind_of(default)}")
+    low, high = about["least"], about["most"]
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, int | float) and not low <= part <= high:
+            raise MosaicError(f"{name} = {value!r}: it must be from {low} to {high}")
+        if about["choices"] and part not in about["choices"]:
+            raise MosaicError(f"{name} = {value!r}: choose {' or '.join(about['choices'])}")
     return value
 # ~/~ end
 
@@ -88,26 +103,36 @@ def add_keys(parser: argparse.ArgumentParser, table: type, *names: str) -> None:
     keys = {field.name: field for field in dataclasses.fields(table)}
     for name in names:
         default: Any = keys[name].default
-        about = keys[name].metadata
-        pair, words = isinstance(default, tuple), about["choices"]
-        usual = " ".join(str(part) for part in default) if pair else default
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            type=int if pair else type(default),
-            nargs=2 if pair else None,
-            choices=words or None,
-            metavar=("W", "H") if pair else None if words else name.split("_")[-1].upper(),
-            help=f"{about['doc']} (usual: {usual})" if usual != "" else about["doc"],
-        )
+        about, shape = keys[name].metadata, option_shape(default, name)
+        if about["choices"]:
+            shape |= {"choices": about["choices"], "metavar": None}
+        usual = " ".join(str(part) for part in default) if isinstance(default, tuple) else default
+        doc = f"{about['doc']} (usual: {usual})" if usual not in ("", False) else about["doc"]
+        parser.add_argument("--" + name.replace("_", "-"), help=doc, default=None, **shape)
+
+
+def option_shape(default: Any, name: str) -> dict[str, Any]:
+    """How an option for a key of this default is written."""
+    if isinstance(default, bool):
+        return {"action": argparse.BooleanOptionalAction}
+    if default == ():
+        return {"nargs": "*"}
+    if isinstance(default, tuple):
+        return {"nargs": 2, "type": int, "metavar": ("W", "H")}
+    return {"type": type(default), "metavar": name.split("_")[-1].upper()}
 # ~/~ end
 # ~/~ begin <<tesserae/settings.md#make-options>>[1]
 def options(settings: Any, *names: str) -> str:
     """Settings as options for a command line, quoted for the shell."""
     words: list[str] = []
     for name in names:
-        value = getattr(settings, name)
-        parts = value if isinstance(value, tuple) else (value,)
-        words += ["--" + name.replace("_", "-"), *[str(part) for part in parts]]
+        value, option = getattr(settings, name), name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, tuple):
+            words += [f"--{option}", *[str(part) for part in value]] if value else []
+        else:
+            words.append(f"--{option}={value}")  # safe for a value that begins with -
     return shlex.join(words)
 # ~/~ end
 # ~/~ end

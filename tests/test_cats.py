@@ -1,0 +1,179 @@
+"""The demo collection: what data/cats.py promises."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+PROGRAM = Path(__file__).parent.parent / "data" / "cats.py"
+
+
+def load() -> ModuleType:
+    """Import data/cats.py under a name that worker processes find again."""
+    spec = importlib.util.spec_from_file_location("cats", PROGRAM)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["cats"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+cats = load()
+
+
+@pytest.fixture(scope="module")
+def sample() -> dict[int, np.ndarray]:
+    """Paint 150 pictures from all over the collection."""
+    return {n: np.asarray(cats.paint_cat(n)) for n in range(0, 9_990, 66)[:150]}
+
+
+def run(*args: str | Path, **keywords) -> subprocess.CompletedProcess:
+    """Run the program from the command line."""
+    command = [sys.executable, str(PROGRAM), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, **keywords)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Read all files of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_one_and_three_workers_paint_the_same_bytes(tmp_path):
+    cats.paint_collection(tmp_path / "one", 70, workers=1, quiet=True)
+    cats.paint_collection(tmp_path / "three", 70, workers=3, quiet=True)
+    assert files(tmp_path / "one") == files(tmp_path / "three")
+
+
+def test_names_sort_like_numbers(tmp_path):
+    cats.paint_collection(tmp_path / "cats", 3, workers=1, quiet=True)
+    names = ["cat_00000.jpg", "cat_00001.jpg", "cat_00002.jpg"]
+    assert sorted(files(tmp_path / "cats")) == names
+
+
+def test_a_picture_depends_on_nothing_but_its_number():
+    before = cats.paint_cat(11).tobytes()
+    cats.paint_cat(12)
+    assert cats.paint_cat(11).tobytes() == before
+
+
+def test_different_numbers_give_clearly_different_pictures(sample):
+    small = np.array([p[::8, ::8].astype(float).ravel() for p in sample.values()])
+    gap = ((small[:, None] - small[None]) ** 2).mean(axis=2) ** 0.5
+    assert gap[~np.eye(len(small), dtype=bool)].min() > 15
+
+
+@pytest.mark.parametrize("size", [(200, 200), (50, 30), (30, 50), (1, 1)])
+def test_a_picture_has_the_size_asked_for(size):
+    picture = cats.paint_cat(3, size)
+    assert (picture.size, picture.mode) == (size, "RGB")
+
+
+@pytest.mark.parametrize(("number", "size"), [(-1, (9, 9)), (0, (0, 9)), (0, (9, -1))])
+def test_no_picture_has_a_negative_number_or_no_pixels(number, size):
+    with pytest.raises(ValueError, match="cannot paint picture"):
+        cats.paint_cat(number, size)
+
+
+def test_mean_colours_reach_from_dark_to_light_and_into_every_hue(sample):
+    means = np.array([p.mean(axis=(0, 1)) for p in sample.values()])
+    assert (np.quantile(means, 0.05, axis=0) < 45).all()
+    assert (np.quantile(means, 0.95, axis=0) > 200).all()
+    assert np.quantile(np.ptp(means, axis=1), 0.9) > 75
+    for k in range(3):
+        others = np.delete(means, k, axis=1)
+        assert (means[:, k] - others.max(axis=1)).max() > 25  # red, green, blue
+        assert (others.min(axis=1) - means[:, k]).max() > 25  # cyan, magenta, yellow
+
+
+def test_mean_colours_come_close_to_the_wish(sample):
+    means = np.array([p.mean(axis=(0, 1)) for p in sample.values()])
+    wishes = np.array([cats.wish(n).ravel() * 255 for n in sample])
+    assert np.median(np.abs(means - wishes).max(axis=1)) < 3
+
+
+def test_the_cover_has_deep_shadows_bright_lights_and_all_hues():
+    cover = np.asarray(cats.paint_cat(cats.COVER, (100, 100))).reshape(-1, 3).astype(int)
+    light = cover.mean(axis=1)
+    assert np.quantile(light, 0.05) < 60 < 200 < np.quantile(light, 0.97)
+    red, green, blue = cover.T
+    for one, other, third in [(red, green, blue), (green, red, blue), (blue, red, green)]:
+        assert (one > np.maximum(other, third) + 30).mean() > 0.03
+
+
+def test_an_interrupted_painter_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    cats.paint_collection(tmp_path / "whole", 40, workers=1, quiet=True)
+    part = tmp_path / "cats.part"
+    part.mkdir()
+    (part / "cat_00005.jpg").write_bytes(b"painted before")
+    (part / "cat_00006.tmp").write_bytes(b"half a pict")
+    (part / "cat_00099.jpg").write_bytes(b"of a larger run")
+    cats.paint_collection(tmp_path / "cats", 40, workers=1, quiet=True)
+    expected = files(tmp_path / "whole") | {"cat_00005.jpg": b"painted before"}
+    assert files(tmp_path / "cats") == expected
+    assert not part.exists()
+
+
+def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path, monkeypatch):
+    def fail(folder, numbers):
+        raise RuntimeError("out of paint")
+
+    fail.__qualname__ = "paint_chunk"
+    monkeypatch.setattr(cats, "paint_chunk", fail)
+    with pytest.raises(Exception, match=r"out of paint|pickle"):
+        cats.paint_collection(tmp_path / "cats", 4, workers=1, quiet=True)
+    assert not (tmp_path / "cats").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
+def test_ctrl_c_says_one_line_ends_with_130_and_keeps_what_is_painted(tmp_path):
+    command = [sys.executable, PROGRAM, tmp_path / "cats", "--count", "500", "--workers", "2"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        end = time.monotonic() + 30
+        while not list(tmp_path.glob("cats.part/*.jpg")) and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == "" and len(err.strip().splitlines()) == 1 and "interrupted" in err
+    assert not (tmp_path / "cats").exists()
+    names = sorted(files(tmp_path / "cats.part"))
+    assert names and all(name.endswith(".jpg") for name in names)
+
+
+def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="not empty"):
+        cats.paint_collection(tmp_path, 1, workers=1, quiet=True)
+    assert files(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "cats").mkdir()
+    cats.paint_collection(tmp_path / "cats", 1, workers=1, quiet=True)
+    assert list(files(tmp_path / "cats")) == ["cat_00000.jpg"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--count", "0"], ["--count", "many"], ["--workers", "0"], ["--what"], ["a", "b"], ["."]],
+)
+def test_wrong_use_gets_one_line_and_status_2(words, capsys, monkeypatch):
+    monkeypatch.chdir(PROGRAM.parent)  # "." is a folder that is not empty
+    with pytest.raises(SystemExit) as stop:
+        cats.main(words)
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out, len(err.splitlines())) == (2, "", 1)
+
+
+def test_the_program_paints_from_the_command_line(tmp_path):
+    done = run("some", "--count", "2", "--workers", "1", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(files(tmp_path / "some")) == 2

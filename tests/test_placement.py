@@ -1,0 +1,356 @@
+"""The placements of tesserae/placement.md are optimal, and the proofs are true."""
+
+from __future__ import annotations
+
+import doctest
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+
+import tesserae.placement as placement
+from tesserae.placement import (
+    Certificate,
+    Floats,
+    Infeasible,
+    Ints,
+    cheapest,
+    match_dense,
+    match_spaced,
+    match_unique,
+    scene,
+    squared,
+)
+
+
+@pytest.fixture(params=["all arcs", "some arcs"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Solve small problems once with all arcs at once, once from coarse to fine."""
+    if request.param == "some arcs":
+        monkeypatch.setattr(placement, "SMALL", 0)
+        monkeypatch.setattr(placement, "OFFERS", 2)
+    return request.param
+
+
+def cost_of(tiles: Floats, cells: Floats, match: Ints) -> float:
+    return float(squared(cells, tiles[match]).sum())
+
+
+def assigned(
+    tiles: Floats, cells: Floats, low: Ints, high: Ints, owner: Ints | None = None
+) -> float:
+    """The least cost by SciPy: one row a copy, copies that must be used are dear to leave out."""
+    owner = np.arange(len(tiles)) if owner is None else owner
+    costs = squared(cells[:, None], tiles)
+    photo = np.stack([costs[:, owner == j].min(1) for j in range(len(high))])
+    must = np.repeat(photo, low, axis=0)
+    may = np.repeat(photo, high - low, axis=0)
+    dear = 1 + costs.sum()
+    extra = np.zeros((len(must) + len(may), max(0, len(must) + len(may) - len(cells))))
+    extra[: len(must)] = dear
+    table = np.c_[np.r_[must, may], extra]
+    rows, columns = linear_sum_assignment(table)
+    return float(table[rows, columns].sum())
+
+
+def problem(seed: int, fractions: bool) -> tuple[Floats, Floats, Ints, Ints]:
+    """Random tiles, cells and budgets that can be kept: ties, equal colours, 1 to 48 features."""
+    rng = np.random.default_rng(seed)
+    m, f = int(rng.integers(1, 60)), int(rng.choice([1, 2, 3, 4, 7, 12, 48]))
+    most = int(rng.choice([1, 2, 6, 256]))
+    n = int(rng.integers(1, 80))
+    high = rng.integers(0, 6, n)
+    high[0] += max(0, m - high.sum())
+    low = np.minimum(rng.integers(0, 3, n) * (rng.random() < 0.5), high)
+    while low.sum() > m:
+        low[rng.integers(n)] = 0
+    tiles, cells = (rng.integers(0, most, (k, f)).astype(float) for k in (n, m))
+    if fractions:
+        tiles, cells = tiles + rng.random(tiles.shape), cells + rng.random(cells.shape)
+    return tiles, cells, low, high
+
+
+def assert_proven(proof: Certificate, optimum: float, fractions: bool) -> None:
+    assert proof.cost == pytest.approx(optimum, rel=1e-9, abs=1e-9)
+    assert proof.gap < 1e-9 if fractions else proof.gap == 0
+    assert proof.bound <= optimum * (1 + 1e-12) + 1e-9
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+def test_budgets_are_kept_at_the_least_possible_cost(way: str, fractions: bool) -> None:
+    for seed in range(150):
+        tiles, cells, low, high = problem(seed, fractions)
+        match, proof = match_unique(tiles, cells, high, low)
+        uses = np.bincount(match, minlength=len(tiles))
+        assert (low <= uses).all() and (uses <= high).all()
+        assert cost_of(tiles, cells, match) == pytest.approx(proof.cost, rel=1e-12)
+        assert_proven(proof, assigned(tiles, cells, low, high), fractions)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(0, 20), st.booleans())
+def test_at_most_k_uses_cost_what_the_dense_solver_says(
+    seed: int, k: int, spare: int, fractions: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    m = int(rng.integers(1, 50))
+    n, f = -(-m // k) + spare, int(rng.integers(1, 9))
+    tiles, cells = (rng.integers(0, 20, (r, f)).astype(float) for r in (n, m))
+    if fractions:
+        tiles, cells = tiles / 7, cells / 7
+    proof = match_unique(tiles, cells, k)[1]
+    assert_proven(proof, cost_of(tiles, cells, match_dense(tiles, cells, k)), fractions)
+
+
+def test_a_minimum_equal_to_the_maximum_gives_strictly_even_use(way: str) -> None:
+    tiles, cells = scene(12, 48)
+    match, proof = match_unique(tiles, cells, max_uses=3, min_uses=3)
+    assert (np.bincount(match) == 3).all() and proof.gap == 0
+
+
+def test_as_many_photos_as_cells_give_a_permutation(way: str) -> None:
+    tiles, cells = scene(11, 121)
+    match, proof = match_unique(tiles, cells, 1, 1)
+    assert sorted(match) == list(range(121)) and proof.gap == 0
+
+
+def test_equal_colours_and_zero_costs_are_no_trouble(way: str) -> None:
+    tiles = np.zeros((30, 3))
+    match, proof = match_unique(tiles, tiles[:20])
+    assert len(set(match)) == 20 and proof.cost == proof.bound == proof.gap == 0
+
+
+def test_pins_stay_and_count_as_uses(way: str) -> None:
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        tiles, cells, low, high = problem(seed, False)
+        pins = np.full(len(cells), -1)
+        left = high.copy()
+        for i in rng.permutation(len(cells))[:5]:
+            j = int(rng.integers(len(tiles)))
+            if left[j]:
+                pins[i], left[j] = j, left[j] - 1
+        used, free = high - left, pins < 0
+        low_left = (low - used).clip(0)
+        if low_left.sum() > free.sum():
+            continue
+        match, proof = match_unique(tiles, cells, high, low, pins=pins)
+        assert (match[~free] == pins[~free]).all()
+        uses = np.bincount(match, minlength=len(tiles))
+        assert (low <= uses).all() and (uses <= high).all()
+        rest = assigned(tiles, cells[free], low_left, left) if free.any() else 0.0
+        assert_proven(proof, rest + cost_of(tiles, cells[~free], pins[~free]), False)
+
+
+def test_variants_share_one_budget_and_the_cheapest_counts(way: str) -> None:
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        tiles, cells, low, high = problem(seed, seed % 2 == 1)
+        owner = np.r_[np.arange(len(tiles)), rng.integers(0, len(tiles), len(tiles))]
+        every = np.r_[tiles, rng.integers(0, 9, tiles.shape)]
+        match, proof = match_unique(every, cells, high, low, groups=owner)
+        uses = np.bincount(owner[match], minlength=len(tiles))
+        assert (low <= uses).all() and (uses <= high).all()
+        assert_proven(proof, assigned(every, cells, low, high, owner), seed % 2 == 1)
+
+
+def test_all_pinned_leaves_nothing_to_solve() -> None:
+    match, proof = match_unique([[1.0], [2.0]], [[2.0], [3.0]], pins=[1, 0])
+    assert match.tolist() == [1, 0] and proof.cost == proof.bound == 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6))
+def test_wrong_prices_never_prove_too_much(seed: int) -> None:
+    tiles, cells, low, high = problem(seed, False)
+    task, _ = placement.make_task(cells, tiles, np.arange(len(tiles)), low, high)
+    level = placement.group(task, 0.0)
+    v = np.random.default_rng(seed).normal(0, 300, len(level.low)).round()
+    u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
+    assert level.bound(u, v) <= assigned(tiles, cells, low, high)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 30))
+def test_both_searches_find_the_best_offers(seed: int, f: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    query, points = (
+        rng.integers(0, 99, (20, f)).astype(float),
+        rng.integers(0, 99, (40, f)).astype(float),
+    )
+    price = rng.normal(0, 3000, 40).round()
+    offers = np.sort(squared(query[:, None], points) - price, axis=1)[:, :k]
+    for look in (placement.look_in_tree, placement.look_at_all):
+        index = look(query, points, price, k)
+        value = squared(query[:, None], points[index]) - price[index]
+        assert (np.sort(value, axis=1)[:, :k] == offers).all()
+
+
+def test_ten_thousand_cells_are_proven_optimal_and_twice_the_same() -> None:
+    tiles, cells = scene(100, 10_000)
+    match, proof = match_unique(tiles, cells)
+    assert len(set(match.tolist())) == 10_000 and proof.gap == 0
+    assert proof.sentence() == "10000 photos placed, proven optimal"
+    assert (match == match_unique(tiles, cells)[0]).all()
+
+
+def test_many_features_and_variants_from_coarse_to_fine() -> None:
+    rng = np.random.default_rng(3)
+    tiles, cells = (
+        rng.integers(0, 256, (900, 12)) * 1.0,
+        rng.integers(0, 256, (700, 12)) * 1.0,
+    )
+    owner = np.arange(900) % 600
+    match, proof = match_unique(tiles, cells, 2, groups=owner)
+    assert np.bincount(owner[match]).max() <= 2 and proof.gap == 0
+
+
+def test_a_gap_stops_early_and_is_proven() -> None:
+    tiles, cells = scene(60, 4000)
+    seen: list[Certificate] = []
+    proof = match_unique(tiles, cells, gap=0.02, on_progress=seen.append)[1]
+    optimum = match_unique(tiles, cells)[1].cost
+    assert proof.stopped == "gap" and 0 < proof.gap <= 0.02
+    assert proof.bound <= optimum <= proof.cost
+    assert "proven within" in proof.sentence()
+    assert [s.rounds for s in seen] == list(range(1, len(seen) + 1))
+
+
+def test_a_time_limit_returns_what_there_is_with_its_proof() -> None:
+    tiles, cells = scene(60, 3600)
+    match, proof = match_unique(tiles, cells, time_limit=0)
+    assert sorted(match) == list(range(3600))
+    assert proof.stopped == "time limit" and 0 < proof.bound < proof.cost
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_an_interruption_returns_what_there_is_with_its_proof(after: int) -> None:
+    def interrupt(proof: Certificate) -> None:
+        if proof.rounds == after:
+            raise KeyboardInterrupt
+
+    tiles, cells = scene(60, 3600)
+    match, proof = match_unique(tiles, cells, on_progress=interrupt)
+    assert sorted(match) == list(range(3600))
+    assert proof.stopped == "interrupted" and 0 < proof.bound < proof.cost
+
+
+def test_the_certificate_speaks_plainly() -> None:
+    proof = Certificate(100.0, 99.99934, 3, 5, 10_000, 9)
+    assert proof.sentence() == "10000 photos placed, proven within 0.0007 % of the optimum"
+    assert proof.as_dict()["gap"] == proof.gap == pytest.approx(6.6e-6)
+    assert Certificate(0.0, 0.0, 1, 1, 1, 1).gap == 0
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "asked", "message"),
+    [
+        (
+            9000,
+            10_000,
+            {},
+            "10000 cells cannot be filled by 9000 photos used at most once: 1000 are missing; "
+            "add photos, or set max_uses = 2",
+        ),
+        (
+            2,
+            7,
+            {"max_uses": [2, 3]},
+            "7 cells cannot be filled by 2 photos that allow 5 uses in all: 2 are missing; "
+            "add photos, or raise max_uses",
+        ),
+        (
+            3,
+            5,
+            {"min_uses": 2, "max_uses": 4},
+            "5 cells cannot hold 6 demanded uses of 3 photos: 1 are too many; "
+            "remove photos, add cells, or lower min_uses",
+        ),
+        (
+            2,
+            2,
+            {"min_uses": [0, 3], "max_uses": 2},
+            "photo 1 cannot be used at least 3 times and at most 2 times; "
+            "min_uses must not exceed max_uses",
+        ),
+        (
+            3,
+            3,
+            {"pins": [1, 1, -1]},
+            "photo 1 is pinned to 2 cells but may be used at most once; "
+            "remove 1 of its pins, or raise its max_uses to 2",
+        ),
+        (
+            2,
+            3,
+            {"pins": [0, 0, -1], "max_uses": 3, "min_uses": [0, 2]},
+            "1 cells are free beside the pins but min_uses still demands 2 uses; "
+            "remove pins, or lower min_uses",
+        ),
+        (
+            2,
+            3,
+            {"groups": [0, 2], "max_uses": 3, "min_uses": [0, 1, 0]},
+            "photo 1 must be used once, but 3 cells and its tiles allow 0 times; "
+            "lower its min_uses",
+        ),
+        (0, 3, {}, "3 cells cannot be filled by 0 photos"),
+    ],
+)
+def test_impossible_demands_are_explained(
+    n: int, m: int, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(Infeasible) as error:
+        match_unique(np.zeros((n, 1)), np.zeros((m, 1)), **asked)
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "cells", "asked"),
+    [
+        ([[np.nan]], [[0.0]], {}),
+        ([0.0], [[0.0]], {}),
+        ([[0.0, 1.0]], [[0.0]], {}),
+        ([[0.0]], [[0.0]], {"pins": [7]}),
+        ([[0.0]], [[0.0]], {"pins": [0, 0]}),
+        ([[0.0]], [[0.0]], {"groups": [-1]}),
+    ],
+)
+def test_nonsense_is_refused(tiles: Any, cells: Any, asked: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        match_unique(tiles, cells, **asked)
+
+
+def test_a_solver_that_fails_is_not_believed() -> None:
+    costs = coo_array(([1.0], ([0], [0])), shape=(2, 2))
+    with pytest.raises(RuntimeError, match="no optimal plan"):
+        placement.transport(np.ones(2), np.ones(2), costs)
+
+
+@pytest.mark.parametrize("budget", [None, 3])
+@pytest.mark.parametrize("spacing", [1, 2])
+def test_no_equal_photos_within_the_spacing(budget: int | None, spacing: int) -> None:
+    tiles, cells = scene(24, 240)
+    match, close = match_spaced(tiles, cells, (16, 36), spacing, budget)
+    grid = match.reshape(16, 36)
+    equal = 0
+    for a, b in np.ndindex(16, 36):
+        window = grid[
+            max(0, a - spacing) : a + spacing + 1, max(0, b - spacing) : b + spacing + 1
+        ]
+        equal += int((window == grid[a, b]).sum()) - 1
+    assert equal == close == 0
+    assert budget is None or np.bincount(match).max() <= budget
+
+
+def test_too_few_photos_for_the_spacing_are_counted_as_violations() -> None:
+    match, close = match_spaced([[0.0], [1.0]], np.zeros((9, 1)), (3, 3), 1)
+    assert close > 0 and len(match) == 9
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(placement).failed == 0
