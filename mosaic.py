@@ -30,11 +30,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo, to_srgb
-from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings
+from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo
+from tesserae.photos import orientation, to_srgb, upright_size
+from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings, show
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings: each field is a key of config.toml and an option of the program."""
@@ -46,6 +54,7 @@ class Settings:
     target_res: tuple[int, int] = key((0, 0), "columns and rows of cells; 0 0 chooses")
     thumb_res: tuple[int, int] = key((50, 50), "width and height of a thumbnail", least=1)
     thumb_quality: int = key(85, "JPEG quality of thumbnails", least=1, most=95)
+    workers: int = key(cores(), "how many processes at once", least=1)
     chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
     method: str = key("unique", "how to match", choices=("nearest", "unique"))
     max_uses: int = key(1, "budget: how often a photo may be used", least=1)
@@ -82,7 +91,7 @@ def list_photos(folder: str) -> list[str]:
 
 def report_folder(error: OSError) -> None:
     """Say on the terminal that a folder could not be read."""
-    print(f"mosaic: skipped the folder {error.filename}: {error.strerror}", file=sys.stderr)
+    print(f"skipped the folder {show(str(error.filename))}: {error.strerror}", file=sys.stderr)
 # ~/~ end
 # ~/~ begin <<mosaic.md#open-photos>>[2]
 Box = tuple[float, float, float, float]
@@ -100,7 +109,6 @@ def crop_box(size: tuple[float, float], shape: tuple[float, float]) -> Box:
     return left, top, size[0] - left, size[1] - top
 # ~/~ end
 # ~/~ begin <<mosaic.md#open-photos>>[3]
-ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -112,12 +120,6 @@ TURNS = {
 }
 
 
-def upright_size(photo: Image.Image) -> tuple[int, int]:
-    """The (width, height) of an opened photo, held upright."""
-    sideways = photo.getexif().get(ORIENTATION, 1) >= 5
-    return (photo.height, photo.width) if sideways else photo.size
-
-
 def shrink_photo(
     photo: Image.Image, size: tuple[int, int], shape: tuple[float, float] | None = None
 ) -> Image.Image:
@@ -126,7 +128,7 @@ def shrink_photo(
     `size` is (width, height) in pixels; `shape` is (width, height) in any unit, by default
     that of `size`. The result is RGB, in sRGB. Raises one of `UNREADABLE`.
     """
-    turn = photo.getexif().get(ORIENTATION, 1)
+    turn = orientation(photo)
     width, height = size if turn < 5 else size[::-1]  # 5 to 8 lie on their side
     across, down = (shape or size) if turn < 5 else (shape or size)[::-1]
     draft = photo.draft("RGB", (2 * width, 2 * height))
@@ -187,8 +189,8 @@ def make_thumbnail(
     except UNREADABLE as error:
         if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
             return Reject(name, "HEIC needs a package: pip install pillow-heif")
-        reason = str(error).replace(path, "the file").splitlines() or [""]
-        return Reject(name, f"{type(error).__name__}: {reason[0]}")
+        reason = str(error).replace(path, "the file")
+        return Reject(name, show(f"{type(error).__name__}: {reason}"))
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[3]
 def make_thumbnails(
@@ -212,13 +214,6 @@ def prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
 # ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[4]
-def cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-# ~/~ end
 
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[init]
 @contextlib.contextmanager
@@ -237,6 +232,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
 FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
+DATASETS = {"jpeg", "starts", "name", "size", "mean", "rejects"}
+ATTRIBUTES = {"thumb_res", "origin", "digest"}
 TEXT = h5py.string_dtype()
 
 
@@ -275,7 +272,8 @@ def write_store(
             good = [one for one in batch if isinstance(one, Thumbnail)]
             bad = [one for one in batch if isinstance(one, Reject)]
             blob = b"".join(one.jpeg for one in good)
-            digest.update(b"".join(os.fsencode(one.name) + b"\0" for one in good) + blob)
+            for one in good:
+                digest.update(os.fsencode(one.name) + b"\0" + one.jpeg)
             starts += (starts[-1] + np.cumsum([len(one.jpeg) for one in good])).tolist()
             append(file["jpeg"], np.frombuffer(blob, np.uint8))
             append(file["name"], [os.fsencode(one.name) for one in good])
@@ -301,9 +299,10 @@ def open_store(path: str) -> Iterator[Any]:
     with file:
         if file.attrs.get("format") != FORMAT or not file.attrs.get("complete"):
             raise MosaicError(f"{path} is not a finished store of thumbnails; make it anew")
-        if file.attrs["version"] != VERSION:
-            found = file.attrs["version"]
+        if (found := file.attrs.get("version")) != VERSION:
             raise MosaicError(f"{path} has version {found}, not {VERSION}; make it anew")
+        if missing := (DATASETS - set(file)) | (ATTRIBUTES - set(file.attrs)):
+            raise MosaicError(f"{path} lacks {', '.join(sorted(missing))}; make it anew")
         yield file
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
@@ -363,6 +362,10 @@ def iterate_store(path: str) -> Iterator[Thumbnail | Reject]:
 
 def merge_stores(path: str, parts: Sequence[str]) -> None:
     """Merge stores, each sorted by name, into one that is sorted by name."""
+    sizes = [read_store(part).thumb_res for part in parts]
+    if len(set(sizes)) > 1:
+        found = ", ".join(f"{w} x {h}" for w, h in sorted(set(sizes)))
+        raise MosaicError(f"the parts have thumbnails of {found}; make them with one thumb_res")
     streams = [iterate_store(part) for part in parts]
     good = [(one for one in stream if isinstance(one, Thumbnail)) for stream in streams]
     bad = sorted(
@@ -370,7 +373,7 @@ def merge_stores(path: str, parts: Sequence[str]) -> None:
         key=lambda reject: reject.name,
     )
     merged = heapq.merge(*good, key=lambda thumbnail: thumbnail.name)
-    write_store(path, itertools.chain(merged, bad), read_store(parts[0]).thumb_res)
+    write_store(path, itertools.chain(merged, bad), sizes[0])
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#match-cells>>[init]
@@ -461,6 +464,8 @@ def find_match(
 ) -> tuple[Array, dict[str, Any]]:
     """Match by the method of the settings; return tile numbers (m,) and a report."""
     n, m = len(tiles), len(cells)
+    if not n:
+        raise MosaicError("there are no photos to match with; make a store of some")
     proof: dict[str, Any] = {}
     if settings.method == "nearest":
         match = match_nearest(tiles, cells)
@@ -484,6 +489,8 @@ def find_match(
 # ~/~ begin <<mosaic.md#paste>>[init]
 def write_match(path: str, match: Array, report: dict[str, Any]) -> None:
     """Write a (rows, cols) match as a table, and its report next to it."""
+    if Path(path).suffix == ".json":
+        raise MosaicError(f"{path} would be overwritten by its report; call the table .tab")
     with atomic(path) as part:
         np.savetxt(part, match, fmt="%d", delimiter="\t")
     with atomic(Path(path).with_suffix(".json")) as part:
@@ -495,8 +502,9 @@ def read_match(path: str, store: Store) -> Array:
     try:
         match = np.loadtxt(path, dtype=np.int64, delimiter="\t", ndmin=2)
         report = Path(path).with_suffix(".json")
-        digest = json.loads(report.read_text()).get("store") if report.is_file() else None
-    except (OSError, ValueError) as error:
+        about = json.loads(report.read_text()) if report.is_file() else {}
+        digest = about.get("store")
+    except (OSError, ValueError, AttributeError) as error:
         raise MosaicError(f"cannot read the match {path}: {error}; match anew") from error
     if digest not in (None, store.digest):
         raise MosaicError(f"{path} was made for other thumbnails than {store.path}; match anew")
@@ -525,7 +533,8 @@ def check_output(path: str, size: tuple[int, int] = (1, 1)) -> None:
     if max(size) > LARGEST[ending]:
         raise MosaicError(
             f"{path}: {size[0]} x {size[1]} pixels, but {ending} ends at {LARGEST[ending]}; "
-            "write a .png, or set a smaller thumb_res"
+            + ("" if ending == ".png" else "write a .png, or ")
+            + "set a smaller thumb_res"
         )
     if Path(path).is_dir():
         raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
@@ -574,8 +583,14 @@ def fit_grid(
     """
     cells = max(FEW, min(photos, MANY))
     shape = size[0] / thumb_res[0] * thumb_res[1] / size[1]  # cols / rows
-    rows = max(1, min(cells, math.floor(math.sqrt(cells / shape))))
-    return max(1, min(round(rows * shape), cells // rows)), rows
+
+    def misfit(grid: tuple[int, int]) -> float:
+        cols, rows = grid
+        return abs(math.log(cols / rows / shape)) + 1 - cols * rows / cells
+
+    most = max(1, min(cells, math.isqrt(int(cells / shape)) + 1))
+    heights = range(max(1, most - most // 16 - 1), most + 1)
+    return min(((max(1, min(round(h * shape), cells // h)), h) for h in heights), key=misfit)
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[1]
 def progress(items: Iterable[Any], total: int, what: str) -> Any:
@@ -583,36 +598,40 @@ def progress(items: Iterable[Any], total: int, what: str) -> Any:
     return tqdm(items, what, total, disable=None, unit="", leave=False)
 
 
-def show(name: str) -> str:
-    """A file name that is safe to print: what is not text appears as an escape."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def run_thumbnails(args: Any, settings: Settings) -> Store:
     """Make the store of a folder's photos, or of those in a list, unless it is there."""
     lines = read_list(args.list) if args.list else describe_photos(settings.image_path)
     about = [*lines, f"{VERSION} {settings.thumb_res} {settings.thumb_quality} {formats()}"]
     origin = hashlib.sha256("\n".join(about).encode()).hexdigest()
-    with contextlib.suppress(MosaicError):
-        if (store := read_store(args.store)).origin == origin:
-            return store
-    made = make_thumbnails(
-        [json.loads(line)[0] for line in lines],
-        settings.image_path,
-        settings.thumb_res,
-        settings.thumb_quality,
-        args.workers,
-    )
-    bar = progress(made, len(lines), "thumbnails")
-    write_store(args.store, bar, settings.thumb_res, origin)
+    if not is_made_of(args.store, origin):
+        made = make_thumbnails(
+            [json.loads(line)[0] for line in lines],
+            settings.image_path,
+            settings.thumb_res,
+            settings.thumb_quality,
+            settings.workers,
+        )
+        bar = progress(made, len(lines), "thumbnails")
+        write_store(args.store, bar, settings.thumb_res, origin)
     return finish_store(args.store, allow_empty=bool(args.list))
+
+
+def is_made_of(path: str, origin: str) -> bool:
+    """Whether a store is there, and was made of these photos in this way."""
+    try:
+        return read_store(path).origin == origin
+    except MosaicError:
+        return False
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[2]
 def describe_photos(folder: str) -> list[str]:
     """A line of JSON for each photo in a folder: name, bytes, time of last change."""
-    stats = [(name, Path(folder, name).stat()) for name in list_photos(folder)]
-    return [json.dumps([name, stat.st_size, stat.st_mtime_ns]) for name, stat in stats]
+    lines = []
+    for name in list_photos(folder):
+        with contextlib.suppress(FileNotFoundError):  # it went away just now
+            about = Path(folder, name).stat()
+            lines.append(json.dumps([name, about.st_size, about.st_mtime_ns]))
+    return lines
 
 
 def read_list(path: str) -> list[str]:
@@ -737,13 +756,12 @@ def build_parser() -> Parser:
 
     make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
     make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
-    add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "method", "max_uses", "repeats")
+    add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "workers")
+    add_keys(make, Settings, "method", "max_uses", "repeats")
     make.set_defaults(repeats="fewest")
     step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
     step.add_argument("--list", help="a list of photos to take, instead of all")
-    add_keys(step, Settings, "thumb_res", "thumb_quality")
-    for parallel in (make, step):
-        parallel.add_argument("--workers", type=int, default=cores(), help="processes")
+    add_keys(step, Settings, "thumb_res", "thumb_quality", "workers")
     step = command(run_list, "PHOTOS LISTS", "~/Pictures list-0 list-1 list-2")
     step = command(run_merge, "STORE PARTS", "thumbnails.h5 part-0.h5 part-1.h5")
     step = command(run_match, "STORE TABLE", "thumbnails.h5 matches.tab --target me.jpg")
@@ -784,7 +802,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         problem = f"not enough memory ({error}); set a smaller target_res or thumb_res"
     except OSError as error:
-        problem = f"{show(str(error.filename or 'output'))}: {error.strerror or error}"
+        problem = show(f"{error.filename or 'output'}: {error.strerror or error}")
     else:
         return 0
     print(f"mosaic: {problem}", file=sys.stderr)

@@ -32,15 +32,38 @@ def open_photo(path: str | Path) -> Image.Image:
     """Open a photo in one of the formats that we know; raises one of `UNREADABLE`."""
     return Image.open(path, formats=formats())
 # ~/~ end
+# ~/~ begin <<tesserae/photos.md#open-one>>[3]
+ORIENTATION = 0x0112  # the EXIF tag
+
+
+def orientation(photo: Image.Image) -> int:
+    """How the pixels of a photo have to be turned: 1 to 8, as in EXIF; 1 is upright."""
+    if photo.format == "TIFF":
+        return 1
+    try:
+        turn = photo.getexif().get(ORIENTATION, 1)
+    except UNREADABLE:
+        return 1
+    return turn if turn in range(1, 9) else 1
+
+
+def upright_size(photo: Image.Image) -> tuple[int, int]:
+    """The (width, height) of an opened photo, held upright."""
+    return photo.size if orientation(photo) < 5 else (photo.height, photo.width)
+# ~/~ end
 
 # ~/~ begin <<tesserae/photos.md#make-averageable>>[init]
 def make_averageable(photo: Image.Image) -> Image.Image:
     """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes."""
+    if photo.mode.startswith("I"):
+        samples = np.asarray(photo, dtype=np.int64)
+        grey = Image.fromarray(np.rint(samples.clip(0, 65535) / 257).astype(np.uint8))
+        if "transparency" in photo.info:
+            seen = np.uint8(255) * (samples != photo.info["transparency"])
+            grey.putalpha(Image.fromarray(seen.astype(np.uint8)))
+        return grey.convert("RGBA") if "transparency" in photo.info else grey
     if photo.has_transparency_data:
         return photo.convert("RGBA")
-    if photo.mode.startswith("I"):
-        levels = np.asarray(photo, dtype=np.int64).clip(0, 65535) / 257
-        return Image.fromarray(levels.round().astype(np.uint8))
     return photo.convert("RGB") if photo.mode in ("P", "1") else photo
 # ~/~ end
 
@@ -74,6 +97,7 @@ UNREADABLE = (
     IndexError,
     KeyError,
     OverflowError,
+    RuntimeError,  # from the decoder of AVIF
     TypeError,
     struct.error,
     zlib.error,

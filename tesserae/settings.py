@@ -15,6 +15,19 @@ import toml
 # ~/~ begin <<tesserae/settings.md#one-kind-of-error>>[init]
 class MosaicError(Exception):
     """What is wrong with the input and how to mend it, in one line."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(show(problem))
+# ~/~ end
+# ~/~ begin <<tesserae/settings.md#one-kind-of-error>>[1]
+def show(text: str) -> str:
+    """Text that is safe to print: line breaks and what is not text appear as escapes.
+
+    >>> show("two\\nlines")
+    'two\\\\nlines'
+    """
+    shown = [c if c.isprintable() else ascii(c)[1:-1] for c in text]
+    return "".join(shown).replace("\\udc", "\\x")  # a byte that is not text
 # ~/~ end
 
 # ~/~ begin <<tesserae/settings.md#describe-a-key>>[init]
@@ -79,8 +92,7 @@ def load_settings(
     try:
         found = toml.load(path)
     except (OSError, toml.TomlDecodeError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise MosaicError(f"cannot read the settings in {path}: {reason}") from error
+        raise MosaicError(f"cannot read the settings in {path}: {error}") from error
     return make_settings(table, found | (changes or {}))
 
 
