@@ -97,7 +97,7 @@ rule match:
     input:
         store=rules.store.output,
         target=settings.target or [],
-        code=code,
+        code=[*code, "tesserae/placement.py"],
     output:
         table=f"{data}/matches_{{method}}.tab",
         report=f"{data}/matches_{{method}}.json",
@@ -109,7 +109,7 @@ rule match:
         method="nearest|unique",
     threads: 1
     resources:
-        mem_mb=lambda wildcards: 5000 if wildcards.method == "unique" else 1000,
+        mem_mb=5000 if settings.solver == "dense" else 1000,
         runtime=60,
     params:
         target=(
@@ -119,7 +119,7 @@ rule match:
         ),
         grid=options(settings, "target_res"),
         budget=lambda wildcards: (
-            options(settings, "max_uses", "repeats")
+            options(settings, "max_uses", "repeats", "solver")
             if wildcards.method == "unique"
             else ""
         ),

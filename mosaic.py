@@ -58,6 +58,7 @@ class Settings:
     chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
     method: str = key("unique", "how to match", choices=("nearest", "unique"))
     max_uses: int = key(1, "budget: how often a photo may be used", least=1)
+    solver: str = key("sparse", "how to place exactly", choices=("sparse", "dense"))
     repeats: str = key("refuse", "if photos are too few", choices=("refuse", "fewest"))
 # ~/~ end
 
@@ -460,29 +461,37 @@ def use_budget(n: int, m: int, max_uses: int, repeats: str) -> tuple[int, int]:
 # ~/~ end
 # ~/~ begin <<mosaic.md#match-cells>>[5]
 def find_match(
-    tiles: Array, cells: Array, settings: Settings, progress: Callable[..., None] | None = None
+    tiles: Array, cells: Array, settings: Settings, on_round: Callable[..., None] | None = None
 ) -> tuple[Array, dict[str, Any]]:
     """Match by the method of the settings; return tile numbers (m,) and a report."""
+    from tesserae import placement
+
     n, m = len(tiles), len(cells)
     if not n:
         raise MosaicError("there are no photos to match with; make a store of some")
-    proof: dict[str, Any] = {}
+    report: dict[str, Any] = {"method": settings.method, "photos": n, "cells": m}
     if settings.method == "nearest":
         match = match_nearest(tiles, cells)
     else:
         least, most = use_budget(n, m, settings.max_uses, settings.repeats)
-        match = match_unique(tiles, cells, most, least)
-    uses = np.bincount(match, minlength=n)
-    cost = match_cost(tiles, cells, match)
-    return match, {
-        "method": settings.method,
-        "photos": n,
-        "cells": m,
+        if settings.solver == "dense":
+            match = match_unique(tiles, cells, most, least)
+        else:
+            match, proof = placement.match_unique(
+                tiles, cells, most, least, on_progress=on_round
+            )
+            report |= proof.as_dict() | {"proof": proof.sentence()}
+    return match, report | measure_match(tiles, cells, match)
+
+
+def measure_match(tiles: Array, cells: Array, match: Array) -> dict[str, Any]:
+    """How good a match is, and how often it uses photos."""
+    uses, cost = np.bincount(match, minlength=len(tiles)), match_cost(tiles, cells, match)
+    return {
         "cost": cost,
-        "levels": round(math.sqrt(cost / m), 3),
+        "levels": round(math.sqrt(cost / len(cells)), 3),
         "different": int(np.count_nonzero(uses)),
         "most_used": int(uses.max()),
-        **proof,
     }
 # ~/~ end
 
@@ -643,9 +652,8 @@ def finish_store(path: str, allow_empty: bool = False) -> Store:
     """Read a store that was just made; list its rejects beside it and on the terminal."""
     store, table = read_store(path), Path(path).with_suffix(".rejects.tsv")
     if not store.names and not allow_empty:
-        found = f": {show(store.rejects[0].name)}: {store.rejects[0].reason}"
-        found = f"; of {len(store.rejects)} none could be read{found}" if store.rejects else ""
-        raise MosaicError(f"no photos found{found}; let image_path name a folder of photos")
+        first = "".join(f", not even {one.name} ({one.reason})" for one in store.rejects[:1])
+        raise MosaicError(f"no photos found that can be read{first}; give a folder of photos")
     with atomic(table) as part:
         part.write_text("".join(f"{show(one.name)}\t{one.reason}\n" for one in store.rejects))
     for one in store.rejects[:5]:
@@ -686,12 +694,27 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
         if 0 in grid:
             grid = fit_grid(upright_size(target), store.thumb_res, len(store.names))
         cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
-    match, report = find_match(store.mean, cells, settings)
+    with watch_proof() as on_round:
+        match, report = find_match(store.mean, cells, settings, on_round)
     report |= {"target": settings.target or settings.target_id, "store": store.digest}
     write_match(args.table, match.reshape(grid[1], grid[0]), report)
+    print(
+        f"match    {report['method']}: {report['cells']} cells, {report['different']} different "
+        f"photos, none more than {report['most_used']} times"
+    )
+    print(f"cost     {report['cost']:.0f}, on average {report['levels']} levels a cell")
+    if "proof" in report:
+        print(f"proof    {report['proof']}")
     return report
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[5]
+@contextlib.contextmanager
+def watch_proof() -> Iterator[Callable[..., None]]:
+    """Show on a terminal how the proven gap of a match falls."""
+    with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
+        yield lambda proof: bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[6]
 def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     """Paste a mosaic from a store and a match; return its (width, height)."""
     store = read_store(args.store)
@@ -704,7 +727,7 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     save_bands(args.output, progress(bands, rows, "pasting"), size)
     return size
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[6]
+# ~/~ begin <<mosaic.md#command-line>>[7]
 def run_make(args: Any, settings: Settings) -> None:
     """Make a mosaic of a folder of photos, from beginning to end."""
     check_output(args.output)
@@ -713,30 +736,23 @@ def run_make(args: Any, settings: Settings) -> None:
     clock = [time.perf_counter()]
     store = run_thumbnails(args, settings)
     clock.append(time.perf_counter())
-    report = run_match(args, settings)
+    run_match(args, settings)
     clock.append(time.perf_counter())
     size = run_paste(args, settings)
     clock.append(time.perf_counter())
     spent = [after - before for before, after in itertools.pairwise(clock)]
-    print_summary(args, store, report, size, spent)
+    print_summary(args, store, size, spent)
 
 
-def print_summary(
-    args: Any, store: Store, report: dict[str, Any], size: tuple[int, int], spent: list[float]
-) -> None:
-    """Say what was made of what, how well, and how long it took."""
+def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[float]) -> None:
+    """Say what was made of what, and how long it took."""
     print(f"{args.output}: {size[0]} x {size[1]} pixels")
     print(f"photos   {len(store.names)} read, {len(store.rejects)} skipped")
-    print(
-        f"match    {report['method']}: {report['cells']} cells, {report['different']} different "
-        f"photos, none more than {report['most_used']} times"
-    )
-    print(f"cost     {report['cost']:.0f}, on average {report['levels']} levels a cell")
     steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
     print(f"kept     {args.store}, {args.table}; to paste larger: mosaic paste {args.store} ...")
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[7]
+# ~/~ begin <<mosaic.md#command-line>>[8]
 def build_parser() -> Parser:
     """The command line: make, and its steps."""
     parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
@@ -757,7 +773,7 @@ def build_parser() -> Parser:
     make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
     make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
     add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "workers")
-    add_keys(make, Settings, "method", "max_uses", "repeats")
+    add_keys(make, Settings, "method", "max_uses", "repeats", "solver")
     make.set_defaults(repeats="fewest")
     step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
     step.add_argument("--list", help="a list of photos to take, instead of all")
@@ -766,7 +782,7 @@ def build_parser() -> Parser:
     step = command(run_merge, "STORE PARTS", "thumbnails.h5 part-0.h5 part-1.h5")
     step = command(run_match, "STORE TABLE", "thumbnails.h5 matches.tab --target me.jpg")
     add_keys(step, Settings, "target", "target_id", "image_path", "target_res")
-    add_keys(step, Settings, "method", "max_uses", "repeats")
+    add_keys(step, Settings, "method", "max_uses", "repeats", "solver")
     step = command(run_paste, "STORE TABLE OUTPUT", "thumbnails.h5 matches.tab mosaic.png")
     add_keys(step, Settings, "thumb_res")
     return parser
@@ -782,7 +798,7 @@ WORDS = {
     "LISTS": "lists among which to divide the photos",
 }
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[8]
+# ~/~ begin <<mosaic.md#command-line>>[9]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     args = build_parser().parse_args(argv)

@@ -79,7 +79,8 @@ def soften(field: Array, width: float) -> Array:
     """Blur a (h, w) field over about `width` pixels: shrink it and stretch it again."""
     h, w = field.shape
     small = (max(2, round(w / width)), max(2, round(h / width)))
-    return scale(np.asarray(Image.fromarray(field).resize(small, Image.Resampling.HAMMING)), (w, h))
+    card = Image.fromarray(field).resize(small, Image.Resampling.HAMMING)
+    return scale(np.asarray(card), (w, h))
 
 
 @cache
@@ -265,10 +266,10 @@ def dab(
 def puff(easel: Easel, image: Image.Image) -> tuple[Array, Array]:
     """Puff up a card; give how much each pixel faces the light, and a soft shadow."""
     small = image.reduce(4)
-    near, far = (small.filter(ImageFilter.GaussianBlur(r)) for r in (1.5, 4))
-    down, right = np.gradient(share(small) + share(near) + 2 * share(far))
-    facing = np.float32(-2.4) * (right * easel.sun[0] + down * easel.sun[1])
-    return scale(facing, image.size), share(near.resize(image.size))
+    near, far = (small.filter(ImageFilter.GaussianBlur(r)) for r in (1.2, 4))
+    down, right = np.gradient(share(near) + 1.2 * share(far))
+    facing = np.float32(-4) * (right * easel.sun[0] + down * easel.sun[1])
+    return scale(np.asarray(facing), image.size), share(near.resize(image.size))
 # ~/~ end
 # ~/~ begin <<data/cats.md#forms>>[2]
 Mark = tuple[Sequence[Array], Array, float]  # shapes, a colour, and how soft its edge is
@@ -404,7 +405,8 @@ ALMOND = np.stack([np.cos(LIDS), np.sin(LIDS) * np.abs(np.sin(LIDS)) ** 0.25], 1
 def eyes(easel: Easel, cat: Cat, at: Frame) -> None:
     """Paint the eyes: rims, irises, pupils and sparkles, or an arc for a shut eye."""
     ink, x = cat.coat[1] * 0.3, 0.43 * cat.wide
-    sides = list(zip((-1, 1), cat.lids, strict=True))
+    sides = ((-1, cat.lids[0]), (1, cat.lids[1]))
+    slants = [(s, np.array([[1, -cat.slant * s], [0, lid]])) for s, lid in sides if lid > 0]
     arc = limb("-.22,-.03 0,.07 .22,-.03", ".012 .04 .012")
     shut = [arc * (1, lid or 1) + (s * x, 0) for s, lid in sides if lid <= 0]
     if shut:
@@ -418,10 +420,8 @@ def eyes(easel: Easel, cat: Cat, at: Frame) -> None:
         (disc(-0.3, -0.38, 0.2), hue("#ffffff"), 1, 1),
         (disc(0.3, 0.45, 0.1), hue("#ffffff"), 1, 0.7),
     ]
-    for shape, colour, soft, cover in layers if len(shut) < 2 else []:
-        slants = [np.array([[1, -cat.slant * s], [0, lid]]) for s, lid in sides]
-        open_ = [(s, slant) for (s, lid), slant in zip(sides, slants, strict=True) if lid > 0]
-        pair = [shape @ slant * (0.235 * cat.eyes) + (s * x, -0.03) for s, slant in open_]
+    for shape, colour, soft, cover in layers if slants else []:
+        pair = [shape @ slant * (0.235 * cat.eyes) + (s * x, -0.03) for s, slant in slants]
         dab(easel, at(*pair), colour, soft, cover)
 # ~/~ end
 # ~/~ begin <<data/cats.md#faces>>[2]
@@ -430,7 +430,7 @@ WHISKERS = both(
     limb(".3,.48 .85,.46 1.45,.5", ".014 .011 .004"),
     limb(".3,.54 .85,.62 1.4,.78", ".014 .011 .004"),
 )
-LIPS = [*both(limb("0,.42 .1,.52 .24,.47", ".018 .02 .008")), limb("0,.3 0,.42", ".016 .016")]
+LIPS = both(limb("0,.42 .1,.52 .24,.47", ".018 .02 .008"), limb("0,.3 0,.42", ".016 .016"))
 
 
 def muzzle(easel: Easel, cat: Cat, at: Frame) -> None:
@@ -478,7 +478,7 @@ class Model:
             band = limb("-.62,.62 -.3,.95 0,1.03 .3,.95 .62,.62", ".1 .1")
             form(self.easel, at(band), cat.collar, shadow=0.2)
             form(self.easel, at(disc(0, 1.17, 0.14)), hue("#e8c04a"), shadow=0.3)
-        marks = [(at(*shapes), tint, soft * at.size / 30) for shapes, tint, soft in markings(cat)]
+        marks = [(at(*s), tint, soft * at.size / 30) for s, tint, soft in markings(cat)]
         pole = (at.x, at.y + 0.1 * at.size)
         skin = partial(fell, self.easel, cat, pole)
         form(self.easel, at(*ears(cat), SKULL * (cat.wide, 1)), skin, marks, pole)
@@ -500,7 +500,7 @@ def closeup(model: Model) -> None:
 # ~/~ begin <<data/cats.md#poses>>[2]
 def sit(model: Model) -> None:
     """Paint a cat that sits and looks at us."""
-    model.tail("14,41 32,41 41,30 36,14 42,2", "14,41 32,43 42,36 42,24", "12,42 30,40 38,20 30,4")
+    model.tail("14,41 32,41 41,30 36,14 42,2", "14,41 32,43 42,24", "12,42 38,20 30,4")
     body = whole("0,-14 12,-8 18,12 26,30 25,42 10,47 0,47")
     model.fur(body, white=[disc(0, 8, 9, 16)])
     model.fur(*both(disc(17, 37, 10)))
@@ -569,7 +569,8 @@ def walk(model: Model) -> None:
     """Paint a cat that walks by."""
     base, dark, light = (colour * 0.8 for colour in model.cat.coat)
     far = replace(model, cat=replace(model.cat, coat=(base, dark, light)))
-    far.fur(limb("-16,12 -14,28 -9,43", "6 4.5 4"), limb("20,10 18,28 10,43", "7 4.5 4"), tip=True)
+    legs = [limb("-16,12 -14,28 -9,43", "6 4.5 4"), limb("20,10 18,28 10,43", "7 4.5 4")]
+    far.fur(*legs, tip=True)
     model.tail("32,2 42,-12 37,-28 43,-40", "32,2 44,-4 46,-20 38,-32", "32,2 42,10 47,-4")
     model.fur(curve("-34,2 -22,-9 0,-7 20,-9 35,-3 38,10 30,19 10,17 -8,21 -24,22 -34,14"))
     model.fur(disc(27, 10, 11, 13))
@@ -700,7 +701,8 @@ def books(easel: Easel, base: Array, accent: Array) -> None:
         while x < 100:
             w, h = easel.chance(3, 8), easel.chance(22, 31)
             spine = moved(path("0,-1 1,-1 1,0 0,0") * (w, h), x, shelf)
-            dab(easel, [spine], mix(base, accent, easel.chance(0, 0.7)) * easel.chance(0.6, 1.4))
+            tint = mix(base, accent, easel.chance(0, 0.7))
+            dab(easel, [spine], tint * easel.chance(0.6, 1.4))
             x += w + 0.4
         dab(easel, [moved(path("-5,0 105,0 105,3 -5,3"), 0, shelf)], base * 0.6)
 
@@ -735,8 +737,8 @@ def sky(easel: Easel, base: Array, accent: Array) -> None:
 
 def evening(easel: Easel, base: Array, accent: Array) -> None:
     """Paint the sky at sunset, from deep blue over violet and rose to pale gold."""
-    names = ("#0a1450", "#2450b8", "#7a6fd8", "#e07aa0", "#ffffff", "#fff2c0", "#fff2c0")
-    shares = (0.85, 0.8, 0.75, 0.7, 0, 0.85, 0.85)
+    names = ("#02061c", "#1c3fa0", "#7a5fd0", "#e8709a", "#ffffff", "#fff2c0", "#fff2c0")
+    shares = (0.97, 0.85, 0.75, 0.7, 0, 0.85, 0.85)
     wash(easel, *(mix(base, hue(n), k) for n, k in zip(names, shares, strict=True)))
     streaks = scale(mist(easel, 16)[:, :25].copy(), (SIDE, SIDE))
     lay(easel, ALL, 0.4 * step(streaks, 0.8, 1.2), mix(base, WHITE, 0.3))
@@ -786,8 +788,8 @@ def autumn(easel: Easel, base: Array, accent: Array) -> None:
     """Paint fallen leaves."""
     wash(easel, mix(base, WHITE, 0.2), base * 0.6)
     leaf = curve("0,-4 2,-1.2 1.4,2 0,3.6 -1.4,2 -2,-1.2")
-    tints = [base * 0.55, base * 0.85, mix(base, accent, 0.5), mix(base, WHITE, 0.25), base * 1.2]
-    for k, tint in enumerate(tints):
+    bright = [mix(base, accent, 0.5), mix(base, WHITE, 0.25), base * 1.2]
+    for k, tint in enumerate([base * 0.55, base * 0.85, *bright]):
         dab(easel, scatter(easel, 34, leaf, 8 * k, 104), tint)
 
 
@@ -796,7 +798,7 @@ def meadow(easel: Easel, base: Array, accent: Array) -> None:
     wash(easel, mix(base, WHITE, 0.45), base, base * 0.6)
     for k in range(4):
         spots = easel.rng.random((40, 3)) * (110, 26, 8) + (-5, 36 + 18 * k, -4)
-        blades = [np.array([(x - 0.8, y), (x + s, y - 15), (x + 0.8, y)]) for x, y, s in spots]
+        blades = [np.array([(x - 1, y), (x + s, y - 15), (x + 1, y)]) for x, y, s in spots]
         dab(easel, blades, base * (0.6 + 0.2 * k))
         heads = [moved(disc(0, 0, 1.7, 1.5, 10), *blade[1]) for blade in blades[::6]]
         dab(easel, heads, mix(accent, WHITE, 0.3))
@@ -919,7 +921,7 @@ def breed(rng: np.random.Generator, goal: Array) -> Cat:
         wide=0.95 + 0.2 * rng.random(),
         eyes=0.88 + 0.3 * rng.random(),
         slant=0.35 * rng.random(),
-        lids=pick(rng, lids),
+        lids=pick(rng, lids if goal.mean() > 0.16 else lids[:3]),
         pupil=0.15 + 0.5 * rng.random(),
         mouth=pick(rng, ["shut"] * 7 + ["open", "tongue"]),
         stripe=0.5 + 0.35 * rng.random(),
@@ -964,7 +966,7 @@ def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
 def cover_recipe(rng: np.random.Generator) -> Recipe:
     """Choose what the cover needs: a large face, all hues, deep shadows, bright light."""
     cat = Cat(
-        coat=(hue("#b9aa98"), hue("#2c2624"), hue("#fbf4e8")),
+        coat=(hue("#a8988a"), hue("#120e10"), hue("#fbf4e8")),
         pattern="tabby",
         bib=True,
         blaze=True,
@@ -980,7 +982,7 @@ def cover_recipe(rng: np.random.Generator) -> Recipe:
         mouth="shut",
         stripe=0.65,
     )
-    base, accent, goal = hue("#ffa040"), hue("#5f9a3a"), hue("#8c8276")
+    base, accent, goal = hue("#ffa040"), hue("#467f2c"), hue("#8a7e72")
     at = Frame(50, 52, 1)
     return Recipe(cat, portrait, at, evening, base, accent, LIGHTS[4], 0, goal)
 # ~/~ end
@@ -1018,7 +1020,9 @@ def paint_cat(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     fall(easel)
     image = develop(easel.canvas, recipe.goal)
     image = ImageOps.mirror(image) if rng.random() < 0.5 else image
-    return image if size == image.size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    if size == image.size:
+        return image
+    return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 # ~/~ end
 
 
@@ -1059,7 +1063,7 @@ def paint_collection(
     if count < 1:
         raise ValueError(f"cannot paint {count} pictures; paint at least 1")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} exists and is not empty; remove it or name another")
+        raise FileExistsError(f"{folder} is not empty; remove it or name another")
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
     chunks = [range(k, min(k + 32, count)) for k in range(0, count, 32)]
@@ -1109,7 +1113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
-        print(f"interrupted; the same command goes on from {args.folder}.part", file=sys.stderr)
+        part = f"{args.folder}.part"
+        print(f"interrupted; the same command goes on from {part}", file=sys.stderr)
         return 130
     return 0
 # ~/~ end

@@ -34,12 +34,9 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     )
     hill = y > 0.62 + 0.1 * np.sin(7 * x) + 0.04 * np.sin(23 * x)
     target = np.where(hill[..., None], land, sky) + rng.normal(0, 6, (side, side, 3))
-    kinds = np.array(
-        [[125, 115, 105], [85, 110, 60], [150, 180, 215], [60, 55, 52], [200, 190, 180]]
-    )
-    light = (
-        rng.normal(1, 0.3, (n, 1)) * kinds[rng.choice(5, n, p=[0.3, 0.2, 0.2, 0.15, 0.15])]
-    )
+    kinds = [(125, 115, 105), (85, 110, 60), (140, 170, 215), (60, 55, 52), (230, 200, 130)]
+    kind = rng.choice(5, n, p=[0.25, 0.2, 0.3, 0.1, 0.15])
+    light = rng.normal(1, 0.25, (n, 1)) * np.array(kinds)[kind]
     photos = light + rng.normal(0, 14, (n, 3))
     return np.rint(photos.clip(0, 255)), np.rint(target.clip(0, 255)).reshape(-1, 3)
 

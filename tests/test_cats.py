@@ -46,8 +46,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_one_and_three_workers_paint_the_same_bytes(tmp_path):
-    cats.paint_collection(tmp_path / "one", 70, workers=1, quiet=True)
-    cats.paint_collection(tmp_path / "three", 70, workers=3, quiet=True)
+    cats.paint_collection(tmp_path / "one", 35, workers=1, quiet=True)
+    cats.paint_collection(tmp_path / "three", 35, workers=3, quiet=True)
     assert files(tmp_path / "one") == files(tmp_path / "three")
 
 
@@ -64,7 +64,7 @@ def test_a_picture_depends_on_nothing_but_its_number():
 
 
 def test_different_numbers_give_clearly_different_pictures(sample):
-    small = np.array([p[::8, ::8].astype(float).ravel() for p in sample.values()])
+    small = np.array([p[::20, ::20].astype(float).ravel() for p in sample.values()])
     gap = ((small[:, None] - small[None]) ** 2).mean(axis=2) ** 0.5
     assert gap[~np.eye(len(small), dtype=bool)].min() > 15
 
@@ -107,45 +107,48 @@ def test_the_cover_has_deep_shadows_bright_lights_and_all_hues():
         assert (one > np.maximum(other, third) + 30).mean() > 0.03
 
 
-def test_an_interrupted_painter_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    cats.paint_collection(tmp_path / "whole", 40, workers=1, quiet=True)
+def test_an_interrupted_painter_goes_on_where_it_stopped(tmp_path):
+    cats.paint_collection(tmp_path / "whole", 8, workers=1, quiet=True)
     part = tmp_path / "cats.part"
     part.mkdir()
     (part / "cat_00005.jpg").write_bytes(b"painted before")
     (part / "cat_00006.tmp").write_bytes(b"half a pict")
     (part / "cat_00099.jpg").write_bytes(b"of a larger run")
-    cats.paint_collection(tmp_path / "cats", 40, workers=1, quiet=True)
+    cats.paint_collection(tmp_path / "cats", 8, workers=1, quiet=True)
     expected = files(tmp_path / "whole") | {"cat_00005.jpg": b"painted before"}
     assert files(tmp_path / "cats") == expected
     assert not part.exists()
 
 
-def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path, monkeypatch):
-    def fail(folder, numbers):
-        raise RuntimeError("out of paint")
-
-    fail.__qualname__ = "paint_chunk"
-    monkeypatch.setattr(cats, "paint_chunk", fail)
-    with pytest.raises(Exception, match=r"out of paint|pickle"):
+def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path):
+    (tmp_path / "cats.part" / "cat_00002.tmp").mkdir(parents=True)  # cannot be written
+    with pytest.raises(IsADirectoryError):
         cats.paint_collection(tmp_path / "cats", 4, workers=1, quiet=True)
     assert not (tmp_path / "cats").exists()
+    assert "cat_00001.jpg" in {path.name for path in (tmp_path / "cats.part").iterdir()}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
-def test_ctrl_c_says_one_line_ends_with_130_and_keeps_what_is_painted(tmp_path):
-    command = [sys.executable, PROGRAM, tmp_path / "cats", "--count", "500", "--workers", "2"]
+@pytest.mark.parametrize(
+    ("count", "seen", "least"), [(500, "cat_00000.jpg", 32), (33, "cat_00032.jpg", 33)]
+)
+def test_ctrl_c_says_one_line_and_keeps_what_is_painted(tmp_path, count, seen, least):
+    # chunks of 32 that were begun are finished; no other is begun
+    command = [sys.executable, PROGRAM, "cats", f"--count={count}", "--workers=2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, start_new_session=True, **pipes
+    ) as process:
         end = time.monotonic() + 30
-        while not list(tmp_path.glob("cats.part/*.jpg")) and time.monotonic() < end:
-            time.sleep(0.02)
+        while not (tmp_path / "cats.part" / seen).exists() and time.monotonic() < end:
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers
         out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert out == "" and len(err.strip().splitlines()) == 1 and "interrupted" in err
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines() == ["interrupted; the same command goes on from cats.part"]
     assert not (tmp_path / "cats").exists()
-    names = sorted(files(tmp_path / "cats.part"))
-    assert names and all(name.endswith(".jpg") for name in names)
+    names = [path.name for path in (tmp_path / "cats.part").iterdir()]
+    assert least <= len(names) < 400 and all(name.endswith(".jpg") for name in names)
 
 
 def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path):
@@ -163,7 +166,14 @@ def test_an_empty_folder_is_filled(tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [["--count", "0"], ["--count", "many"], ["--workers", "0"], ["--what"], ["a", "b"], ["."]],
+    [
+        ["--count", "0"],
+        ["--count", "many"],
+        ["--workers", "0"],
+        ["--what"],
+        ["a", "b"],
+        ["."],
+    ],
 )
 def test_wrong_use_gets_one_line_and_status_2(words, capsys, monkeypatch):
     monkeypatch.chdir(PROGRAM.parent)  # "." is a folder that is not empty

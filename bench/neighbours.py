@@ -1,0 +1,109 @@
+"""Exact and approximate nearest neighbours: python bench/neighbours.py [--large].
+
+Prints, for a number of features, the processor seconds in which 100,000 thumbnails are
+prepared and 10,000 cells find their nearest, and how many find the true one. Annoy and
+PyNNDescent join if they are installed. With --large: 40,000 thumbnails and 10,000 cells of
+32 x 32 pixels, by every metric.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tesserae.features import choose_by_force, choose_by_tree, match_nearest
+
+Array = NDArray[Any]
+Search = Callable[[Array, Array], Array]
+
+
+def made_up(rng: np.random.Generator, k: int, f: int) -> Array:
+    """Features like those of photos, (k, f): a colour, and differences from it."""
+    colours = rng.integers(0, 256, (k, 1, 3), np.uint8).astype(np.float32)
+    rest = rng.normal(0, 25, (k, f // 3, 3)).astype(np.float32)
+    rest[:, :1] *= 0
+    levels: Array = np.rint((colours + rest).clip(0, 255))
+    return levels.reshape(k, f)
+
+
+def by_tree(tiles: Array, cells: Array) -> Array:
+    """Exact, by the k-d tree."""
+    return choose_by_tree(tiles, cells, 2.0, 1)[0][:, 0]
+
+
+def by_force(tiles: Array, cells: Array) -> Array:
+    """Exact, by comparing with all."""
+    return choose_by_force(tiles, cells, 2.0, 1)[0][:, 0]
+
+
+def by_annoy(tiles: Array, cells: Array) -> Array:
+    """Approximate, by ten random trees."""
+    from annoy import AnnoyIndex
+
+    index = AnnoyIndex(tiles.shape[1], "euclidean")
+    index.set_seed(1)
+    for i, tile in enumerate(tiles):
+        index.add_item(i, tile)
+    index.build(10, n_jobs=1)
+    return np.array([index.get_nns_by_vector(cell, 1)[0] for cell in cells])
+
+
+def by_pynndescent(tiles: Array, cells: Array) -> Array:
+    """Approximate, by walking a graph of neighbours."""
+    from pynndescent import NNDescent
+
+    index = NNDescent(tiles, random_state=1, n_jobs=1)
+    found: Array = index.query(cells, k=1)[0][:, 0]
+    return found
+
+
+def ways() -> Iterator[tuple[str, Search]]:
+    """Every way that can run here, by name."""
+    yield from {"k-d tree": by_tree, "brute force": by_force}.items()
+    for package, search in {"annoy": by_annoy, "pynndescent": by_pynndescent}.items():
+        if find_spec(package):
+            search(*2 * [made_up(np.random.default_rng(0), 500, 6)])  # compile and load
+            yield package, search
+
+
+def small() -> None:
+    """Compare the ways for few and for many features."""
+    rng = np.random.default_rng(1)
+    print(f"{'features':>8}  {'way':12} seconds  nearest found")
+    for f in (3, 27, 192):
+        tiles, cells = made_up(rng, 100_000, f), made_up(rng, 10_000, f)
+        best = None
+        for name, search in ways():
+            started = time.process_time()
+            match = search(tiles, cells)
+            spent = time.process_time() - started
+            distances = np.linalg.norm(cells - tiles[match], axis=1)
+            best = distances if best is None else best
+            found = np.mean(distances <= best * 1.000001)
+            print(f"{f:8}  {name:12} {spent:7.2f}  {found:13.1%}", flush=True)
+
+
+def large() -> None:
+    """The whole tile, pixel by pixel: 40,000 times 10,000 times 3,072 numbers."""
+    rng = np.random.default_rng(1)
+    tiles, cells = made_up(rng, 40_000, 3072), made_up(rng, 10_000, 3072)
+    for metric in ("euclidean", "cosine", "cityblock", "chebyshev"):
+        start, clock = time.process_time(), time.perf_counter()
+        match_nearest(tiles, cells, metric)
+        spent, passed = time.process_time() - start, time.perf_counter() - clock
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{metric:10} {spent:6.0f} s of processor, {passed:6.0f} s, peak {peak:5.0f} MB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    large() if "--large" in sys.argv[1:] else small()

@@ -1,0 +1,644 @@
+"""The command line, as somebody with a folder of photos meets it."""
+
+import argparse
+import contextlib
+import errno
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mosaic
+
+ROOT = Path(__file__).parents[1]
+Refusal = Callable[..., str]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SMALL = ["--target-res", "6", "4", "--thumb-res", "6", "4", "--workers", "1"]
+
+
+def make(photos: Path, target: Path, output: Path, *more: object) -> int:
+    """Make a mosaic of 6 x 4 cells of 6 x 4 pixels, in this process."""
+    args = [photos, target, "-o", output, *SMALL, *more]
+    return mosaic.main(["make", *map(str, args)])
+
+
+def files(folder: Path) -> list[str]:
+    """The names of all files in a folder, hidden ones too."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+# One command
+
+
+@pytest.mark.parametrize("program", [["-m", "mosaic"], [str(ROOT / "mosaic.py")]])
+def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
+    program: list[str], photos: Path, target: Path, tmp_path: Path, run: Run
+) -> None:
+    done = run(*program, "make", "photos", "target.png", "-o", "new/out.jpg")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    patterns = [
+        r"new/out\.jpg: 2400 x 1600 pixels",
+        r"photos +30 read, 0 skipped",
+        r"match +unique: 1536 cells, 30 different photos, none more than 52 times",
+        r"cost +\d+, on average [\d.]+ levels a cell",
+        r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",
+        r"kept +new/out\.h5, new/out\.tab; .*",
+    ]
+    assert len(lines) == len(patterns)
+    for pattern, line in zip(patterns, lines, strict=True):
+        assert re.fullmatch(pattern, line)
+    with Image.open(tmp_path / "new" / "out.jpg") as image:
+        assert image.size == (2400, 1600)
+    kept = ["out.h5", "out.jpg", "out.json", "out.rejects.tsv", "out.tab"]
+    assert files(tmp_path / "new") == kept
+
+
+def test_the_mosaic_looks_like_its_target(
+    photos: Path, target: Path, tmp_path: Path
+) -> None:
+    for i, name in enumerate(["red", "lime", "navy", "white"]):
+        for j in range(6):
+            Image.new("RGB", (24, 16), name).save(photos / f"{i}-{j}.png")
+    make(photos, target, tmp_path / "out.png", "--target-res", "8", "3")
+    with Image.open(tmp_path / "out.png") as image:
+        small = image.resize((8, 3), Image.Resampling.BOX)
+    wanted = [(255, 0, 0), (0, 255, 0), (0, 0, 128), (255, 255, 255)]
+    assert np.abs(np.asarray(small).astype(int)[:, ::2] - wanted).max() < 12
+
+
+def test_a_second_run_reads_no_photo_again(
+    photos: Path, target: Path, tmp_path: Path, capsys: Any
+) -> None:
+    assert make(photos, target, tmp_path / "out.png") == 0
+    before = (tmp_path / "out.h5").stat().st_mtime_ns, (tmp_path / "out.png").read_bytes()
+    assert make(photos, target, tmp_path / "out.png") == 0
+    after = (tmp_path / "out.h5").stat().st_mtime_ns, (tmp_path / "out.png").read_bytes()
+    assert after == before
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "remove", "touch", "size", "quality"])
+def test_the_store_is_made_anew_when_a_photo_or_a_setting_of_it_has_changed(
+    change: str, photos: Path, target: Path, tmp_path: Path, paint: Any, capsys: Any
+) -> None:
+    assert make(photos, target, tmp_path / "out.png") == 0
+    before, more = (tmp_path / "out.h5").stat().st_mtime_ns, []
+    match change:
+        case "edit":
+            paint(photos / "05.jpg", ["white"])
+        case "add":
+            paint(photos / "new.jpg", ["white"])
+        case "remove":
+            (photos / "05.jpg").unlink()
+        case "touch":
+            os.utime(photos / "05.jpg", (1, 1))
+        case "size":
+            more = ["--thumb-res", "7", "4"]
+        case "quality":
+            more = ["--thumb-quality", "50"]
+    assert make(photos, target, tmp_path / "out.png", *more) == 0
+    assert (tmp_path / "out.h5").stat().st_mtime_ns > before
+
+
+def test_a_damaged_store_is_made_anew(
+    photos: Path, target: Path, tmp_path: Path, capsys: Any
+) -> None:
+    assert make(photos, target, tmp_path / "out.png") == 0
+    whole = (tmp_path / "out.h5").read_bytes()
+    (tmp_path / "out.h5").write_bytes(whole[: len(whole) // 2])
+    assert make(photos, target, tmp_path / "out.png") == 0
+    assert (tmp_path / "out.h5").read_bytes() == whole
+
+
+def test_the_three_steps_apart_make_the_same_mosaic(
+    photos: Path, target: Path, tmp_path: Path, capsys: Any
+) -> None:
+    make(photos, target, tmp_path / "out.png")
+    capsys.readouterr()
+    store, table, output = (str(tmp_path / name) for name in ("s.h5", "m.tab", "steps.png"))
+    thumbnails = [
+        "thumbnails",
+        str(photos),
+        store,
+        "--thumb-res",
+        "6",
+        "4",
+        "--workers",
+        "1",
+    ]
+    assert mosaic.main(thumbnails) == 0
+    match = ["match", store, table, "--target", str(target), "--target-res", "6", "4"]
+    assert mosaic.main(match) == 0
+    assert mosaic.main(["paste", store, table, output]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert Path(output).read_bytes() == (tmp_path / "out.png").read_bytes()
+
+
+def test_parts_merged_make_the_same_store_as_the_whole(
+    photos: Path, tmp_path: Path
+) -> None:
+    lists, parts = ([str(tmp_path / f"{i}{end}") for i in range(3)] for end in ("", ".h5"))
+    assert mosaic.main(["list", str(photos), *lists]) == 0
+    for one, part in zip(lists, parts, strict=True):
+        assert mosaic.main(["thumbnails", str(photos), part, "--list", one]) == 0
+    assert mosaic.main(["merge", str(tmp_path / "merged.h5"), *parts]) == 0
+    assert mosaic.main(["thumbnails", str(photos), str(tmp_path / "whole.h5")]) == 0
+    merged, whole = (
+        mosaic.read_store(str(tmp_path / f"{x}.h5")) for x in ("merged", "whole")
+    )
+    assert (merged.names, merged.digest) == (whole.names, whole.digest)
+
+
+def test_a_list_is_not_touched_when_nothing_has_changed(
+    photos: Path, tmp_path: Path
+) -> None:
+    lists = [str(tmp_path / f"{i}") for i in range(3)]
+    mosaic.write_lists(str(photos), lists)
+    before = [Path(path).stat().st_mtime_ns for path in lists]
+    (photos / "05.jpg").write_bytes(b"other")
+    mosaic.write_lists(str(photos), lists)
+    after = [Path(path).stat().st_mtime_ns for path in lists]
+    assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
+
+
+@pytest.mark.parametrize("method", ["nearest", "unique"])
+def test_with_too_few_photos_all_are_used_equally_often(
+    method: str, photos: Path, target: Path, tmp_path: Path, capsys: Any
+) -> None:
+    size = ["--target-res", "10", "8", "--method", method]
+    assert make(photos, target, tmp_path / "out.png", *size) == 0
+    uses = np.bincount(np.loadtxt(tmp_path / "out.tab", dtype=int).ravel(), minlength=30)
+    if method == "unique":
+        assert set(uses.tolist()) == {2, 3}
+
+
+def test_too_few_photos_can_be_refused(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    args = [
+        "make",
+        photos,
+        target,
+        "-o",
+        tmp_path / "out.png",
+        *SMALL,
+        "--repeats",
+        "refuse",
+    ]
+    assert "50 photos are missing" in refusal(*args, "--target-res", 10, 8)
+
+
+def test_skipped_photos_are_named_and_counted(
+    photos: Path, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "bad.jpg").touch()
+    assert make(photos, target, tmp_path / "out.png") == 0
+    output, errors = capsys.readouterr()
+    assert "30 read, 1 skipped" in output
+    assert errors == (
+        "skipped bad.jpg: UnidentifiedImageError: cannot identify image file 'the file'\n"
+    )
+    assert make(photos, target, tmp_path / "out.png") == 0
+    assert "30 read, 1 skipped" in capsys.readouterr().out
+
+
+def test_a_mosaic_among_the_photos_is_no_photo_of_the_next(
+    photos: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert make(photos, target, photos / "out.png") == 0
+        assert "30 read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.png", "it's.png", "50%.png", "{x}.png", "-o.png", "é\n.png"]
+)
+def test_any_name_is_good_for_a_target_and_an_output(
+    name: str, photos: Path, target: Path, tmp_path: Path, capsys: Any
+) -> None:
+    strange = target.rename(tmp_path / name)
+    assert make(photos, strange, tmp_path / "new" / name) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
+
+
+def test_a_name_that_is_no_text_is_good_for_an_output(
+    photos: Path, target: Path, tmp_path: Path, run: Run
+) -> None:
+    name = os.fsdecode(b"\xff\xfe.png")
+    done = run("-m", "mosaic", "make", "photos", "target.png", "-o", name, *SMALL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("\\xff\\xfe.png: 36 x 24 pixels\n")
+
+
+@pytest.mark.parametrize("thumb_res", [("1", "1"), ("3", "90")])
+def test_thumbnails_may_have_any_shape(
+    thumb_res: tuple[str, str], photos: Path, target: Path, tmp_path: Path, capsys: Any
+) -> None:
+    assert make(photos, target, tmp_path / "out.png", "--thumb-res", *thumb_res) == 0
+    width, height = map(int, thumb_res)
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (6 * width, 4 * height)
+
+
+# What is wrong is one line
+
+
+def test_a_missing_folder(target: Path, tmp_path: Path, refusal: Refusal) -> None:
+    said = refusal("make", tmp_path / "gone", target, "-o", tmp_path / "out.png")
+    assert "there is no folder" in said
+    assert "gone" in said
+
+
+def test_a_file_for_a_folder(target: Path, tmp_path: Path, refusal: Refusal) -> None:
+    assert "there is no folder" in refusal(
+        "make", target, target, "-o", tmp_path / "out.png"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"not a photo", b"\x89PNG\r\n\x1a\n" + bytes(99), "half.png", "half.jpg"],
+)
+def test_a_target_that_cannot_be_read_is_named_before_the_work(
+    content: Any, photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    path = tmp_path / "bad target"
+    if isinstance(content, str):
+        noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(tmp_path / content)
+        content = (tmp_path / content).read_bytes()
+        content = content[: len(content) // 2]
+    if content is not None:
+        path.write_bytes(content)
+    said = refusal("make", photos, path, "-o", tmp_path / "new" / "out.png", *SMALL)
+    assert f"cannot open the target {path}" in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_broken_png_for_a_target(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    whole = target.read_bytes()
+    target.write_bytes(whole.replace(b"IDAT", b"I\0AT"))
+    said = refusal("make", photos, target, "-o", tmp_path / "out.png", *SMALL)
+    assert f"cannot open the target {target}" in said
+
+
+def test_a_folder_for_a_target(photos: Path, tmp_path: Path, refusal: Refusal) -> None:
+    said = refusal("make", photos, photos, "-o", tmp_path / "out.png", *SMALL)
+    assert "cannot open the target" in said
+
+
+def test_the_target_is_never_overwritten(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    before = target.read_bytes()
+    (tmp_path / "same.png").symlink_to(target)
+    for output in (
+        target,
+        tmp_path / "photos" / ".." / "target.png",
+        tmp_path / "same.png",
+    ):
+        assert "target" in refusal("make", photos, target, "-o", output, *SMALL)
+        assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("photos", "must end in"),
+        ("out.txt", "must end in"),
+        ("out", "must end in"),
+        ("folder.png", "is a folder"),
+        ("target.png/out.png", "target.png"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    output: str, said: str, photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    before = files(tmp_path)
+    assert said in refusal("make", photos, target, "-o", tmp_path / output, *SMALL)
+    assert files(tmp_path) == before
+
+
+def test_a_mosaic_too_large_for_its_format_is_refused_before_the_work(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    args = ["make", photos, target, "-o", tmp_path / "out.webp"]
+    said = refusal(*args, "--target-res", 400, 2, "--thumb-res", 50, 50)
+    assert "20000 x 100 pixels" in said
+    assert files(tmp_path) == ["photos", "target.png"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_to_write(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o555)
+    said = refusal("make", photos, target, "-o", tmp_path / "closed" / "out.png", *SMALL)
+    assert "Permission denied" in said
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--workers", "0"],
+        ["--workers", "-2"],
+        ["--target-res", "-1", "4"],
+        ["--target-res", "0", "4"],
+        ["--target-res", "6"],
+        ["--thumb-res", "0", "4"],
+        ["--thumb-quality", "0"],
+        ["--thumb-quality", "100"],
+        ["--max-uses", "0"],
+        ["--max-uses", "many"],
+        ["--method", "best"],
+        ["--repeats", "always"],
+        ["--colour", "red"],
+        ["more"],
+    ],
+)
+def test_an_option_that_makes_no_sense(
+    option: list[str], photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    refusal("make", photos, target, "-o", tmp_path / "out.png", *SMALL, *option)
+    assert files(tmp_path) == ["photos", "target.png"]
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["mak"], ["make"], ["make", "a"], ["paste", "a", "b"]]
+)
+def test_a_command_that_is_not_complete(words: list[str], refusal: Refusal) -> None:
+    assert "--help" in refusal(*words)
+
+
+def test_a_mosaic_too_large_for_the_memory(
+    photos: Path,
+    target: Path,
+    tmp_path: Path,
+    refusal: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def large(*ignored: Any) -> Any:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr(mosaic, "cut_cells", large)
+    said = refusal("make", photos, target, "-o", tmp_path / "out.png", *SMALL)
+    assert "not enough memory" in said
+    assert "set a smaller target_res" in said
+
+
+@pytest.mark.parametrize("option", ["--target-res", "--thumb-res"])
+def test_a_number_that_no_computer_could_bear(
+    option: str, photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    args = ["make", photos, target, "-o", tmp_path / "out.png", *SMALL]
+    refusal(*args, option, 100_000, 100_000)
+    assert files(tmp_path) == ["photos", "target.png"]
+
+
+def test_a_list_that_is_missing_or_broken(
+    photos: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    args = ["thumbnails", photos, tmp_path / "s.h5", "--list", tmp_path / "list"]
+    assert "list" in refusal(*args)
+    for content in ("05.jpg\n", "[]\n", "{}\n", "3\n", "\xff\n"):
+        (tmp_path / "list").write_text(content, encoding="latin1")
+        assert "list" in refusal(*args)
+
+
+def test_a_photo_number_that_there_is_not(
+    photos: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    store = tmp_path / "s.h5"
+    assert mosaic.main(["thumbnails", str(photos), str(store), "--workers", "1"]) == 0
+    args = ["match", store, tmp_path / "m.tab", "--image-path", photos, "--target-id"]
+    assert "photos are numbered 0 to 29" in refusal(*args, 30)
+    assert mosaic.main([*map(str, args), "29", "--target-res", "3", "2"]) == 0
+
+
+def test_a_match_without_any_photo(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    store, none = tmp_path / "s.h5", tmp_path / "list"
+    none.touch()
+    assert mosaic.main(["thumbnails", str(photos), str(store), "--list", str(none)]) == 0
+    for more in ([], ["--repeats", "fewest"], ["--method", "nearest"]):
+        refusal("match", store, tmp_path / "m.tab", "--target", target, *more)
+
+
+def test_a_full_disk_while_thumbnails_are_written(
+    photos: Path,
+    target: Path,
+    tmp_path: Path,
+    refusal: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    said = refusal("make", photos, target, "-o", tmp_path / "out.png", *SMALL)
+    assert "No space left on device" in said
+    assert files(tmp_path) == ["photos", "target.png"]
+
+
+def limit_file_size() -> None:
+    """Let no file of this process grow beyond 16 kB, as on a disk that is full."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
+
+
+def test_a_disk_that_is_really_full(
+    photos: Path, target: Path, tmp_path: Path, run: Run
+) -> None:
+    args = ["thumbnails", "photos", "s.h5", "--workers", "1"]
+    done = run("-m", "mosaic", *args, preexec_fn=limit_file_size)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mosaic: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert files(tmp_path) == ["photos", "target.png"]
+
+
+# Interruptions
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A folder of many large photos, which are one and the same file."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    noise = np.random.default_rng(1).integers(0, 256, (900, 1200, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "0.png", compress_level=0)
+    for i in range(1, 3000):
+        (folder / f"{i}.png").hardlink_to(folder / "0.png")
+    return folder
+
+
+@pytest.fixture
+def interrupted(slow: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program in the middle of making thumbnails, in a group of processes of its own."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "out.jpg").write_text("the mosaic of before")
+    words = ["-m", "mosaic", "make", "slow", "slow/0.png", "-o", "new/out.jpg"]
+    program = subprocess.Popen(
+        [sys.executable, *words, "--workers", "2"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list((tmp_path / "new").glob(".*.part.*")) and program.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    yield program
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    program.communicate()
+
+
+def wait_for_the_end_of_all(group: int) -> None:
+    """Wait until no process of a group is left; fail if one stays."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a worker was left behind")
+
+
+def test_ctrl_c_ends_in_one_line_and_leaves_nothing_half_done(
+    interrupted: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    os.killpg(interrupted.pid, signal.SIGINT)  # as a terminal does
+    output, errors = interrupted.communicate(timeout=10)
+    assert (interrupted.returncode, output) == (130, "")
+    assert errors == "mosaic: stopped; what was finished is kept\n"
+    assert files(tmp_path / "new") == ["out.jpg"]
+    assert (tmp_path / "new" / "out.jpg").read_text() == "the mosaic of before"
+    wait_for_the_end_of_all(interrupted.pid)
+
+
+def test_a_program_told_to_end_leaves_no_workers_and_no_files(
+    interrupted: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    interrupted.terminate()
+    output, errors = interrupted.communicate(timeout=10)
+    assert interrupted.returncode != 0
+    assert (output, len(errors.splitlines())) == ("", 1)
+    wait_for_the_end_of_all(interrupted.pid)
+    assert files(tmp_path / "new") == ["out.jpg"]
+
+
+def test_a_killed_worker_is_one_line(
+    photos: Path,
+    target: Path,
+    tmp_path: Path,
+    refusal: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from concurrent.futures.process import BrokenProcessPool
+
+    def broken(*ignored: Any) -> Any:
+        raise BrokenProcessPool("a process died")
+        yield
+
+    monkeypatch.setattr(mosaic, "make_thumbnails", broken)
+    said = refusal("make", photos, target, "-o", tmp_path / "out.png", *SMALL)
+    assert "--workers 1" in said
+    assert files(tmp_path) == ["photos", "target.png"]
+
+
+def test_two_runs_at_once_both_end_well(
+    photos: Path, target: Path, tmp_path: Path, run: Run
+) -> None:
+    words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    other = subprocess.Popen(
+        [sys.executable, *words], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL
+    )
+    assert run(*words).returncode == 0
+    assert other.wait(timeout=60) == 0
+    kept = ["out.h5", "out.json", "out.png", "out.rejects.tsv", "out.tab"]
+    assert files(tmp_path) == [*kept, "photos", "target.png"]
+
+
+# Help and progress
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """All commands and their parsers."""
+    (choices,) = (
+        action.choices
+        for action in mosaic.build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(choices)
+
+
+@pytest.mark.parametrize("name", [*commands(), ""])
+def test_help_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        mosaic.main([name, "--help"] if name else ["--help"])
+    assert stop.value.code == 0
+    assert "usage: mosaic" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", commands())
+def test_each_command_has_an_example_that_it_understands(name: str) -> None:
+    parser = commands()[name]
+    text = str(parser.epilog)
+    assert text.startswith(f"Example: mosaic {name} ")
+    mosaic.build_parser().parse_args(shlex.split(text.removeprefix("Example: mosaic ")))
+    assert f"Example: mosaic {name}" in " ".join(parser.format_help().split())
+
+
+def test_help_tells_what_is_usual_for_this_command() -> None:
+    make_help = " ".join(commands()["make"].format_help().split())
+    assert (
+        mosaic.build_parser().parse_args(["make", "a", "b", "-o", "c"]).repeats == "fewest"
+    )
+    assert re.search(r"\{refuse,fewest\} [^()]*\(usual: fewest\)", make_help)
+
+
+def test_a_terminal_shows_the_progress(photos: Path, target: Path, tmp_path: Path) -> None:
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 80))
+    words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
+    program = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=end,
+    )
+    os.close(end)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(terminal, 9999)
+        except OSError:  # the program has ended
+            break
+    os.close(terminal)
+    output = program.communicate(timeout=60)[0].decode()
+    assert program.returncode == 0
+    assert re.search(r"thumbnails: +\d+%\|.*\| +\d+/30 ", shown.decode())
+    assert "pasting: " in shown.decode()
+    assert len(output.splitlines()) == 6

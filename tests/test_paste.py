@@ -1,0 +1,270 @@
+"""Pasting: every thumbnail is where the match says, and the file is what its name says."""
+
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import mosaic
+from mosaic import MosaicError, Store, check_output, paste_bands, read_match, save_bands
+
+Array = NDArray[Any]
+COLOURS = ["black", "blue", "lime", "red", "white"]
+RGB = np.array([(0, 0, 0), (0, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255)])
+MATCH = np.array([[3, 2, 1], [4, 0, 3]])  # red lime blue, white black red
+
+
+@pytest.fixture
+def store(tmp_path: Path, paint: Callable[..., Path]) -> Store:
+    """A store of five thumbnails of 8 x 4 pixels: black, blue, lime, red, white."""
+    for name in COLOURS:
+        paint(tmp_path / "photos" / f"{name}.png", [name])
+    made = mosaic.make_thumbnails(
+        [f"{name}.png" for name in COLOURS], str(tmp_path / "photos"), (8, 4), 95
+    )
+    mosaic.write_store(str(tmp_path / "s.h5"), made, (8, 4))
+    return mosaic.read_store(str(tmp_path / "s.h5"))
+
+
+@pytest.fixture
+def table(tmp_path: Path, store: Store) -> str:
+    """The table of MATCH, made for the store."""
+    path = str(tmp_path / "m.tab")
+    mosaic.write_match(path, MATCH, {"store": store.digest})
+    return path
+
+
+def expected(width: int, height: int) -> Array:
+    """The mosaic of MATCH, made by repeating."""
+    return RGB[MATCH].repeat(height, axis=0).repeat(width, axis=1)
+
+
+# Bands
+
+
+@pytest.mark.parametrize("thumb_res", [(8, 4), (4, 8), (1, 1), (16, 20), (3, 5)])
+def test_a_mosaic_of_two_rows_and_three_columns(
+    store: Store, thumb_res: tuple[int, int]
+) -> None:
+    bands = list(paste_bands(store, MATCH, thumb_res))
+    width, height = thumb_res
+    assert [band.shape for band in bands] == [(height, 3 * width, 3)] * 2
+    assert {band.dtype for band in bands} == {np.dtype(np.uint8)}
+    found = np.concatenate(bands).astype(int)
+    assert np.abs(found - expected(width, height)).max() <= 3
+
+
+def test_a_thumbnail_is_not_mirrored_or_turned(tmp_path: Path) -> None:
+    image = Image.new("RGB", (40, 20), (255, 0, 0))
+    image.paste((0, 0, 255), (20, 0, 40, 20))
+    image.paste((0, 255, 0), (0, 10, 20, 20))
+    image.save(tmp_path / "a.png")
+    made = mosaic.make_thumbnails(["a.png"], str(tmp_path), (32, 16), 95)
+    mosaic.write_store(str(tmp_path / "s.h5"), made, (32, 16))
+    (band,) = paste_bands(
+        mosaic.read_store(str(tmp_path / "s.h5")), np.array([[0, 0]]), (32, 16)
+    )
+    for left in (0, 32):
+        corners = band[[2, 2, 13, 13], [left + 3, left + 28, left + 3, left + 28]]
+        wanted = [(255, 0, 0), (0, 0, 255), (0, 255, 0), (0, 0, 255)]
+        assert np.abs(corners.astype(int) - wanted).max() <= 40
+
+
+def test_each_thumbnail_of_a_row_is_decoded_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[list[int]] = []
+    read = mosaic.read_thumbnails
+
+    def watched(path: str, which: Any, size: tuple[int, int]) -> Array:
+        decoded.append([int(i) for i in which])
+        return read(path, which, size)
+
+    monkeypatch.setattr(mosaic, "read_thumbnails", watched)
+    list(paste_bands(store, np.array([[2, 2, 0, 2], [1, 1, 1, 1]]), (2, 2)))
+    assert decoded == [[0, 2], [1]]
+
+
+# Saving
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        ("jpg", "JPEG"),
+        ("JPG", "JPEG"),
+        ("jpeg", "JPEG"),
+        ("png", "PNG"),
+        ("webp", "WEBP"),
+        ("tif", "TIFF"),
+    ],
+)
+def test_the_ending_decides_the_format(
+    ending: str, kind: str, store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "new" / f"a.{ending}"
+    save_bands(str(path), paste_bands(store, MATCH, (16, 8)), (48, 16))
+    with Image.open(path) as image:
+        assert (image.format, image.size, image.mode) == (kind, (48, 16), "RGB")
+        middles = np.asarray(image)[4::8, 8::16].astype(int)
+    assert np.abs(middles - RGB[MATCH]).max() <= (0 if kind in ("PNG", "TIFF") else 40) + 3
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.jpg.gz", "jpg", "a.heic"])
+def test_an_unknown_ending_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(
+        MosaicError, match=r"must end in \.jpg, \.jpeg, \.webp, \.png, \.tif"
+    ):
+        check_output(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "limit"), [("a.jpg", 65_501, "65500"), ("a.webp", 16_384, "16383")]
+)
+def test_a_size_above_the_limit_of_the_format_is_refused(
+    name: str, side: int, limit: str
+) -> None:
+    for size in [(side, 1), (1, side)]:
+        with pytest.raises(MosaicError, match=limit):
+            check_output(name, size)
+        check_output("a.png", size)
+    check_output(name, (side - 1, side - 1))
+
+
+def test_a_size_above_the_limit_is_refused_before_the_work(
+    store: Store, table: str, tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    def work() -> Any:
+        raise AssertionError("the work began")
+        yield
+
+    with pytest.raises(MosaicError):
+        save_bands(str(tmp_path / "a.jpg"), work(), (70_000, 2))
+    said = refusal("paste", store.path, table, tmp_path / "a.jpg", "--thumb-res", 30_000, 2)
+    assert "90000 x 4 pixels" in said
+    assert "write a .png" in said
+
+
+def test_a_size_above_the_limit_of_png_is_not_met_by_advice_to_write_a_png() -> None:
+    with pytest.raises(MosaicError) as caught:
+        check_output("a.png", (2**31 + 1, 1))
+    assert "write a .png" not in str(caught.value)
+
+
+def test_an_output_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").mkdir()
+    with pytest.raises(MosaicError, match="is a folder"):
+        check_output(str(tmp_path / "a.jpg"))
+
+
+def test_a_disk_that_is_full_leaves_the_mosaic_of_before(
+    store: Store,
+    table: str,
+    tmp_path: Path,
+    refusal: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*ignored: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a.png").write_text("the mosaic of before")
+    monkeypatch.setattr(Image.Image, "save", full)
+    said = refusal("paste", store.path, table, tmp_path / "a.png")
+    assert "No space left on device" in said
+    assert (tmp_path / "a.png").read_text() == "the mosaic of before"
+    assert not list(tmp_path.glob(".*"))
+
+
+# Tables
+
+
+def test_a_match_is_a_table_of_whole_numbers_with_its_report(
+    tmp_path: Path, store: Store, table: str
+) -> None:
+    assert Path(table).read_text() == "3\t2\t1\n4\t0\t3\n"
+    assert json.loads((tmp_path / "m.json").read_text()) == {"store": store.digest}
+    assert read_match(table, store).tolist() == MATCH.tolist()
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (6, 1), (1, 1)])
+def test_a_match_of_a_single_row_or_column_keeps_its_shape(
+    shape: tuple[int, int], tmp_path: Path, store: Store
+) -> None:
+    path = str(tmp_path / "m.tab")
+    mosaic.write_match(path, np.zeros(shape, np.int64), {})
+    assert read_match(path, store).shape == shape
+
+
+def test_a_table_without_a_report_is_taken(table: str, store: Store) -> None:
+    Path(table).with_suffix(".json").unlink()
+    assert read_match(table, store).tolist() == MATCH.tolist()
+
+
+def test_a_match_of_another_store_is_refused(table: str, store: Store) -> None:
+    Path(table).with_suffix(".json").write_text('{"store": "another"}')
+    with pytest.raises(MosaicError, match=r"other thumbnails than .* match anew"):
+        read_match(table, store)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0\t5\n", "outside 0 to 4"),
+        ("0\t-1\n", "outside 0 to 4"),
+        ("", "match anew"),
+        ("0\tone\n", "cannot read"),
+        ("0\t1.5\n", "cannot read"),
+        ("0\t1\n2\n", "cannot read"),
+        ("0\t99999999999999999999\n", "cannot read"),
+        ("\0\xff", "cannot read"),
+    ],
+)
+def test_a_table_that_is_no_match_is_refused_in_one_line(
+    text: str,
+    said: str,
+    table: str,
+    store: Store,
+    tmp_path: Path,
+    refusal: Callable[..., str],
+) -> None:
+    Path(table).write_text(text, encoding="latin1")
+    assert said in refusal("paste", store.path, table, tmp_path / "a.jpg")
+    assert not (tmp_path / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("report", ["{", "[]", "3", '"text"', "", "\xff"])
+def test_a_broken_report_is_refused_in_one_line(
+    report: str, table: str, store: Store, tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    Path(table).with_suffix(".json").write_text(report, encoding="latin1")
+    assert "match anew" in refusal("paste", store.path, table, tmp_path / "a.jpg")
+
+
+def test_a_missing_table_is_named(
+    store: Store, tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    assert "gone.tab" in refusal("paste", store.path, "gone.tab", tmp_path / "a.jpg")
+
+
+def test_a_table_may_not_have_the_name_of_its_report(
+    store: Store, tmp_path: Path, target: Path, refusal: Callable[..., str]
+) -> None:
+    args = ["match", store.path, tmp_path / "m.json", "--target", target]
+    assert "m.json" in refusal(*args, "--target-res", 2, 1)
+
+
+def test_pasting_at_another_size_resizes_every_thumbnail(
+    store: Store, table: str, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "a.png")
+    assert mosaic.main(["paste", store.path, table, path, "--thumb-res", "5", "9"]) == 0
+    with Image.open(path) as image:
+        found = np.asarray(image).astype(int)
+    assert np.abs(found - expected(5, 9)).max() <= 3

@@ -1,0 +1,261 @@
+"""The workflow: what runs, what runs again, and that it ends with the same bytes."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+CONFIG = """
+image_path = "photos"
+data_path = "data"
+target_id = 50
+target_res = [10, 8]
+thumb_res = [10, 8]
+max_uses = 1
+chunks = 3
+"""
+MOSAICS = ["mosaic_nearest.jpg", "mosaic_unique.jpg"]
+AFTER_A_PHOTO = {"thumbnails": 1, "store": 1, "match": 2, "paste": 2}
+EVERYTHING = AFTER_A_PHOTO | {"thumbnails": 3}
+
+
+def paint(path: Path, seed: int) -> None:
+    """Save a photo of 20 x 15 pixels, of a colour of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    levels = np.random.default_rng(seed).integers(0, 256, 3)
+    Image.new("RGB", (20, 15), tuple(levels.tolist())).save(path)
+
+
+def new_project(folder: Path, config: str = CONFIG, photos: str = "photos") -> Path:
+    """A folder with the program, settings and 100 photos, and nothing made of them."""
+    folder.mkdir(parents=True)
+    for name in ("Snakefile", "mosaic.py"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "tesserae", folder / "tesserae")
+    (folder / "config.toml").write_text(config)
+    for i in range(100):
+        paint(folder / photos / f"{i:02}.png", i)
+    return folder
+
+
+def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a folder, on two cores."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def planned(folder: Path, *options: str) -> dict[str, int]:
+    """How many jobs of each rule would run now."""
+    done = snakemake(folder, "--dry-run", *options)
+    assert done.returncode == 0, done.stderr
+    counts = re.findall(r"^([a-z]+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)
+    return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
+
+
+def mosaics(folder: Path) -> list[bytes]:
+    """The bytes of both mosaics."""
+    return [(folder / name).read_bytes() for name in MOSAICS]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which the workflow has run; not to be changed."""
+    folder = new_project(tmp_path_factory.mktemp("workflow") / "project")
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished project, to change."""
+    return Path(shutil.copytree(finished, tmp_path / "project"))
+
+
+def test_the_workflow_makes_both_mosaics_and_what_is_on_the_way(finished: Path) -> None:
+    for name in MOSAICS:
+        with Image.open(finished / name) as image:
+            assert image.size == (100, 64)
+    for name in ("thumbnails.h5", "matches_nearest.tab", "matches_unique.tab"):
+        assert (finished / "data" / name).is_file()
+
+
+def test_a_second_run_has_nothing_to_do(project: Path) -> None:
+    done = snakemake(project)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stderr
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "remove"])
+def test_a_changed_photo_concerns_one_part_and_what_follows(
+    change: str, project: Path
+) -> None:
+    match change:
+        case "add":
+            paint(project / "photos" / "new\nphoto.png", 100)
+        case "edit":
+            paint(project / "photos" / "07.png", 100)
+        case "remove":
+            (project / "photos" / "07.png").unlink()
+    assert planned(project) == AFTER_A_PHOTO
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("target_id = 50", "target_id = 51", {"match": 2, "paste": 2}),
+        ("target_res = [10, 8]", "target_res = [9, 8]", {"match": 2, "paste": 2}),
+        ("max_uses = 1", "max_uses = 2", {"match": 1, "paste": 1}),
+        ("thumb_res = [10, 8]", "thumb_res = [5, 4]", EVERYTHING),
+        ("chunks = 3", "chunks = 2", EVERYTHING | {"thumbnails": 2}),
+    ],
+)
+def test_a_changed_setting_concerns_only_the_rules_that_read_it(
+    old: str, new: str, expected: dict[str, int], project: Path
+) -> None:
+    (project / "config.toml").write_text(CONFIG.replace(old, new))
+    assert planned(project) == expected
+
+
+def test_settings_on_the_command_line_win(project: Path) -> None:
+    assert planned(project, "--config", "max_uses=2") == {"match": 1, "paste": 1}
+
+
+@pytest.mark.parametrize("program", ["mosaic.py", "tesserae/photos.py"])
+def test_an_edited_program_concerns_everything(program: str, project: Path) -> None:
+    with (project / program).open("a") as file:
+        file.write("\n# edited\n")
+    assert planned(project) == EVERYTHING
+
+
+def test_a_workflow_that_was_killed_ends_with_the_same_bytes(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = new_project(tmp_path / "project")
+    for photo in (finished / "photos").iterdir():
+        shutil.copy2(photo, folder / "photos")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2"],
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not list(folder.glob("data/parts/*.h5")) and running.poll() is None:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert snakemake(folder, "--unlock").returncode == 0
+    done = snakemake(folder, "--rerun-incomplete")
+    assert done.returncode == 0, done.stderr
+    assert mosaics(folder) == mosaics(finished)
+
+
+def test_names_with_spaces_quotes_and_percent_signs_are_taken_as_they_are(
+    tmp_path: Path,
+) -> None:
+    target = "me & 'you' 100%.png"
+    config = f"""
+    image_path = "my 'best' photos"
+    data_path = "my data"
+    target = "{target}"
+    target_res = [3, 2]
+    thumb_res = [5, 4]
+    chunks = 1
+    """
+    folder = new_project(tmp_path / "my project", config, "my 'best' photos")
+    paint(folder / target, 1)
+    done = snakemake(folder)
+    logs = "".join(path.read_text() for path in folder.glob("my data/log/*"))
+    assert done.returncode == 0, done.stderr + logs
+    assert all(mosaics(folder))
+
+
+def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "my tools").symlink_to(Path(sys.prefix))
+    python = tmp_path / "my tools" / "bin" / "python"
+    shutil.copytree(finished, tmp_path / "project")
+    (tmp_path / "project" / MOSAICS[0]).unlink()
+    done = subprocess.run(
+        [python, "-m", "snakemake", "--cores", "1", MOSAICS[0]],
+        cwd=tmp_path / "project",
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("taget = 'me.jpg'", "there is no setting 'taget'; did you mean 'target'?"),
+        ("target_res = 100", "target_res = 100: it must be two whole numbers"),
+        ("image_path = 'nowhere'", "there is no folder 'nowhere'"),
+        ("target_res = ", "cannot read the settings in config.toml"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
+    config: str, said: str, tmp_path: Path
+) -> None:
+    for name in ("Snakefile", "mosaic.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "tesserae", tmp_path / "tesserae")
+    (tmp_path / "config.toml").write_text(config)
+    done = snakemake(tmp_path)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_demo_is_painted_first_when_it_is_not_there(tmp_path: Path) -> None:
+    for name in ("Snakefile", "mosaic.py", "config.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "tesserae", tmp_path / "tesserae")
+    done = snakemake(tmp_path, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "data" / "cats").exists()
+
+
+def test_the_painted_demo_is_divided_among_the_lists(
+    tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    paint(tmp_path / "photos" / "a.png", 1)
+    lists = [f"lists/{i}.jsonl" for i in range(8)]
+    done = run(ROOT / "mosaic.py", "list", "photos", *lists)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert all((tmp_path / name).is_file() for name in lists)
+
+
+def test_the_workflow_is_formatted() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("snakefmt"), "--check", "Snakefile"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_workflow_is_as_snakemake_advises(finished: Path) -> None:
+    done = snakemake(finished, "--lint")
+    advice = set(re.findall(r"^ +\* (.*)$", done.stdout + done.stderr, re.MULTILINE))
+    assert advice <= {"Specify a conda environment or container for each rule.:"}
