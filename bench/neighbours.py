@@ -1,6 +1,6 @@
 """Exact and approximate nearest neighbours: python bench/neighbours.py [--large].
 
-Prints, for a number of features, the processor seconds in which 100,000 thumbnails are
+Prints, for a number of features, the processor seconds in which 50,000 thumbnails are
 prepared and 10,000 cells find their nearest, and how many find the true one. Annoy and
 PyNNDescent join if they are installed. With --large: 40,000 thumbnails and 10,000 cells of
 32 x 32 pixels, by every metric.
@@ -78,7 +78,7 @@ def small() -> None:
     rng = np.random.default_rng(1)
     print(f"{'features':>8}  {'way':12} seconds  nearest found")
     for f in (3, 27, 192):
-        tiles, cells = made_up(rng, 100_000, f), made_up(rng, 10_000, f)
+        tiles, cells = made_up(rng, 50_000, f), made_up(rng, 10_000, f)
         best = None
         for name, search in ways():
             started = time.process_time()

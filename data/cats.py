@@ -1,7 +1,7 @@
 # ~/~ begin <<data/cats.md#data/cats.py>>[init]
 """Paint the demo collection of ten thousand cats; tangled from data/cats.md."""
 
-# ~/~ begin <<data/cats.md#imports>>[init]
+# ~/~ begin <<data/cats.md#cat-imports>>[init]
 import argparse
 import signal
 import sys
@@ -1090,7 +1090,7 @@ def finish(part: Path, folder: Path, count: int) -> None:
 # ~/~ end
 
 
-# ~/~ begin <<data/cats.md#command-line>>[init]
+# ~/~ begin <<data/cats.md#paint-from-the-command-line>>[init]
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line long."""
 

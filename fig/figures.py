@@ -3,7 +3,6 @@
 
 # ~/~ begin <<fig/figures.md#fig-imports>>[init]
 import dataclasses
-import functools
 import io
 import json
 import platform
@@ -104,16 +103,15 @@ def place(axis: Axes, image: Any, x: float, y: float, side: float) -> None:
     axis.set(**limits)
 
 
-def arrow(
-    axis: Axes, start: tuple[float, float], end: tuple[float, float], **look: Any
-) -> None:
+def arrow(axis: Axes, start: Any, end: Any, color: str = INK) -> None:
     """Draw an arrow from (x, y) to (x, y)."""
-    look = {
-        "arrowstyle": "-|>,head_width=.3,head_length=.6",
-        "color": INK,
-        "lw": 1.6,
-    } | look
-    axis.annotate("", end, start, arrowprops={"shrinkA": 0, "shrinkB": 0, **look})
+    look = {"arrowstyle": "-|>,head_width=.3,head_length=.6", "lw": 1.6, "shrinkA": 0}
+    axis.annotate("", end, start, arrowprops={**look, "shrinkB": 0, "color": color})
+
+
+def write(axis: Axes, x: float, y: float, text: str, size: float = 10, **look: Any) -> None:
+    """Write a text around (x, y)."""
+    axis.text(x, y, text, **{"ha": "center", "va": "center", "fontsize": size, **look})
 # ~/~ end
 
 # ~/~ begin <<fig/figures.md#fig-made>>[init]
@@ -201,12 +199,8 @@ def draw_finished(made: Made, height: int = 800, gap: int = 24) -> Image.Image:
     page = Image.new("RGB", (whole.width + gap + part.width, height), PAPER)
     page.paste(whole, (0, 0))
     page.paste(part, (whole.width + gap, 0))
-    left, right, top, bottom = (
-        wide * across.start,
-        wide * across.stop,
-        cell * down.start,
-        cell * down.stop,
-    )
+    left, right = wide * across.start, wide * across.stop
+    top, bottom = cell * down.start, cell * down.stop
     pen = ImageDraw.Draw(page, "RGBA")
     for corner, end in ((top, 0), (bottom, height)):
         pen.line((right, corner, whole.width + gap, end), (255, 255, 255, 120), 2)
@@ -276,35 +270,26 @@ def place_numbers(axis: Axes, colours: Array, part: Array) -> None:
     for (row, col), number in np.ndenumerate(part):
         pen = "w" if colours[row, col].mean() < 140 else INK
         spot = x + side * (col + 0.5), y + side * (row + 0.5)
-        axis.text(*spot, str(number), color=pen, fontsize=5.5, ha="center", va="center")
+        write(axis, *spot, str(number), 5.5, color=pen)
 
 
 def name_steps(axis: Axes) -> None:
     """Write the names under the pictures, and draw numbered arrows between them."""
-    names = ["photos", "thumbnails", "the store: one file", "target", "cells", "the match"]
+    names = "photos", "thumbnails", "the store: one file", "target", "cells", "the match"
     for i, name in enumerate(names):
-        axis.text(1.85 + 4.4 * (i % 3), 3.75 + i // 3 * 3.9, name, ha="center")
-    axis.text(16.6, 7.65, "the mosaic", ha="center")
-    for x, y, step in [
-        (3.6, 2, "1"),
-        (8, 2, "2"),
-        (3.6, 5.75, ""),
-        (8, 5.75, "3"),
-        (12.3, 5.75, "4"),
-    ]:
+        write(axis, 1.85 + 4.4 * (i % 3), 3.65 + i // 3 * 3.9, name)
+    write(axis, 16.6, 7.55, "the mosaic")
+    for step, x, y in (
+        (1, 3.6, 2),
+        (2, 8, 2),
+        (0, 3.6, 5.75),
+        (3, 8, 5.75),
+        (4, 12.3, 5.75),
+    ):
         arrow(axis, (x, y), (x + 0.95, y))
         if step:
-            look = {"boxstyle": "circle,pad=.25", "fc": TEAL, "ec": "none"}
-            axis.text(
-                x + 0.42,
-                y - 0.62,
-                step,
-                color="w",
-                weight="bold",
-                ha="center",
-                va="center",
-                bbox=look,
-            )
+            badge = {"boxstyle": "circle,pad=.25", "fc": TEAL, "ec": "none"}
+            write(axis, x + 0.42, y - 0.62, str(step), color="w", weight="bold", bbox=badge)
     arrow(axis, (10.7, 3.9), (10.7, 4.3))
     arrow(axis, (12.3, 2), (13.25, 2))
 # ~/~ end
@@ -468,15 +453,12 @@ def draw_lots(tiles: Array, cells: Array, tries: int = 400) -> tuple[Array, Arra
         gaps = ((tiles[bright, None] - cells[some]) ** 2).sum(axis=2).min(axis=1)
         five = rng.choice(bright[gaps.argsort()[:60]], 5, replace=False)
         few = tiles[five], cells[some]
-        costs = [
-            mosaic.match_cost(*few, way(*few))
-            for way in (match_in_turn, mosaic.match_unique)
-        ]
+        best_plan, plan = mosaic.match_unique(*few), match_in_turn(*few)
+        ratio = mosaic.match_cost(*few, plan) / mosaic.match_cost(*few, best_plan)
         apart = np.abs(few[1][:, None] - few[1]).sum(axis=2)[np.triu_indices(4, 1)].min()
-        if apart > 60 and costs[0] / costs[1] > best:
-            best = costs[0] / costs[1]
-            first = mosaic.match_unique(*few)
-            found = five[[*first, *set(range(5)).difference(first)]], some
+        if apart > 60 and ratio > best:
+            over = set(range(5)).difference(best_plan)
+            best, found = ratio, (five[[*best_plan, *over]], some)
     return found
 # ~/~ end
 # ~/~ begin <<fig/figures.md#fig-transport>>[1]
@@ -495,7 +477,7 @@ def draw_transport(made: Made) -> Image.Image:
     for left, (name, way) in zip((0.6, 10.7), ways.items(), strict=True):
         match = way(tiles, cells)
         cost = mosaic.match_cost(tiles, cells, match)
-        axis.text(left + 4.35, 0.6, f"{name}: cost {cost:,.0f}", ha="center", weight="bold")
+        write(axis, left + 4.35, 0.5, f"{name}: cost {cost:,.0f}", weight="bold")
         place_plan(axis, left, photos, tiles, cells, match)
     return render(figure)
 
@@ -510,13 +492,13 @@ def place_plan(
         work = ((tiles[i] - cells[hole]) ** 2).sum() if i in match else 0
         start, end = (left + 1.8 * i + 0.75, 2.75), (left + 1.8 * hole + 0.75, 5)
         arrow(axis, start, end, color=INK if i in match else "#8b9094")
-        axis.text(end[0], 7.1, f"{work:,.0f}", ha="center")
+        write(axis, end[0], 7, f"{work:,.0f}")
     for j, colour in enumerate([*(cells / 255), "none"]):
         style = "--" if j == len(cells) else "-"
         axis.add_patch(
             Rectangle((left + 1.8 * j, 5.1), 1.5, 1.5, fc=colour, ec=INK, ls=style)
         )
-    axis.text(left + 1.8 * len(cells) + 0.75, 5.85, "dummy", ha="center", va="center")
+    write(axis, left + 1.8 * len(cells) + 0.75, 5.85, "dummy")
 # ~/~ end
 
 # ~/~ begin <<fig/figures.md#fig-two-ways>>[init]
@@ -601,7 +583,7 @@ def draw_dag(text: str) -> Image.Image:
         shape = FancyBboxPatch((x - 1.4, y - 0.5), 2.8, 1, ROUND, fc=RULES[name], lw=0)
         axis.add_patch(shape)
         text = f"{name}\n{about.split(': ')[-1]}" if about else name
-        axis.text(x, y, text, color="w", ha="center", va="center")
+        write(axis, x, y, text, color="w")
     return render(figure)
 # ~/~ end
 
@@ -611,11 +593,7 @@ def list_steps(made: Made, folder: str) -> Iterator[tuple[str, list[list[str]]]]
     settings, photos = made.settings, made.settings.image_path
     parts = [f"{folder}/{i}" for i in range(settings.chunks)]
     store, stores = f"{folder}/thumbnails.h5", [f"{part}.h5" for part in parts]
-    small = [
-        *shlex.split(options(settings, "thumb_res", "thumb_quality")),
-        "--workers",
-        "1",
-    ]
+    small = shlex.split(options(settings, "thumb_res", "thumb_quality") + " --workers 1")
     keys = ["target"] if settings.target else ["target_id", "image_path"]
     grid = shlex.split(options(settings, *keys, "target_res", "max_uses", "repeats"))
     yield "paint", [["data/cats.py", f"{folder}/cats"]]
@@ -625,15 +603,11 @@ def list_steps(made: Made, folder: str) -> Iterator[tuple[str, list[list[str]]]]
     yield f"thumbnails, in {len(parts)} parts", jobs
     yield "store", [["merge", store, *stores]]
     for way in made.matches:
-        yield (
-            f"match, {way}",
-            [["match", store, f"{folder}/{way}.tab", "--method", way, *grid]],
-        )
+        words = ["match", store, f"{folder}/{way}.tab", "--method", way, *grid]
+        yield f"match, {way}", [words]
     for way in made.matches:
-        yield (
-            f"paste, {way}",
-            [["paste", store, f"{folder}/{way}.tab", f"{folder}/{way}.jpg"]],
-        )
+        words = ["paste", store, f"{folder}/{way}.tab", f"{folder}/{way}.jpg"]
+        yield f"paste, {way}", [words]
 
 
 def measure_step(words: Sequence[str]) -> Cost:
@@ -689,16 +663,10 @@ def saving(both: Sequence[Cost], key: str, unit: str, scale: float = 1) -> list[
     ['4.0 times less', '2.0 instead of 8.0 ms']
     """
     ours, other = (cost[key] * scale for cost in both)
-    ratio = other / ours
+    ratio, least = other / ours, min(ours, other)
     words = f"{ratio:.1f} times less" if ratio > 1 else f"{1 / ratio:.1f} times *more*"
-    short = (
-        "{:,.0f}"
-        if min(ours, other) >= 100
-        else "{:.1f}"
-        if min(ours, other) >= 1
-        else "{:.2f}"
-    )
-    return [words, f"{short.format(ours)} instead of {short.format(other)} {unit}"]
+    digits = 2 - (least >= 1) - (least >= 100)
+    return [words, f"{ours:,.{digits}f} instead of {other:,.{digits}f} {unit}"]
 
 
 def decisions_table(found: dict[str, Any]) -> list[list[str]]:
@@ -709,12 +677,7 @@ def decisions_table(found: dict[str, Any]) -> list[list[str]]:
         rows.append([*way, *saving(both, "cpu", "ms", 1000)])
     for count, both in found["store"].items():
         for verb in ("write", "read"):
-            way = [
-                "one array",
-                "a dataset each",
-                f"{verb} {int(count):,} thumbnails",
-                "CPU",
-            ]
+            way = ["one array", "a dataset each", f"{verb} {int(count):,}", "CPU"]
             rows.append([*way, *saving(both[verb], "cpu", "s")])
     way = ["k-d tree", "brute force", "10,000 photos and cells", "CPU"]
     rows.append([*way, *saving(found["match"], "cpu", "s")])
@@ -753,11 +716,7 @@ def write_table(
     old, end, after = rest.partition("<!-- end -->")
     if not found or not end or "<!-- table:" in old:
         raise MosaicError(f"{document} has no place for the table {name}; add its marks")
-    numbers = [
-        all(row[i][:1].strip("*").isdigit() or row[i][:2] == "**" for row in rows[1:])
-        for i in range(len(rows[0]))
-    ]
-    rule = ["--:" if number and i else "---" for i, number in enumerate(numbers)]
+    rule = ["--:" if re.match(r"[*\d]", word) else "---" for word in rows[-1]]
     lines = [f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:])]
     table = "\n".join([*lines, *(["", below] if below else [])])
     fresh = f"{before}{mark}\n{table}\n\n{end}{after}"
@@ -786,26 +745,26 @@ def decisions(made: Made) -> Any:
     )
 
 
-FIGURES: dict[str, Callable[[Made], Image.Image]] = {
-    "finished.jpg": draw_finished,
-    "four-steps.jpg": draw_four_steps,
-    "draft.png": lambda made: draw_draft(made, decisions(made)["opening"]),
-    "kd-tree.png": draw_kd_tree,
-    "transport.png": draw_transport,
-    "two-ways.jpg": draw_two_ways,
-    "dag.png": lambda made: draw_dag(ask_for_graph(made.root)),
-}
-# ~/~ end
-# ~/~ begin <<fig/figures.md#fig-command-line>>[1]
-def tables(made: Made) -> dict[str, Callable[[], None]]:
-    """What writes each table of the book."""
-    book = made.root / "mosaic.md"
+def jobs(made: Made) -> dict[str, Callable[[], None]]:
+    """What draws each figure, and writes each table."""
+    folder, book = made.root / "fig", made.root / "mosaic.md"
+    figures = {
+        "finished.jpg": lambda: draw_finished(made),
+        "four-steps.jpg": lambda: draw_four_steps(made),
+        "draft.png": lambda: draw_draft(made, decisions(made)["opening"]),
+        "kd-tree.png": lambda: draw_kd_tree(made),
+        "transport.png": lambda: draw_transport(made),
+        "two-ways.jpg": lambda: draw_two_ways(made),
+        "dag.png": lambda: draw_dag(ask_for_graph(made.root)),
+    }
 
     def steps() -> None:
         found = measured(made.root, "steps", lambda: measure_steps(made))
         write_table(book, "steps", steps_table(found), f"Measured with {machine()}.")
 
     return {
+        name: lambda name=name: save(figures[name](), folder / name) for name in figures
+    } | {
         "steps": steps,
         "decisions": lambda: write_table(
             book, "decisions", decisions_table(decisions(made))
@@ -816,27 +775,18 @@ def tables(made: Made) -> dict[str, Callable[[], None]]:
 def main(names: Sequence[str]) -> int:
     """Draw the figures, and write the tables, of these names; without names, all."""
     try:
-        made = load_made(Path(__file__).resolve().parents[1])
-        jobs: dict[str, Callable[[], None]] = tables(made)
-        jobs |= {
-            name.split(".")[0]: functools.partial(draw, made, name) for name in FIGURES
-        }
-        for name in names or jobs:
-            if name not in jobs:
+        work = jobs(load_made(Path(__file__).resolve().parents[1]))
+        for name in names or work:
+            if name not in work:
                 raise MosaicError(
-                    f"no figure or table {name!r}; there are {', '.join(jobs)}"
+                    f"there is no figure {name!r}; choose of {', '.join(work)}"
                 )
             print(name, flush=True)
-            jobs[name]()
+            work[name]()
     except MosaicError as error:
         print(f"figures: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def draw(made: Made, name: str) -> None:
-    """Draw a figure into the folder fig."""
-    save(FIGURES[name](made), made.root / "fig" / name)
 # ~/~ end
 
 if __name__ == "__main__":

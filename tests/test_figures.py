@@ -76,8 +76,15 @@ def test_a_figure_is_saved(name, tmp_path):
         assert image.size == (30, 20)
 
 
-def test_every_figure_is_tested():
-    assert {Path(name).stem for name in figures.FIGURES} == set(DRAWN)
+def test_every_figure_is_tested(made):
+    names = {Path(name).stem for name in figures.jobs(made)}
+    assert names == {*DRAWN, "steps", "decisions"}
+
+
+def test_a_job_draws_its_figure_into_the_folder_fig(made):
+    figures.jobs(made)["kd-tree.png"]()
+    with Image.open(made.root / "fig/kd-tree.png") as image:
+        assert image.size == DRAWN["kd-tree"][1]
 
 
 def test_a_jpeg_is_no_larger_than_allowed():
@@ -178,5 +185,5 @@ def test_an_unknown_name_is_refused_in_one_line(capsys, monkeypatch, made):
     monkeypatch.setattr(figures, "load_made", lambda root: made)
     assert figures.main(["nothing"]) == 2
     assert capsys.readouterr().err.startswith(
-        "figures: no figure or table 'nothing'; there are"
+        "figures: there is no figure 'nothing'; choose of"
     )

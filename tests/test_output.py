@@ -26,9 +26,9 @@ def picture(width: int, height: int, channels: int = 3) -> Any:
     y, x = np.mgrid[:height, :width]
     noise = np.random.default_rng(1).integers(0, 9, (height, width))
     planes = [x * 240 // width, y * 240 // height, (x + y) % 240, 255 * (x > y)]
-    return (np.stack(planes[:channels], axis=2) + noise[..., None] * [1, 1, 1, 0][:channels]).astype(
-        np.uint8
-    )
+    return (
+        np.stack(planes[:channels], axis=2) + noise[..., None] * [1, 1, 1, 0][:channels]
+    ).astype(np.uint8)
 
 
 def bands(image: Any, *heights: int) -> Iterator[Any]:
@@ -109,7 +109,9 @@ def test_a_mosaic_is_pasted_to_exactly_the_size_that_is_asked_for() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 9), st.integers(0, 9))
-def test_every_pixel_shows_the_photo_of_its_cell(rows: int, cols: int, right: int, down: int) -> None:
+def test_every_pixel_shows_the_photo_of_its_cell(
+    rows: int, cols: int, right: int, down: int
+) -> None:
     match = np.random.default_rng(rows).integers(-1, 3, (rows, cols))
     size = (cols + right, rows + down)
     image = np.vstack(list(output.paste_exact(flat_tiles, match, size)))
@@ -147,7 +149,9 @@ def test_tiles_are_finished_knowing_their_cells() -> None:
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.integers(1, 12))
-def test_regrouping_changes_nothing_but_the_heights(heights: list[int], height: int) -> None:
+def test_regrouping_changes_nothing_but_the_heights(
+    heights: list[int], height: int
+) -> None:
     image = picture(5, sum(heights))
     found = list(output.regroup(bands(image, *heights), height))
     assert np.array_equal(np.vstack(found), image)
@@ -166,9 +170,9 @@ def test_work_in_step_is_in_order_and_not_far_ahead() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    image=st.tuples(st.integers(1, 9), st.integers(1, 150), st.sampled_from([3, 4])).flatmap(
-        lambda shape: arrays(np.uint8, (shape[1], shape[0], shape[2]))
-    ),
+    image=st.tuples(
+        st.integers(1, 9), st.integers(1, 150), st.sampled_from([3, 4])
+    ).flatmap(lambda shape: arrays(np.uint8, (shape[1], shape[0], shape[2]))),
     heights=st.lists(st.integers(1, 70), min_size=1, max_size=3),
 )
 def test_a_streamed_png_reads_as_the_same_pixels(
@@ -184,7 +188,9 @@ def test_a_streamed_png_reads_as_the_same_pixels(
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_a_tiff_reads_as_the_same_pixels_by_two_programs(tmp_path: Path, channels: int) -> None:
+def test_a_tiff_reads_as_the_same_pixels_by_two_programs(
+    tmp_path: Path, channels: int
+) -> None:
     tifffile = pytest.importorskip("tifffile")
     image = picture(300, 270, channels)
     output.write_tiff(tmp_path / "a.tif", bands(image, 50), (300, 270))
@@ -211,18 +217,23 @@ def tile_paths(size: tuple[int, int], tile: int) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 16), (65, 33), (37, 90), (16, 1)])
-def test_a_pyramid_has_just_the_tiles_of_deep_zoom(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_pyramid_has_just_the_tiles_of_deep_zoom(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     output.write_deepzoom(tmp_path / "a.dzi", bands(picture(*size), 7), size, tile=16)
     files = tmp_path / "a_files"
     found = [str(path.relative_to(files).with_suffix("")) for path in files.rglob("*.jpg")]
     assert sorted(found) == tile_paths(size, 16)
-    assert f'TileSize="16"><Size Width="{size[0]}" Height="{size[1]}"' in (
-        tmp_path / "a.dzi"
-    ).read_text()
+    assert (
+        f'TileSize="16"><Size Width="{size[0]}" Height="{size[1]}"'
+        in (tmp_path / "a.dzi").read_text()
+    )
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_every_tile_is_a_piece_of_the_reduced_picture(tmp_path: Path, channels: int) -> None:
+def test_every_tile_is_a_piece_of_the_reduced_picture(
+    tmp_path: Path, channels: int
+) -> None:
     """Lossless (PNG) tiles of all levels equal the whole picture, halved again and again."""
     image = picture(101, 45, 4)
     image[..., 3] = 255 if channels == 3 else image[..., 3]
@@ -239,7 +250,9 @@ def test_every_tile_is_a_piece_of_the_reduced_picture(tmp_path: Path, channels: 
 
 def test_jpeg_tiles_look_like_the_reduced_picture(tmp_path: Path) -> None:
     image = Image.fromarray(picture(101, 45)).resize((101, 45))
-    output.write_deepzoom(tmp_path / "a.dzi", bands(np.asarray(image), 9), (101, 45), tile=64)
+    output.write_deepzoom(
+        tmp_path / "a.dzi", bands(np.asarray(image), 9), (101, 45), tile=64
+    )
     tile = np.asarray(Image.open(tmp_path / "a_files/6/0_0.jpg"), float)
     assert tile.shape == (23, 51, 3)
     assert np.abs(tile - np.asarray(image.reduce(2))).mean() < 6
@@ -354,7 +367,9 @@ def test_a_full_tint_has_the_mean_of_the_cell(way: Any) -> None:
 
 
 def test_a_full_blend_is_a_single_colour() -> None:
-    assert np.ptp(output.blend_tiles(clouds(3, 1), clouds(3, 2), 1.0), axis=(1, 2)).max() == 0
+    assert (
+        np.ptp(output.blend_tiles(clouds(3, 1), clouds(3, 2), 1.0), axis=(1, 2)).max() == 0
+    )
 
 
 def test_a_half_blend_is_half_way() -> None:
@@ -434,7 +449,9 @@ def test_a_mask_may_be_of_any_kind(mode: str) -> None:
     mask.paste(1, (10, 0, 20, 20))
     if mode == "I;16":
         mask = Image.fromarray(np.asarray(mask).astype(np.uint16) * 65535)
-    assert output.mask_cells(mask.convert(mode), (3, 1), (10, 20)).tolist() == [[True, False, True]]
+    assert output.mask_cells(mask.convert(mode), (3, 1), (10, 20)).tolist() == [
+        [True, False, True]
+    ]
 
 
 def test_a_transparent_mask_is_black() -> None:
@@ -451,11 +468,15 @@ def test_the_grid_lies_around_the_centre_of_the_mask() -> None:
 
 def test_a_mask_turned_by_its_camera_is_turned_back() -> None:
     mask = Image.new("L", (20, 40), 0)
-    mask.paste(255, (0, 0, 20, 20))  # upper half white; turned by 90 degrees: the right half
+    mask.paste(
+        255, (0, 0, 20, 20)
+    )  # upper half white; turned by 90 degrees: the right half
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = 6
     mask.save(buffer, "PNG", exif=exif)
-    assert output.mask_cells(Image.open(buffer), (2, 1), (20, 20)).tolist() == [[True, False]]
+    assert output.mask_cells(Image.open(buffer), (2, 1), (20, 20)).tolist() == [
+        [True, False]
+    ]
 
 
 def test_empty_cells_become_transparent() -> None:
@@ -499,7 +520,12 @@ def test_the_first_frame_is_the_mosaic_and_the_last_the_tile() -> None:
     match = np.array([[0, 1, 0, 1], [1, 2, 1, 0]])
     frames = list(output.zoom_frames(flat_tiles, match, (1, 1), (8, 8), (64, 64), 20))
     assert {frame.size for frame in frames} == {(64, 32)}
-    assert [frames[0].getpixel((8 + 16 * x, 24)) for x in range(4)] == [GREEN, BLUE, GREEN, RED]
+    assert [frames[0].getpixel((8 + 16 * x, 24)) for x in range(4)] == [
+        GREEN,
+        BLUE,
+        GREEN,
+        RED,
+    ]
     assert frames[-1].getpixel((32, 16)) == BLUE
 
 
@@ -520,10 +546,14 @@ def test_a_frame_equals_the_whole_mosaic_cut_and_resized() -> None:
     tiles = np.random.default_rng(3).integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
 
     def draw(which: Any, size: tuple[int, int]) -> Any:
-        return np.stack([np.asarray(Image.fromarray(tiles[i]).resize(size, 0)) for i in which])
+        return np.stack(
+            [np.asarray(Image.fromarray(tiles[i]).resize(size, 0)) for i in which]
+        )
 
     match = np.arange(24).reshape(4, 6) % 6
-    whole = Image.fromarray(np.vstack(list(output.paste_exact(draw, match, (6 * 32, 4 * 32)))))
+    whole = Image.fromarray(
+        np.vstack(list(output.paste_exact(draw, match, (6 * 32, 4 * 32))))
+    )
     boxes = output.zoom_boxes((0, 0, 6, 4), output.last_box((4, 6), (2, 1)), 30)
     frames = list(output.zoom_frames(draw, match, (2, 1), (8, 8), (48, 32), 30))
     box = tuple(32 * side for side in boxes[-1])
@@ -532,7 +562,9 @@ def test_a_frame_equals_the_whole_mosaic_cut_and_resized() -> None:
 
 
 def test_a_mosaic_of_one_cell_is_a_still_film() -> None:
-    frames = list(output.zoom_frames(flat_tiles, np.array([[2]]), (0, 0), (6, 4), (12, 12), 3))
+    frames = list(
+        output.zoom_frames(flat_tiles, np.array([[2]]), (0, 0), (6, 4), (12, 12), 3)
+    )
     assert [frame.getpixel((5, 5)) for frame in frames] == [BLUE] * 3
     assert frames[0].size == (12, 8)
 

@@ -31,7 +31,9 @@ SIZE = (1500, 800)
 
 def draw(which: Any, size: tuple[int, int]) -> Any:
     """Draw tiles of one colour each, with a dark border on the left."""
-    tiles = np.repeat(COLOURS[which], size[0] * size[1], axis=0).reshape(-1, size[1], size[0], 3)
+    tiles = np.repeat(COLOURS[which], size[0] * size[1], axis=0).reshape(
+        -1, size[1], size[0], 3
+    )
     tiles[:, :, : max(1, size[0] // 20)] //= 2
     return tiles
 
@@ -40,7 +42,9 @@ def draw(which: Any, size: tuple[int, int]) -> Any:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Start a browser that notes every request, and end it whatever happens."""
     if not (CHROMIUM and DRIVER):
-        (pytest.fail if "CI" in os.environ else pytest.skip)("chromium and its driver are missing")
+        (pytest.fail if "CI" in os.environ else pytest.skip)(
+            "chromium and its driver are missing"
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
@@ -67,8 +71,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def viewer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A viewer beside its pyramid, in a folder with an awkward name."""
     folder = tmp_path_factory.mktemp("50 % & #1 'é'")
-    output.write_deepzoom(folder / "m?.dzi", output.paste_exact(draw, MATCH, SIZE), SIZE, 256)
-    page.write_viewer(folder / "m?.html", folder / "m?.dzi", MATCH, NAMES, "A <b>cat</b> @about@")
+    output.write_deepzoom(
+        folder / "m?.dzi", output.paste_exact(draw, MATCH, SIZE), SIZE, 256
+    )
+    page.write_viewer(
+        folder / "m?.html", folder / "m?.dzi", MATCH, NAMES, "A <b>cat</b> @about@"
+    )
     return folder / "m?.html"
 
 
@@ -82,7 +90,12 @@ def show(browser: Any, path: Path, size: tuple[int, int], scheme: str = "light")
     """Open a page on a screen of this size; the browser is returned."""
     feature = {"name": "prefers-color-scheme", "value": scheme}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 500}
+    screen = {
+        "width": size[0],
+        "height": size[1],
+        "deviceScaleFactor": 1,
+        "mobile": size[0] < 500,
+    }
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     browser.get_log("performance")
     browser.get(path.as_uri())
@@ -114,14 +127,18 @@ def hover(browser: Any, x: int, y: int) -> str:
     """Move the pointer to a place of the window; return the name that is shown."""
     canvas = browser.find_element(By.TAG_NAME, "canvas")
     half = canvas.size["width"] // 2, canvas.size["height"] // 2
-    ActionChains(browser, 0).move_to_element_with_offset(canvas, x - half[0], y - half[1]).perform()
+    ActionChains(browser, 0).move_to_element_with_offset(
+        canvas, x - half[0], y - half[1]
+    ).perform()
     text: str = browser.find_element(By.TAG_NAME, "output").text
     return text
 
 
 def requests(browser: Any) -> set[str]:
     """Schemes of everything that was requested since the page was opened."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    events = [
+        json.loads(entry["message"])["message"] for entry in browser.get_log("performance")
+    ]
     sent = [event for event in events if event["method"] == "Network.requestWillBeSent"]
     return {event["params"]["request"]["url"].split(":")[0] for event in sent}
 
@@ -139,7 +156,13 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
 
 def test_the_viewer_shows_the_whole_mosaic_first(opened: Any) -> None:
     # 900 wide: the mosaic is 900 x 480, from y = 110 to 590
-    for x, y, i in [(150, 200, 0), (450, 200, 1), (750, 200, 2), (150, 500, 1), (750, 500, 0)]:
+    for x, y, i in [
+        (150, 200, 0),
+        (450, 200, 1),
+        (750, 200, 2),
+        (150, 500, 1),
+        (750, 500, 0),
+    ]:
         assert shows(opened, COLOURS[i], x, y)
     assert pixel(opened, 450, 50) == [243, 241, 236]
     assert no_errors(opened)
@@ -165,7 +188,9 @@ def test_the_name_under_the_pointer_is_shown_as_text(opened: Any) -> None:
 
 
 def test_names_change_exactly_where_cells_do(opened: Any) -> None:
-    opened.execute_script("about.width = 10; about.cols = 4; about.names = '0123'; about.match = [0, 1, 2, 3]")
+    opened.execute_script(
+        "about.width = 10; about.cols = 4; about.names = '0123'; about.match = [0, 1, 2, 3]"
+    )
     script = "Object.assign(view, {x: 0, y: 0, scale: 1}); const found = [];"
     script += "for (let x = 0; x < 10; x++) {"
     script += "name({x: x + 0.5 + canvas.width / 2, y: 0.5 + canvas.height / 2});"
@@ -189,7 +214,9 @@ def test_dragging_moves_the_mosaic_with_the_pointer(opened: Any) -> None:
     opened.execute_script("move(4)")
     before = state(opened)
     canvas = opened.find_element(By.TAG_NAME, "canvas")
-    ActionChains(opened, 50).click_and_hold(canvas).move_by_offset(120, -60).release().perform()
+    ActionChains(opened, 50).click_and_hold(canvas).move_by_offset(
+        120, -60
+    ).release().perform()
     after = state(opened)
     assert before["x"] - after["x"] == pytest.approx(120 / before["scale"])
     assert before["y"] - after["y"] == pytest.approx(-60 / before["scale"])
@@ -279,7 +306,9 @@ def test_a_viewer_needs_no_names(browser: Any, viewer: Path) -> None:
 
 def test_empty_cells_have_no_name(tmp_path: Path, browser: Any) -> None:
     match = np.where(MATCH == 1, -1, MATCH)
-    stream = output.cover(output.paste_exact(draw, match, (300, 160)), match < 0, (300, 160))
+    stream = output.cover(
+        output.paste_exact(draw, match, (300, 160)), match < 0, (300, 160)
+    )
     output.write_deepzoom(tmp_path / "m.dzi", stream, (300, 160), 64)
     page.write_viewer(tmp_path / "m.html", tmp_path / "m.dzi", match, NAMES)
     show(browser, tmp_path / "m.html", (600, 320))
@@ -292,7 +321,12 @@ def test_empty_cells_have_no_name(tmp_path: Path, browser: Any) -> None:
 # The page
 
 
-REPORT = {"method": "unique", "cost": 12345.6, "score": {"ssim": 0.25}, "target": "<i>me</i>.jpg"}
+REPORT = {
+    "method": "unique",
+    "cost": 12345.6,
+    "score": {"ssim": 0.25},
+    "target": "<i>me</i>.jpg",
+}
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +354,9 @@ def test_the_page_fits_the_screen_and_shows_all_images(
 ) -> None:
     show(browser, written, (width, 900))
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    sizes = browser.execute_script("return [...document.images].map(image => image.naturalWidth)")
+    sizes = browser.execute_script(
+        "return [...document.images].map(image => image.naturalWidth)"
+    )
     assert len(sizes) == 3 + 4
     assert all(sizes)
     assert requests(browser) <= {"file", "data"}
@@ -331,7 +367,9 @@ def test_the_report_stands_beside_the_mosaic_on_a_wide_screen_and_below_on_a_nar
     browser: Any, written: Path
 ) -> None:
     def places() -> tuple[Any, Any]:
-        figure, table = (browser.find_element(By.TAG_NAME, tag) for tag in ("figure", "table"))
+        figure, table = (
+            browser.find_element(By.TAG_NAME, tag) for tag in ("figure", "table")
+        )
         return figure.rect, table.rect
 
     figure, table = (show(browser, written, (1400, 900)) and None) or places()
@@ -343,9 +381,14 @@ def test_the_report_stands_beside_the_mosaic_on_a_wide_screen_and_below_on_a_nar
 def test_the_report_is_shown_as_text(browser: Any, written: Path) -> None:
     show(browser, written, (1400, 900))
     rows = [row.text for row in browser.find_elements(By.TAG_NAME, "tr")]
-    assert rows == ["method unique", "cost 12,346", "score ssim 0.25", "target <i>me</i>.jpg"]
+    assert rows == [
+        "method unique",
+        "cost 12,346",
+        "score ssim 0.25",
+        "target <i>me</i>.jpg",
+    ]
     assert browser.title == "My <mosaic>"
-    assert "3 × 2 cells, 6 of them filled with 3 of 4 photos, none more than 2 times" in (
+    assert "3 × 2 cells filled with 3 of 4 photos, none more than 2 times" in (
         browser.find_element(By.TAG_NAME, "header").text
     )
 
@@ -354,7 +397,12 @@ def test_most_and_least_used_photos_are_named(browser: Any, written: Path) -> No
     show(browser, written, (1400, 900))
     shown = [item.text for item in browser.find_elements(By.TAG_NAME, "li")]
     evil = EVIL.replace("\u202e", "\\u202e")
-    assert shown == ["2 × red.jpg", f"2 × {evil}", "0 × unused 'one'.jpg", r"2 × caf\xe9/blue.jpg"]
+    assert shown == [
+        "2 × red.jpg",
+        f"2 × {evil}",
+        "0 × unused 'one'.jpg",
+        r"2 × caf\xe9/blue.jpg",
+    ]
     assert browser.find_elements(By.CSS_SELECTOR, "li script, li [onerror]") == []
 
 
@@ -367,7 +415,10 @@ def test_the_mosaic_links_to_its_file(browser: Any, written: Path) -> None:
 def test_the_slider_lays_the_target_over_the_mosaic(browser: Any, written: Path) -> None:
     show(browser, written, (1400, 900))
     figure = browser.find_element(By.CSS_SELECTOR, "figure a img").rect
-    x, y = int(figure["x"]) + 4, int(figure["y"]) + 60  # in the dark border of the first tile
+    x, y = (
+        int(figure["x"]) + 4,
+        int(figure["y"]) + 60,
+    )  # in the dark border of the first tile
     assert shows(browser, COLOURS[0] // 2, x, y)
     browser.find_element(By.TAG_NAME, "input").send_keys(Keys.END)
     assert shows(browser, COLOURS[0], x, y)

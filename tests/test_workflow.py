@@ -245,9 +245,10 @@ def test_the_painted_demo_is_divided_among_the_lists(
 
 
 def test_the_workflow_is_formatted() -> None:
+    lines = (ROOT / "Snakefile").read_text().splitlines(keepends=True)
     done = subprocess.run(
-        [Path(sys.executable).with_name("snakefmt"), "--check", "Snakefile"],
-        cwd=ROOT,
+        [Path(sys.executable).with_name("snakefmt"), "--check", "-"],
+        input="".join(line for line in lines if "~/~" not in line),  # Entangled's marks
         capture_output=True,
         text=True,
         check=False,
