@@ -67,7 +67,7 @@ rule thumbnails:
         runtime=60,
     params:
         photos=photos,
-        options=options(settings, "thumb_res", "thumb_quality"),
+        options=options(settings, "thumb_res", "thumb_quality", "variants"),
     shell:
         "python mosaic.py thumbnails {params.photos:q} {output} --list {input.list}"
         " {params.options} --workers {threads} > {log} 2>&1"
@@ -97,7 +97,7 @@ rule match:
     input:
         store=rules.store.output,
         target=settings.target or [],
-        code=[*code, "tesserae/placement.py"],
+        code=[*code, "tesserae/demands.py", "tesserae/placement.py"],
     output:
         table=f"{data}/matches_{{method}}.tab",
         report=f"{data}/matches_{{method}}.json",
@@ -119,7 +119,7 @@ rule match:
         ),
         grid=options(settings, "target_res"),
         budget=lambda wildcards: (
-            options(settings, "max_uses", "repeats", "solver")
+            options(settings, *mosaic.MATCHING[1:])
             if wildcards.method == "unique"
             else ""
         ),

@@ -27,9 +27,11 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from tesserae.demands import DEMANDING, Demands, check_together
+from tesserae.demands import make_demands, simple_demands
 from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo
 from tesserae.photos import orientation, to_srgb, upright_size
 from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings, show
@@ -54,10 +56,18 @@ class Settings:
     target_res: tuple[int, int] = key((0, 0), "columns and rows of cells; 0 0 chooses")
     thumb_res: tuple[int, int] = key((50, 50), "width and height of a thumbnail", least=1)
     thumb_quality: int = key(85, "JPEG quality of thumbnails", least=1, most=95)
+    variants: tuple[str, ...] = key((), "keep also", choices=("mirror", "crops"))
     workers: int = key(cores(), "how many processes at once", least=1)
     chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
     method: str = key("unique", "how to match", choices=("nearest", "unique"))
     max_uses: int = key(1, "budget: how often a photo may be used", least=1)
+    min_uses: int = key(0, "how often each photo is used at least")
+    budgets: str = key("", "CSV table of other budgets: name, min, max")
+    pins: str = key("", "CSV table of photos with a fixed place: row, col, name")
+    dedupe: bool = key(False, "let photos that look the same share one budget")
+    spacing: int = key(0, "keep equal photos more than so many cells apart")
+    gap: float = key(0.0, "stop at this proven relative gap")
+    time_limit: float = key(0.0, "stop after so many seconds, with the best match so far")
     solver: str = key("sparse", "how to place exactly", choices=("sparse", "dense"))
     repeats: str = key("refuse", "if photos are too few", choices=("refuse", "fewest"))
 # ~/~ end
@@ -98,16 +108,21 @@ def report_folder(error: OSError) -> None:
 Box = tuple[float, float, float, float]
 
 
-def crop_box(size: tuple[float, float], shape: tuple[float, float]) -> Box:
-    """The largest centred box (left, top, right, bottom) of the given shape in an image.
+def crop_box(
+    size: tuple[float, float], shape: tuple[float, float], at: float = 0.5
+) -> Box:
+    """The largest box (left, top, right, bottom) of the given shape in an image.
+
+    It lies in the middle; `at` 0 puts it at the left or top end, 1 at the other.
 
     >>> crop_box((300, 100), (50, 50))
     (100.0, 0.0, 200.0, 100.0)
     """
     scale = min(size[0] / shape[0], size[1] / shape[1])
-    left = max(0.0, (size[0] - shape[0] * scale) / 2)
-    top = max(0.0, (size[1] - shape[1] * scale) / 2)
-    return left, top, size[0] - left, size[1] - top
+    across = max(0.0, size[0] - shape[0] * scale)
+    down = max(0.0, size[1] - shape[1] * scale)
+    left, top = across * at, down * at
+    return left, top, size[0] - across + left, size[1] - down + top
 # ~/~ end
 # ~/~ begin <<mosaic.md#open-photos>>[3]
 TURNS = {
@@ -122,9 +137,12 @@ TURNS = {
 
 
 def shrink_photo(
-    photo: Image.Image, size: tuple[int, int], shape: tuple[float, float] | None = None
+    photo: Image.Image,
+    size: tuple[int, int],
+    shape: tuple[float, float] | None = None,
+    at: float = 0.5,
 ) -> Image.Image:
-    """Turn a photo upright, cut it to a shape around its centre, and shrink it to a size.
+    """Turn a photo upright, cut it to a shape around its middle, and shrink it to a size.
 
     `size` is (width, height) in pixels; `shape` is (width, height) in any unit, by default
     that of `size`. The result is RGB, in sRGB. Raises one of `UNREADABLE`.
@@ -137,7 +155,7 @@ def shrink_photo(
     small = make_averageable(photo).resize(
         (width, height),
         Image.Resampling.BICUBIC,
-        box=crop_box(whole, (across, down)),
+        box=crop_box(whole, (across, down), at),
         reducing_gap=3.0,
     )
     small = to_srgb(small, photo.info.get("icc_profile"))
@@ -153,6 +171,7 @@ class Thumbnail:
     size: tuple[int, int]
     jpeg: bytes
     mean: tuple[int, int, int]
+    variant: str = ""  # how it was cut or mirrored, if not in the usual way
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,16 +196,18 @@ def mean_rgb(images: Array) -> Array:
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[2]
 def make_thumbnail(
-    name: str, folder: str, size: tuple[int, int], quality: int
+    name: str, folder: str, size: tuple[int, int], quality: int, variant: str = ""
 ) -> Thumbnail | Reject:
     """Make the thumbnail of one photo, or say why it cannot be read."""
     path, buffer = str(Path(folder, name)), io.BytesIO()
+    at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
     try:
         with open_photo(path) as photo:
-            whole, small = upright_size(photo), shrink_photo(photo, size)
+            whole, small = upright_size(photo), shrink_photo(photo, size, at=at)
+        small = ImageOps.mirror(small) if "mirror" in variant else small
         small.save(buffer, "JPEG", quality=quality)
         red, green, blue = mean_rgb(np.asarray(small)[None])[0].astype(int).tolist()
-        return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue))
+        return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue), variant)
     except UNREADABLE as error:
         if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
             return Reject(name, "HEIC needs a package: pip install pillow-heif")
@@ -194,20 +215,41 @@ def make_thumbnail(
         return Reject(name, show(f"{type(error).__name__}: {reason}"))
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[3]
+def list_variants(wanted: Sequence[str]) -> list[str]:
+    """The names of the variants of each photo.
+
+    >>> list_variants(["mirror", "crops"])
+    ['', 'first', 'last', 'mirror', 'first mirror', 'last mirror']
+    """
+    cuts = ["", "first", "last"] if "crops" in wanted else [""]
+    return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
+
+
+def make_variants(
+    name: str, folder: str, size: tuple[int, int], quality: int, variants: Sequence[str]
+) -> list[Thumbnail | Reject]:
+    """Make the thumbnails of one photo in several variants, or one reject."""
+    made = [make_thumbnail(name, folder, size, quality, variant) for variant in variants]
+    return made if isinstance(made[0], Thumbnail) else made[:1]
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[4]
 def make_thumbnails(
     names: Sequence[str],
     folder: str,
     size: tuple[int, int],
     quality: int = 85,
     workers: int = 1,
+    variants: Sequence[str] = ("",),
 ) -> Iterator[Thumbnail | Reject]:
     """Make the thumbnails of all photos, in their order, by a number of processes."""
-    task = functools.partial(make_thumbnail, folder=folder, size=size, quality=quality)
+    task = functools.partial(
+        make_variants, folder=folder, size=size, quality=quality, variants=variants
+    )
     if workers == 1:
-        yield from map(task, names)
+        yield from itertools.chain.from_iterable(map(task, names))
         return
     with ProcessPoolExecutor(workers, initializer=prepare_worker) as pool:
-        yield from pool.map(task, names, chunksize=32)
+        yield from itertools.chain.from_iterable(pool.map(task, names, chunksize=32))
 
 
 def prepare_worker() -> None:
@@ -233,7 +275,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
 FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
-DATASETS = {"jpeg", "starts", "name", "size", "mean", "rejects"}
+DATASETS = {"jpeg", "starts", "name", "variant", "size", "mean", "rejects"}
 ATTRIBUTES = {"thumb_res", "origin", "digest"}
 TEXT = h5py.string_dtype()
 
@@ -250,6 +292,7 @@ def create_datasets(file: Any) -> None:
     for name, shape, kind in [
         ("jpeg", (), np.uint8),
         ("name", (), TEXT),
+        ("variant", (), TEXT),
         ("size", (2,), np.int32),
         ("mean", (3,), np.uint8),
         ("rejects/name", (), TEXT),
@@ -278,6 +321,7 @@ def write_store(
             starts += (starts[-1] + np.cumsum([len(one.jpeg) for one in good])).tolist()
             append(file["jpeg"], np.frombuffer(blob, np.uint8))
             append(file["name"], [os.fsencode(one.name) for one in good])
+            append(file["variant"], [one.variant for one in good])
             append(file["size"], [one.size for one in good])
             append(file["mean"], [one.mean for one in good])
             append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
@@ -313,11 +357,18 @@ class Store:
 
     path: str
     names: list[str]
+    variants: list[str]
     mean: Array  # (n, 3) whole levels, float32
     thumb_res: tuple[int, int]
     rejects: list[Reject]
     digest: str
     origin: str
+
+    @property
+    def photo(self) -> Array:
+        """The number of each thumbnail's photo: (n,), from 0, in the order of the names."""
+        fresh = [i == 0 or self.names[i - 1] != name for i, name in enumerate(self.names)]
+        return np.cumsum(fresh, dtype=np.int64) - 1
 
 
 def read_store(path: str) -> Store:
@@ -328,6 +379,7 @@ def read_store(path: str) -> Store:
         return Store(
             path=path,
             names=[os.fsdecode(name) for name in file["name"][:]],
+            variants=[variant.decode() for variant in file["variant"][:]],
             mean=file["mean"][:].astype(np.float32),
             thumb_res=(width, height),
             rejects=[Reject(os.fsdecode(name), os.fsdecode(why)) for name, why in bad],
@@ -354,10 +406,16 @@ def iterate_store(path: str) -> Iterator[Thumbnail | Reject]:
         for i in range(0, count, BATCH):
             at = file["starts"][i : i + BATCH + 1]
             blob = file["jpeg"][at[0] : at[-1]].tobytes()
-            about = [file[key][i : i + BATCH] for key in ("name", "size", "mean")]
-            for start, end, name, size, mean in zip(at, at[1:], *about, strict=False):
-                jpeg = blob[start - at[0] : end - at[0]]
-                yield Thumbnail(os.fsdecode(name), tuple(size), jpeg, tuple(mean))
+            keys = ("name", "variant", "size", "mean")
+            about = [file[key][i : i + BATCH] for key in keys]
+            for start, end, name, variant, size, mean in zip(at, at[1:], *about, strict=False):
+                yield Thumbnail(
+                    name=os.fsdecode(name),
+                    size=tuple(size),
+                    jpeg=blob[start - at[0] : end - at[0]],
+                    mean=tuple(mean),
+                    variant=variant.decode(),
+                )
     yield from read_store(path).rejects
 
 
@@ -442,52 +500,53 @@ def match_unique(tiles: Array, cells: Array, max_uses: int = 1, min_uses: int = 
     return match
 # ~/~ end
 # ~/~ begin <<mosaic.md#match-cells>>[4]
-def use_budget(n: int, m: int, max_uses: int, repeats: str) -> tuple[int, int]:
-    """How often at least and at most each of n photos is used in m cells.
-
-    >>> use_budget(300, 1600, 1, "fewest")
-    (5, 6)
-    """
-    if n * max_uses >= m:
-        return 0, max_uses
-    if repeats == "fewest":
-        return m // n, -(-m // n)
-    times = "once" if max_uses == 1 else f"{max_uses} times"
-    raise MosaicError(
-        f"{m} cells cannot be filled by {n} photos used at most {times}: "
-        f"{-(-m // max_uses) - n} photos are missing; add photos, "
-        f'set max_uses = {-(-m // n)}, or set repeats = "fewest"'
-    )
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[5]
 def find_match(
-    tiles: Array, cells: Array, settings: Settings, on_round: Callable[..., None] | None = None
+    tiles: Array,
+    cells: Array,
+    settings: Settings,
+    demands: Demands | None = None,
+    shape: tuple[int, int] | None = None,
+    on_round: Callable[..., None] | None = None,
 ) -> tuple[Array, dict[str, Any]]:
     """Match by the method of the settings; return tile numbers (m,) and a report."""
     from tesserae import placement
 
-    n, m = len(tiles), len(cells)
-    if not n:
-        raise MosaicError("there are no photos to match with; make a store of some")
-    report: dict[str, Any] = {"method": settings.method, "photos": n, "cells": m}
-    if settings.method == "nearest":
+    demands = demands or simple_demands(len(tiles), len(cells), settings)
+    report: dict[str, Any] = {"method": settings.method, "photos": len(demands.least)}
+    if settings.spacing:
+        most = demands.most if settings.method == "unique" else None
+        match, near = placement.match_spaced(
+            tiles, cells, shape or (1, len(cells)), settings.spacing, most
+        )
+        report["too_near"] = near
+    elif settings.method == "nearest":
         match = match_nearest(tiles, cells)
+    elif settings.solver == "dense":
+        match = match_unique(tiles, cells, int(demands.most[0]), int(demands.least[0]))
     else:
-        least, most = use_budget(n, m, settings.max_uses, settings.repeats)
-        if settings.solver == "dense":
-            match = match_unique(tiles, cells, most, least)
-        else:
+        try:
             match, proof = placement.match_unique(
-                tiles, cells, most, least, on_progress=on_round
+                tiles,
+                cells,
+                demands.most,
+                demands.least,
+                groups=demands.photo,
+                pins=demands.pins,
+                gap=settings.gap,
+                time_limit=settings.time_limit or None,
+                on_progress=on_round,
             )
-            report |= proof.as_dict() | {"proof": proof.sentence()}
-    return match, report | measure_match(tiles, cells, match)
+        except placement.Infeasible as error:
+            raise MosaicError(str(error)) from error
+        report |= proof.as_dict() | {"proof": proof.sentence()}
+    return match, report | measure_match(tiles, cells, match, demands.photo)
 
 
-def measure_match(tiles: Array, cells: Array, match: Array) -> dict[str, Any]:
+def measure_match(tiles: Array, cells: Array, match: Array, photo: Array) -> dict[str, Any]:
     """How good a match is, and how often it uses photos."""
-    uses, cost = np.bincount(match, minlength=len(tiles)), match_cost(tiles, cells, match)
+    uses, cost = np.bincount(photo[match]), match_cost(tiles, cells, match)
     return {
+        "cells": len(cells),
         "cost": cost,
         "levels": round(math.sqrt(cost / len(cells)), 3),
         "different": int(np.count_nonzero(uses)),
@@ -610,8 +669,8 @@ def progress(items: Iterable[Any], total: int, what: str) -> Any:
 def run_thumbnails(args: Any, settings: Settings) -> Store:
     """Make the store of a folder's photos, or of those in a list, unless it is there."""
     lines = read_list(args.list) if args.list else describe_photos(settings.image_path)
-    about = [*lines, f"{VERSION} {settings.thumb_res} {settings.thumb_quality} {formats()}"]
-    origin = hashlib.sha256("\n".join(about).encode()).hexdigest()
+    how = (VERSION, settings.thumb_res, settings.thumb_quality, settings.variants, formats())
+    origin = hashlib.sha256("\n".join([*lines, str(how)]).encode()).hexdigest()
     if not is_made_of(args.store, origin):
         made = make_thumbnails(
             [json.loads(line)[0] for line in lines],
@@ -619,6 +678,7 @@ def run_thumbnails(args: Any, settings: Settings) -> Store:
             settings.thumb_res,
             settings.thumb_quality,
             settings.workers,
+            list_variants(settings.variants),
         )
         bar = progress(made, len(lines), "thumbnails")
         write_store(args.store, bar, settings.thumb_res, origin)
@@ -673,13 +733,14 @@ def open_target(settings: Settings, store: Store) -> Image.Image:
     """Open the target, or the photo that serves as the target."""
     path = Path(settings.target)
     if not settings.target:
-        if settings.target_id >= len(store.names):
-            last = len(store.names) - 1
+        photos = list(dict.fromkeys(store.names))
+        if settings.target_id >= len(photos):
+            last = len(photos) - 1
             raise MosaicError(
                 f"target_id = {settings.target_id}, but photos are numbered 0 to {last}; "
                 "choose one of them, or set target"
             )
-        path = Path(settings.image_path, store.names[settings.target_id])
+        path = Path(settings.image_path, photos[settings.target_id])
     try:
         return open_photo(path)
     except UNREADABLE as error:
@@ -688,16 +749,20 @@ def open_target(settings: Settings, store: Store) -> Image.Image:
 
 def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     """Match a target with the thumbnails of a store; write the table and return the report."""
+    check_together(settings)
     store = read_store(args.store)
     with open_target(settings, store) as target:
         grid = settings.target_res
         if 0 in grid:
-            grid = fit_grid(upright_size(target), store.thumb_res, len(store.names))
+            count = len(set(store.names)) * settings.max_uses
+            grid = fit_grid(upright_size(target), store.thumb_res, count)
         cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
+    shape, photo = grid[::-1], find_photos(store, settings, Path(args.table))
+    demands = make_demands(store.names, photo, shape, settings)
     with watch_proof() as on_round:
-        match, report = find_match(store.mean, cells, settings, on_round)
+        match, report = find_match(store.mean, cells, settings, demands, shape, on_round)
     report |= {"target": settings.target or settings.target_id, "store": store.digest}
-    write_match(args.table, match.reshape(grid[1], grid[0]), report)
+    write_match(args.table, match.reshape(shape), report)
     print(
         f"match    {report['method']}: {report['cells']} cells, {report['different']} different "
         f"photos, none more than {report['most_used']} times"
@@ -705,16 +770,35 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     print(f"cost     {report['cost']:.0f}, on average {report['levels']} levels a cell")
     if "proof" in report:
         print(f"proof    {report['proof']}")
+    if "too_near" in report:
+        print(f"spacing  {report['too_near']} pairs of equal photos are too near")
     return report
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[5]
+def find_photos(store: Store, settings: Settings, table: Path) -> Array:
+    """The photo of each thumbnail: (n,); near duplicates are one photo if so desired."""
+    if not settings.dedupe:
+        return store.photo
+    from tesserae import collection
+
+    first = np.unique(store.photo, return_index=True)[1]
+    looks = read_thumbnails(store.path, first, (32, 32))
+    alike = collection.find_duplicates(looks)
+    lines = list(collection.list_duplicates([store.names[i] for i in first], alike))
+    with atomic(table.with_suffix(".duplicates.txt")) as part:
+        part.write_text("".join(show(line) + "\n" for line in lines))
+    print(f"alike    {len(lines)} groups of photos that look the same share their budgets")
+    groups: Array = alike[store.photo]
+    return groups
+# ~/~ end
+# ~/~ begin <<mosaic.md#command-line>>[6]
 @contextlib.contextmanager
 def watch_proof() -> Iterator[Callable[..., None]]:
     """Show on a terminal how the proven gap of a match falls."""
     with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
         yield lambda proof: bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[6]
+# ~/~ begin <<mosaic.md#command-line>>[7]
 def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     """Paste a mosaic from a store and a match; return its (width, height)."""
     store = read_store(args.store)
@@ -727,7 +811,7 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     save_bands(args.output, progress(bands, rows, "pasting"), size)
     return size
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[7]
+# ~/~ begin <<mosaic.md#command-line>>[8]
 def run_make(args: Any, settings: Settings) -> None:
     """Make a mosaic of a folder of photos, from beginning to end."""
     check_output(args.output)
@@ -752,7 +836,7 @@ def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[fl
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
     print(f"kept     {args.store}, {args.table}; to paste larger: mosaic paste {args.store} ...")
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[8]
+# ~/~ begin <<mosaic.md#command-line>>[9]
 def build_parser() -> Parser:
     """The command line: make, and its steps."""
     parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
@@ -772,22 +856,23 @@ def build_parser() -> Parser:
 
     make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
     make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
-    add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "workers")
-    add_keys(make, Settings, "method", "max_uses", "repeats", "solver")
+    add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "variants", "workers")
+    add_keys(make, Settings, *MATCHING)
     make.set_defaults(repeats="fewest")
     step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
     step.add_argument("--list", help="a list of photos to take, instead of all")
-    add_keys(step, Settings, "thumb_res", "thumb_quality", "workers")
+    add_keys(step, Settings, "thumb_res", "thumb_quality", "variants", "workers")
     step = command(run_list, "PHOTOS LISTS", "~/Pictures list-0 list-1 list-2")
     step = command(run_merge, "STORE PARTS", "thumbnails.h5 part-0.h5 part-1.h5")
     step = command(run_match, "STORE TABLE", "thumbnails.h5 matches.tab --target me.jpg")
     add_keys(step, Settings, "target", "target_id", "image_path", "target_res")
-    add_keys(step, Settings, "method", "max_uses", "repeats", "solver")
+    add_keys(step, Settings, *MATCHING)
     step = command(run_paste, "STORE TABLE OUTPUT", "thumbnails.h5 matches.tab mosaic.png")
     add_keys(step, Settings, "thumb_res")
     return parser
 
 
+MATCHING = ["method", "max_uses", "min_uses", "repeats", "solver", "spacing", *DEMANDING]
 WORDS = {
     "PHOTOS": "a folder of photos",
     "TARGET": "the image to imitate",
@@ -798,7 +883,7 @@ WORDS = {
     "LISTS": "lists among which to divide the photos",
 }
 # ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[9]
+# ~/~ begin <<mosaic.md#command-line>>[10]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     args = build_parser().parse_args(argv)

@@ -25,12 +25,13 @@ Search = Callable[[Array, Array], Array]
 
 
 def made_up(rng: np.random.Generator, k: int, f: int) -> Array:
-    """Features like those of photos, (k, f): a colour, and differences from it."""
-    colours = rng.integers(0, 256, (k, 1, 3), np.uint8).astype(np.float32)
-    rest = rng.normal(0, 25, (k, f // 3, 3)).astype(np.float32)
-    rest[:, :1] *= 0
-    levels: Array = np.rint((colours + rest).clip(0, 255))
-    return levels.reshape(k, f)
+    """Features like those of photos, (k, f) float32: a colour, and differences from it."""
+    features = np.empty((k, f), np.float32)
+    for some in np.array_split(features, -(-k // 1000)):
+        colours = rng.integers(0, 256, (len(some), 1, 3))
+        parts = colours + rng.normal(0, 25, (len(some), f // 3, 3))
+        some[:] = np.rint(parts.clip(0, 255)).reshape(len(some), f)
+    return features
 
 
 def by_tree(tiles: Array, cells: Array) -> Array:

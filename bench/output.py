@@ -25,7 +25,7 @@ import mosaic  # noqa: E402
 from data import cats  # noqa: E402
 from tesserae import output  # noqa: E402
 
-STORE = ROOT / "data/sample.h5"
+STORE = ROOT / "data/output.h5"
 LINES = [
     ("only pasting", "none", 400),
     ("JPEG, one image in memory", "jpg", 400),
@@ -70,11 +70,7 @@ def make_store() -> None:
     sample = ROOT / "data/sample"
     if not sample.is_dir():
         cats.paint_collection(sample, 1600)
-    if not STORE.is_file():
-        made = mosaic.make_thumbnails(
-            mosaic.list_photos(str(sample)), str(sample), (50, 50), workers=mosaic.cores()
-        )
-        mosaic.write_store(str(STORE), made, (50, 50))
+    mosaic.main(["thumbnails", str(sample), str(STORE)])
 
 
 def main(giga: bool) -> None:

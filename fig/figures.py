@@ -665,6 +665,7 @@ def saving(both: Sequence[Cost], key: str, unit: str, scale: float = 1) -> list[
     ours, other = (cost[key] * scale for cost in both)
     ratio, least = other / ours, min(ours, other)
     words = f"{ratio:.1f} times less" if ratio > 1 else f"{1 / ratio:.1f} times *more*"
+    words = "about equal" if 0.95 < ratio < 1.05 else words
     digits = 2 - (least >= 1) - (least >= 100)
     return [words, f"{ours:,.{digits}f} instead of {other:,.{digits}f} {unit}"]
 
@@ -690,19 +691,20 @@ def decisions_table(found: dict[str, Any]) -> list[list[str]]:
 
 
 def workers_rows(runs: list[dict[str, Any]]) -> list[list[str]]:
-    """What processes save, and chunks: as to waiting, and as to CPU."""
+    """What processes save, and chunks: in CPU, and in waiting if the machine was quiet."""
     by = {(run["kind"], run["workers"], run["chunk"]): run for run in runs}
-    cores, case = mosaic.cores(), "2,000 thumbnails"
-    ours = by["processes", cores, 32]
-    rows = []
-    for name, key in [
-        ("one process", ("serial", 1, 32)),
-        ("threads", ("threads", cores, 32)),
-        ("chunks of 1", ("processes", cores, 1)),
-    ]:
-        for what, unit in (("waiting", "wall"), ("CPU", "cpu")):
-            two = f"{cores} processes, chunks of 32"
-            rows.append([two, name, case, what, *saving([ours, by[key]], unit, "s")])
+    cores, serial = mosaic.cores(), by["serial", 1, 32]
+    quiet = serial["wall"] < 1.2 * serial["cpu"]
+    others = {
+        "one process": serial,
+        "threads": by["threads", cores, 32],
+        "chunks of 1": by["processes", cores, 1],
+    }
+    rows, ours = [], f"{cores} processes, chunks of 32"
+    for what, key in (("waiting", "wall"),) * quiet + (("CPU", "cpu"),):
+        for name, other in others.items():
+            both = by["processes", cores, 32], other
+            rows.append([ours, name, "2,000 thumbnails", what, *saving(both, key, "s")])
     return rows
 # ~/~ end
 
@@ -716,7 +718,7 @@ def write_table(
     old, end, after = rest.partition("<!-- end -->")
     if not found or not end or "<!-- table:" in old:
         raise MosaicError(f"{document} has no place for the table {name}; add its marks")
-    rule = ["--:" if re.match(r"[*\d]", word) else "---" for word in rows[-1]]
+    rule = ["--:" if re.fullmatch(r"[*\d.,]+", word) else "---" for word in rows[-1]]
     lines = [f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:])]
     table = "\n".join([*lines, *(["", below] if below else [])])
     fresh = f"{before}{mark}\n{table}\n\n{end}{after}"

@@ -91,7 +91,7 @@ def open_gzip(path: str) -> Any:
         from indexed_gzip import IndexedGzipFile
     except ImportError:
         return gzip.open(path)
-    return IndexedGzipFile(path)
+    return IndexedGzipFile(path, spacing=max(1 << 20, Path(path).stat().st_size >> 10))
 # ~/~ end
 # ~/~ begin <<tesserae/collection.md#look-into-archives>>[1]
 def keep_open(stamp: Stamp) -> Any:
@@ -496,7 +496,7 @@ GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 def hash_prints(prints: Array) -> Array:
     """The perceptual hash of (n, 3, 8, 8) fingerprints: (n,) uint64."""
-    grey = np.rint(10 * np.einsum("nckl,c->nkl", prints, GREY)).reshape(-1, LOW * LOW)
+    grey = np.rint(100 * np.einsum("nckl,c->nkl", prints, GREY)).reshape(-1, LOW * LOW)
     bits = grey > np.median(grey[:, 1:], axis=1, keepdims=True)
     hashes: Array = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     return hashes

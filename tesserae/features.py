@@ -223,9 +223,11 @@ def prepare(
     features = weigh(features, weights)
     if metric == "euclidean":
         return features
-    features = np.where(features.any(axis=1, keepdims=True), features, 1)
-    unit: Array = features / np.linalg.norm(features, axis=1, keepdims=True)
-    return unit.astype(np.float32)
+    unit: Array = np.where(features.any(axis=1, keepdims=True), features, 1)
+    unit = unit.astype(np.float32, copy=False)
+    squares = np.einsum("ij,ij->i", unit, unit, dtype=np.float64)
+    unit /= np.sqrt(squares)[:, None]
+    return unit
 # ~/~ end
 # ~/~ begin <<tesserae/features.md#measure-distances>>[3]
 PAIRS = 25_000_000

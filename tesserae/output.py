@@ -48,14 +48,15 @@ def appear(path: str | Path) -> Iterator[Path]:
             if path.exists():
                 path.rename(old)
             part.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
         else:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
     finally:
-        part.unlink(missing_ok=True) if part.is_file() else None
-        for folder in (part, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        part.unlink(missing_ok=True)
 # ~/~ end
 
 # ~/~ begin <<tesserae/output.md#exact-sizes>>[init]
@@ -106,8 +107,10 @@ def regroup(bands: Bands, height: int) -> Iterator[Array]:
             kept.append(band[:missing])
             band, missing = band[missing:], missing - len(kept[-1])
             if not missing:
-                yield kept[0] if len(kept) == 1 else np.concatenate(kept)
+                full = kept[0] if len(kept) == 1 else np.concatenate(kept)
                 kept, missing = [], height
+                yield full
+                del full  # before the next one is put together
     if kept:
         yield np.concatenate(kept)
 # ~/~ end
@@ -224,7 +227,11 @@ def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
 
 # ~/~ begin <<tesserae/output.md#build-the-pyramid>>[init]
 def write_level(
-    bands: Bands, folder: Path, tile: int, save: Callable[[Array, Path], None], pool: ThreadPoolExecutor
+    bands: Bands,
+    folder: Path,
+    tile: int,
+    save: Callable[[Array, Path], None],
+    pool: ThreadPoolExecutor,
 ) -> Iterator[Array]:
     """Write the tiles of one level of a pyramid; yield its bands, halved."""
     folder.mkdir(parents=True)
@@ -233,7 +240,9 @@ def write_level(
         parts = [band[:, left : left + tile] for left in starts]
         paths = [folder / f"{left // tile}_{row}" for left in starts]
         list(pool.map(save, parts, paths))
-        yield halve(band)
+        half = halve(band)
+        del band, parts  # nobody needs them while the next is made
+        yield half
 
 
 def halve(band: Array) -> Array:
@@ -248,10 +257,7 @@ def write_deepzoom(
     path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
 ) -> None:
     """Write bands as NAME.dzi and its tiles in the folder NAME_files; the .dzi comes last."""
-    path = Path(path)
-    folder = path.with_name(path.stem + "_files")
-    if folder.exists() and not path.exists():
-        raise MosaicError(f"there is a folder {folder} already; move it, or choose another name")
+    path, folder = Path(path), tiles_folder(path)
     channels, stream = measure(bands, size)
     kind = "png" if channels == 4 else "jpg"
     save = functools.partial(save_tile, kind=kind, quality=quality)
@@ -264,6 +270,14 @@ def write_deepzoom(
         part.write_text(DZI.format(kind, tile, *size))
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#build-the-pyramid>>[2]
+def tiles_folder(path: str | Path) -> Path:
+    """The folder for the tiles of a .dzi; raises MosaicError if it is not ours to replace."""
+    folder = Path(path).with_name(Path(path).stem + "_files")
+    if folder.exists() and not Path(path).exists():
+        raise MosaicError(f"there is a folder {folder} already; move it, or choose another name")
+    return folder
+
+
 DZI = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
     '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" '
@@ -295,6 +309,8 @@ def check_size(path: str | Path, size: tuple[int, int]) -> None:
         raise MosaicError(f"{asked} do not fit into memory, as {ending} must; {repair}")
     if Path(path).is_dir():
         raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
+    if ending == ".dzi":
+        tiles_folder(path)
 
 
 def memory() -> float:

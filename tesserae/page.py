@@ -153,10 +153,11 @@ def report_rows(report: dict[str, Any], above: str = "") -> str:
 # ~/~ begin <<tesserae/page.md#write-the-page>>[3]
 def describe(match: Array, uses: Array) -> str:
     """The facts of a match in one line."""
-    cells, used, most = np.count_nonzero(match >= 0), np.count_nonzero(uses), uses.max()
+    filled, used, most = np.count_nonzero(match >= 0), np.count_nonzero(uses), uses.max()
+    some = f", {filled:,} of them" if filled < match.size else ""
     times = "once" if most == 1 else f"{most} times"
     return (
-        f"{match.shape[1]} × {match.shape[0]} cells, {cells:,} of them filled with {used:,} "
+        f"{match.shape[1]} × {match.shape[0]} cells{some} filled with {used:,} "
         f"of {len(uses):,} photos, none more than {times}"
     )
 # ~/~ end
@@ -390,7 +391,7 @@ table { width: 100%; border-collapse: collapse; font-size: 15px; }
 th, td { padding: 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: normal; color: var(--faint); text-align: left; padding-right: 16px; }
 td { text-align: right; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 18px 12px;
+ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(90px, 1fr)); gap: 18px 12px;
   margin: 0 0 48px; padding: 0; list-style: none; font-size: 12px; line-height: 1.35; color: var(--faint); }
 li { overflow-wrap: anywhere; }
 li img { display: block; width: 100%; border-radius: 3px; margin-bottom: 5px; }

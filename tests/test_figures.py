@@ -181,6 +181,20 @@ def test_a_saving_is_a_ratio_with_its_figures(ours, other, words):
     assert figures.saving([{"cpu": ours}, {"cpu": other}], "cpu", "ms", 1000) == words
 
 
+@pytest.mark.parametrize(("wall", "rows"), [(1.1, 6), (2.0, 3)])
+def test_waiting_is_told_only_of_a_quiet_machine(wall, rows, monkeypatch):
+    monkeypatch.setattr(mosaic, "cores", lambda: 2)
+    ways = [
+        ("serial", 1, 32),
+        ("processes", 2, 32),
+        ("processes", 2, 1),
+        ("threads", 2, 32),
+    ]
+    keys = ("kind", "workers", "chunk")
+    runs = [dict(zip(keys, way, strict=True)) | {"wall": wall, "cpu": 1.0} for way in ways]
+    assert len(figures.workers_rows(runs)) == rows
+
+
 def test_an_unknown_name_is_refused_in_one_line(capsys, monkeypatch, made):
     monkeypatch.setattr(figures, "load_made", lambda root: made)
     assert figures.main(["nothing"]) == 2

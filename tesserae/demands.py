@@ -1,0 +1,95 @@
+# ~/~ begin <<tesserae/demands.md#tesserae/demands.py>>[init]
+"""What a match must keep to besides the cost; explained in demands.md."""
+
+# ~/~ begin <<tesserae/demands.md#demand-imports>>[init]
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tesserae.settings import MosaicError
+
+Array = NDArray[Any]
+# ~/~ end
+
+# ~/~ begin <<tesserae/demands.md#count-photos>>[init]
+def use_budget(
+    n: int, m: int, max_uses: int, repeats: str, min_uses: int = 0
+) -> tuple[int, int]:
+    """How often at least and at most each of n photos is used in m cells.
+
+    >>> use_budget(300, 1600, 1, "fewest")
+    (5, 6)
+    """
+    if n * max_uses >= m:
+        return min_uses, max_uses
+    if repeats == "fewest":
+        return m // n, -(-m // n)
+    times = "once" if max_uses == 1 else f"{max_uses} times"
+    raise MosaicError(
+        f"{m} cells cannot be filled by {n} photos used at most {times}: "
+        f"{-(-m // max_uses) - n} photos are missing; add photos, "
+        f'set max_uses = {-(-m // n)}, or set repeats = "fewest"'
+    )
+# ~/~ end
+
+# ~/~ begin <<tesserae/demands.md#describe-demands>>[init]
+@dataclasses.dataclass(frozen=True)
+class Demands:
+    """What a match must keep to besides the cost."""
+
+    photo: Array  # (n,) which of k photos each tile is of
+    least: Array  # (k,) how often each photo is used, at least
+    most: Array  # (k,) and at most
+    pins: Array  # (m,) the tile that is fixed in a cell, or -1
+
+
+def simple_demands(n: int, m: int, settings: Any) -> Demands:
+    """Demands on n tiles of n photos for m cells, the same for all."""
+    return make_demands([str(i) for i in range(n)], np.arange(n), (1, m), settings)
+
+
+def make_demands(
+    names: Sequence[str], photo: Array, shape: tuple[int, int], settings: Any
+) -> Demands:
+    """Demands on tiles, given their names and photos, for a grid of (rows, cols) cells."""
+    from tesserae import collection
+
+    first = np.unique(photo, return_index=True)[1]  # of the tiles of each photo
+    known, k, m = [names[i] for i in first], len(first), shape[0] * shape[1]
+    if not k:
+        raise MosaicError("there are no photos to match with; make a store of some")
+    low, high = settings.min_uses, settings.max_uses
+    if settings.method == "unique" and not settings.budgets:
+        low, high = use_budget(k, m, settings.max_uses, settings.repeats, settings.min_uses)
+    least, most = np.full(k, low), np.full(k, high)
+    if settings.budgets:
+        least, most = collection.read_budgets(settings.budgets, known, low, high)
+    pins = np.full(m, -1)
+    if settings.pins:
+        pins = collection.read_pins(settings.pins, known, shape)
+        pins = np.where(pins < 0, pins, first[pins])
+    return Demands(photo, least, most, pins)
+# ~/~ end
+
+# ~/~ begin <<tesserae/demands.md#refuse-clashes>>[init]
+def check_together(settings: Any) -> None:
+    """Raise MosaicError if settings ask for things that exclude each other."""
+    plain = type(settings)()
+    asked = [key for key in DEMANDING if getattr(settings, key) != getattr(plain, key)]
+    clashes = {
+        'method = "nearest"': [*asked, "min_uses"] if settings.method == "nearest" else [],
+        'solver = "dense"': asked if settings.solver == "dense" else [],
+        "spacing": asked if settings.spacing else [],
+    }
+    for one, others in clashes.items():
+        for other in others:
+            if getattr(settings, other) != getattr(plain, other):
+                raise MosaicError(f"{other} does not go with {one}; leave out one of them")
+
+
+DEMANDING = ["budgets", "pins", "dedupe", "gap", "time_limit"]
+# ~/~ end
+# ~/~ end
