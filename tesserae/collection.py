@@ -91,7 +91,8 @@ def open_gzip(path: str) -> Any:
         from indexed_gzip import IndexedGzipFile
     except ImportError:
         return gzip.open(path)
-    return IndexedGzipFile(path, spacing=max(1 << 20, Path(path).stat().st_size >> 10))
+    spacing = max(1 << 18, Path(path).stat().st_size >> 10)
+    return IndexedGzipFile(path, spacing=spacing, buffer_size=1 << 16)
 # ~/~ end
 # ~/~ begin <<tesserae/collection.md#look-into-archives>>[1]
 def keep_open(stamp: Stamp) -> Any:

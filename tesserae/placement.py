@@ -437,7 +437,7 @@ def opening_prices(
 # ~/~ begin <<tesserae/placement.md#pricing>>[1]
 
 
-OFFERS = 12
+OFFERS = 10
 
 
 def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:

@@ -54,10 +54,10 @@ def kind_of(default: Any) -> str:
 
 def is_kind(value: Any, default: Any) -> bool:
     """Whether a value is of the same type as a default; pairs and lists part by part."""
-    if isinstance(default, tuple):
-        kinds = [type(part) for part in default] or [str] * len(value or [])
-        return isinstance(value, tuple) and [type(part) for part in value] == kinds
-    return type(value) is type(default)
+    if not isinstance(default, tuple) or not isinstance(value, tuple):
+        return type(value) is type(default)
+    kinds = [type(part) for part in default] or [str] * len(value)
+    return [type(part) for part in value] == kinds
 # ~/~ end
 # ~/~ begin <<tesserae/settings.md#check-a-value>>[1]
 def check_setting(table: type, name: str, value: Any) -> Any:
@@ -91,7 +91,7 @@ def load_settings(
     """Read settings from a TOML file; `changes` win over the file."""
     try:
         found = toml.load(path)
-    except (OSError, toml.TomlDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, TypeError, LookupError) as error:  # toml raises them all
         raise MosaicError(f"cannot read the settings in {path}: {error}") from error
     return make_settings(table, found | (changes or {}))
 

@@ -493,7 +493,7 @@ def test_the_middle_is_kept_and_what_is_too_much_is_cut_off() -> None:
     wide.paste((255, 255, 255), (100, 0, 200, 100))
     assert is_near(shrunk(wide, (10, 10)), 255, levels=25)
     assert is_near(
-        shrunk(wide.transpose(Image.Transpose.ROTATE_90), (10, 10)), 255, levels=20
+        shrunk(wide.transpose(Image.Transpose.ROTATE_90), (10, 10)), 255, levels=30
     )
 
 

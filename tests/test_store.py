@@ -89,7 +89,7 @@ def test_what_is_written_is_read_again(made: list[Thumbnail | Reject], batch: in
 
 def test_the_layout_is_the_documented_one(store: str) -> None:
     with h5py.File(store) as file:
-        assert sorted(file) == ["jpeg", "mean", "name", "rejects", "size", "starts"]
+        assert sorted(file) == ["jpeg", "mean", "name", "rejects", "size", "starts", "variant"]
         kinds = {
             name: (file[name].shape, file[name].dtype.name)
             for name in file["rejects"].parent
@@ -100,6 +100,7 @@ def test_the_layout_is_the_documented_one(store: str) -> None:
             "jpeg": ((len(blob),), "uint8"),
             "starts": ((5,), "int64"),
             "name": ((4,), "object"),
+            "variant": ((4,), "object"),
             "size": ((4, 2), "int32"),
             "mean": ((4, 3), "uint8"),
         }
