@@ -394,8 +394,8 @@ def read_thumbnails(path: str, which: Sequence[int] | Array, size: tuple[int, in
     with open_store(path) as file:
         starts, jpeg = file["starts"][:], file["jpeg"]
         for image, i in zip(images, which, strict=True):
-            blob = io.BytesIO(jpeg[starts[i] : starts[i + 1]])
-            image[:] = np.asarray(shrink_photo(Image.open(blob, formats=["JPEG"]), size))
+            stone = Image.open(io.BytesIO(jpeg[starts[i] : starts[i + 1]]), formats=["JPEG"])
+            image[:] = np.asarray(stone if stone.size == size else shrink_photo(stone, size))
     return images
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[6]
@@ -581,13 +581,18 @@ def read_match(path: str, store: Store) -> Array:
     return match
 # ~/~ end
 # ~/~ begin <<mosaic.md#paste>>[2]
+KEEP = 1 << 28  # bytes of decoded thumbnails
+
+
 def paste_bands(store: Store, match: Array, thumb_res: tuple[int, int]) -> Iterator[Array]:
     """Paste one row of cells after the other: (height, cols * width, 3) uint8 each."""
     width, height = thumb_res
-    for row in match:
-        which, place = np.unique(row, return_inverse=True)
-        stones = read_thumbnails(store.path, which, thumb_res)[place]
-        yield stones.swapaxes(0, 1).reshape(height, len(row) * width, 3)
+    once = np.unique(match).size * width * height * 3 <= KEEP
+    for part in [match] if once else np.split(match, len(match)):
+        which, place = np.unique(part, return_inverse=True)
+        stones = read_thumbnails(store.path, which, thumb_res)
+        for row in place.reshape(part.shape):
+            yield stones[row].swapaxes(0, 1).reshape(height, len(row) * width, 3)
 # ~/~ end
 # ~/~ begin <<mosaic.md#paste>>[3]
 LARGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383, ".png": 2**31, ".tif": 2**31}

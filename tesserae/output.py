@@ -240,7 +240,7 @@ def write_level(
         parts = [band[:, left : left + tile] for left in starts]
         paths = [folder / f"{left // tile}_{row}" for left in starts]
         list(pool.map(save, parts, paths))
-        half = halve(band)
+        half = np.concatenate(list(pool.map(halve, parts)), axis=1)
         del band, parts  # nobody needs them while the next is made
         yield half
 
