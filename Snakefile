@@ -2,22 +2,27 @@
 """Make the mosaics: snakemake -j N, with N cores; the settings are in config.toml."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 import mosaic
-from tesserae.settings import load_settings, options
+from tesserae.settings import MosaicError, load_settings, options
 
-settings = load_settings(mosaic.Settings, "config.toml", config)
+try:
+    settings = load_settings(mosaic.Settings, "config.toml", config)
+except MosaicError as error:
+    print(f"mosaic: {error}", file=sys.stderr)
+    sys.exit(2)
 photos, data = settings.image_path, settings.data_path
-code = ["mosaic.py", "tesserae/photos.py", "tesserae/settings.py"]
+code = ["mosaic.py", "tesserae/disk.py", "tesserae/photos.py", "tesserae/settings.py"]
 parts = [f"{i:03}" for i in range(settings.chunks)]
 lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
 paint = photos == "data/cats" and not (Path(photos).is_dir() and os.listdir(photos))
 if workflow.is_main_process and not paint:
     mosaic.write_lists(photos, lists)
-shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
+shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
 # ~/~ begin <<mosaic.md#rules>>[init]
@@ -46,7 +51,7 @@ if paint:
             photos=photos,
         shell:
             "(python data/cats.py {params.photos:q} --workers {threads}"
-            " && python mosaic.py list {params.photos:q} {output}) > {log} 2>&1"
+            " && python mosaic.py list {params.photos:q} {output:q}) > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[2]
 
@@ -69,8 +74,8 @@ rule thumbnails:
         photos=photos,
         options=options(settings, "thumb_res", "thumb_quality", "variants"),
     shell:
-        "python mosaic.py thumbnails {params.photos:q} {output} --list {input.list}"
-        " {params.options} --workers {threads} > {log} 2>&1"
+        "python mosaic.py thumbnails {params.photos:q} {output:q} --list {input.list:q}"
+        " {params.options} --workers {threads} > {log:q} 2>&1"
 
 
 rule store:
@@ -88,7 +93,7 @@ rule store:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python mosaic.py merge {output} {input.parts} > {log} 2>&1"
+        "python mosaic.py merge {output:q} {input.parts:q} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[3]
 
@@ -124,8 +129,8 @@ rule match:
             else ""
         ),
     shell:
-        "python mosaic.py match {input.store} {output.table} --method {wildcards.method}"
-        " {params.target} {params.grid} {params.budget} > {log} 2>&1"
+        "python mosaic.py match {input.store:q} {output.table:q} --method {wildcards.method}"
+        " {params.target} {params.grid} {params.budget} > {log:q} 2>&1"
 
 
 rule paste:
@@ -144,6 +149,6 @@ rule paste:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python mosaic.py paste {input.store} {input.table} {output} > {log} 2>&1"
+        "python mosaic.py paste {input.store:q} {input.table:q} {output:q} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ end

@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 from tesserae.demands import DEMANDING, Demands, check_together
 from tesserae.demands import make_demands, simple_demands
+from tesserae.disk import Disk
 from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo
 from tesserae.photos import orientation, to_srgb, upright_size
 from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings, show
@@ -53,8 +54,8 @@ class Settings:
     data_path: str = key("data", "folder for thumbnails and matches")
     target: str = key("", "image to imitate")
     target_id: int = key(0, "without a target: number of the photo to imitate")
-    target_res: tuple[int, int] = key((0, 0), "columns and rows of cells; 0 0 chooses")
-    thumb_res: tuple[int, int] = key((50, 50), "width and height of a thumbnail", least=1)
+    target_res: tuple[int, int] = key((0, 0), "columns and rows; 0 0 chooses", most=20_000)
+    thumb_res: tuple[int, int] = key((50, 50), "size of a thumbnail", least=1, most=20_000)
     thumb_quality: int = key(85, "JPEG quality of thumbnails", least=1, most=95)
     variants: tuple[str, ...] = key((), "keep also", choices=("mirror", "crops"))
     workers: int = key(cores(), "how many processes at once", least=1)
@@ -253,8 +254,9 @@ def make_thumbnails(
 
 
 def prepare_worker() -> None:
-    """Leave Ctrl-C to the main process, and what Pillow finds odd to the rejects."""
+    """Leave signals to the main process, and what Pillow finds odd to the rejects."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")
 # ~/~ end
 
@@ -310,9 +312,10 @@ def write_store(
 ) -> None:
     """Write thumbnails and rejects to a store, in their order."""
     stream, digest, starts = iter(made), hashlib.sha256(), [0]
-    with atomic(path) as part, h5py.File(part, "w") as file:
+    with atomic(path) as part, Disk(part, "w+") as disk, h5py.File(disk, "w") as file:
         create_datasets(file)
         while batch := list(itertools.islice(stream, BATCH)):
+            disk.check()
             good = [one for one in batch if isinstance(one, Thumbnail)]
             bad = [one for one in batch if isinstance(one, Reject)]
             blob = b"".join(one.jpeg for one in good)
@@ -330,6 +333,8 @@ def write_store(
         file.attrs.update(format=FORMAT, version=VERSION, thumb_res=thumb_res, origin=origin)
         file.attrs["digest"] = digest.hexdigest()
         file.attrs["complete"] = True
+        file.flush()
+        disk.check()
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
 @contextlib.contextmanager
@@ -673,7 +678,11 @@ def progress(items: Iterable[Any], total: int, what: str) -> Any:
 
 def run_thumbnails(args: Any, settings: Settings) -> Store:
     """Make the store of a folder's photos, or of those in a list, unless it is there."""
-    lines = read_list(args.list) if args.list else describe_photos(settings.image_path)
+    lines = (
+        read_list(args.list)
+        if args.list
+        else describe_photos(settings.image_path, vars(args).get("output"))
+    )
     how = (VERSION, settings.thumb_res, settings.thumb_quality, settings.variants, formats())
     origin = hashlib.sha256("\n".join([*lines, str(how)]).encode()).hexdigest()
     if not is_made_of(args.store, origin):
@@ -698,19 +707,27 @@ def is_made_of(path: str, origin: str) -> bool:
         return False
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[2]
-def describe_photos(folder: str) -> list[str]:
-    """A line of JSON for each photo in a folder: name, bytes, time of last change."""
-    lines = []
+def describe_photos(folder: str, output: str | None = None) -> list[str]:
+    """A line of JSON for each photo in a folder but the output: name, bytes, time."""
+    lines, own = [], os.path.realpath(output) if output else None
     for name in list_photos(folder):
+        path = Path(folder, name)
         with contextlib.suppress(FileNotFoundError):  # it went away just now
-            about = Path(folder, name).stat()
-            lines.append(json.dumps([name, about.st_size, about.st_mtime_ns]))
+            if not (own and path.name == Path(own).name and os.path.realpath(path) == own):
+                about = path.stat()
+                lines.append(json.dumps([name, about.st_size, about.st_mtime_ns]))
     return lines
 
 
 def read_list(path: str) -> list[str]:
     """Read the lines of a list of photos."""
-    return Path(path).read_text().splitlines()
+    try:
+        lines = Path(path).read_text().splitlines()
+        if not all(isinstance(json.loads(line)[0], str) for line in lines):
+            raise ValueError("a line without a name")
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise MosaicError(f"cannot read the list {path}: {error}; list anew") from error
+    return lines
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[3]
 def finish_store(path: str, allow_empty: bool = False) -> Store:
@@ -746,22 +763,28 @@ def open_target(settings: Settings, store: Store) -> Image.Image:
                 "choose one of them, or set target"
             )
         path = Path(settings.image_path, photos[settings.target_id])
+    return load_target(path)
+
+
+def load_target(path: str | Path) -> Image.Image:
+    """Read a target into memory."""
     try:
-        return open_photo(path)
+        with open_photo(path) as target:
+            target.load()
+            return target
     except UNREADABLE as error:
-        raise MosaicError(f"cannot open the target {show(str(path))}: {error}") from error
+        raise MosaicError(f"cannot open the target {path}: {error}") from error
 
 
 def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     """Match a target with the thumbnails of a store; write the table and return the report."""
     check_together(settings)
     store = read_store(args.store)
-    with open_target(settings, store) as target:
-        grid = settings.target_res
-        if 0 in grid:
-            count = len(set(store.names)) * settings.max_uses
-            grid = fit_grid(upright_size(target), store.thumb_res, count)
-        cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
+    target, grid = open_target(settings, store), settings.target_res
+    if 0 in grid:
+        count = len(set(store.names)) * settings.max_uses
+        grid = fit_grid(upright_size(target), store.thumb_res, count)
+    cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
     shape, photo = grid[::-1], find_photos(store, settings, Path(args.table))
     demands = make_demands(store.names, photo, shape, settings)
     with watch_proof() as on_round:
@@ -819,7 +842,12 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
 # ~/~ begin <<mosaic.md#command-line>>[8]
 def run_make(args: Any, settings: Settings) -> None:
     """Make a mosaic of a folder of photos, from beginning to end."""
-    check_output(args.output)
+    (cols, rows), (width, height) = settings.target_res, settings.thumb_res
+    check_output(args.output, (max(1, cols * width), max(1, rows * height)))
+    check_together(settings)
+    load_target(settings.target)
+    if os.path.realpath(args.output) == os.path.realpath(settings.target):
+        raise MosaicError(f"{args.output} is the target; call the mosaic something else")
     stem = Path(args.output).with_suffix("")
     args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
     clock = [time.perf_counter()]
@@ -835,11 +863,11 @@ def run_make(args: Any, settings: Settings) -> None:
 
 def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[float]) -> None:
     """Say what was made of what, and how long it took."""
-    print(f"{args.output}: {size[0]} x {size[1]} pixels")
+    print(f"{show(args.output)}: {size[0]} x {size[1]} pixels")
     print(f"photos   {len(store.names)} read, {len(store.rejects)} skipped")
     steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
-    print(f"kept     {args.store}, {args.table}; to paste larger: mosaic paste {args.store} ...")
+    print(show(f"kept     {args.store}, {args.table}; mosaic paste makes them into other sizes"))
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[9]
 def build_parser() -> Parser:
@@ -854,7 +882,7 @@ def build_parser() -> Parser:
         )
         for word in words.split():
             dest = {"PHOTOS": "image_path"}.get(word, word.lower())
-            many = "+" if word == "PARTS" else None
+            many = "+" if word in ("PARTS", "LISTS") else None
             sub.add_argument(dest, metavar=word, nargs=many, help=WORDS[word])
         sub.set_defaults(run=run)
         return sub
@@ -862,8 +890,7 @@ def build_parser() -> Parser:
     make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
     make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
     add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "variants", "workers")
-    add_keys(make, Settings, *MATCHING)
-    make.set_defaults(repeats="fewest")
+    add_keys(make, Settings, *MATCHING, repeats="fewest")
     step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
     step.add_argument("--list", help="a list of photos to take, instead of all")
     add_keys(step, Settings, "thumb_res", "thumb_quality", "variants", "workers")
@@ -892,6 +919,8 @@ WORDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     args = build_parser().parse_args(argv)
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     warnings.simplefilter("ignore")
     try:
         keys = {field.name for field in dataclasses.fields(Settings)}
@@ -908,7 +937,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         problem = f"not enough memory ({error}); set a smaller target_res or thumb_res"
     except OSError as error:
-        problem = show(f"{error.filename or 'output'}: {error.strerror or error}")
+        problem = show(f"{error.filename or 'writing'}: {error.strerror or error}")
     else:
         return 0
     print(f"mosaic: {problem}", file=sys.stderr)

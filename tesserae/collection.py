@@ -57,10 +57,11 @@ def parse_name(name: str) -> Place:
     return Place(inside[1], inside[2], number) if inside else Place(name, "", number)
 # ~/~ end
 # ~/~ begin <<tesserae/collection.md#name-a-place>>[1]
-def collection_root(paths: Sequence[str]) -> str:
+def collection_root(paths: str | Sequence[str]) -> str:
     """The folder below which a collection's names are paths; raises MosaicError."""
-    for path in paths:
-        if not Path(path).exists():
+    paths = [paths] if isinstance(paths, str) else paths
+    for path in paths or [""]:
+        if not path or not Path(path).exists():
             raise MosaicError(
                 f"there is no folder or archive {path!r}; let image_path name your photos"
             )
@@ -202,9 +203,10 @@ Entry = tuple[str, int, int]
 def describe_folder(folder: str, walk: Walk) -> Iterator[Entry]:
     """Name, size and time of the photos in a folder, and of CIFAR pictures right in it."""
     for name in walk(folder):
-        about = Path(folder, name).stat()
-        yield name, about.st_size, about.st_mtime_ns
-    for path in Path(folder).glob("*.bin"):
+        with contextlib.suppress(FileNotFoundError):  # it went away just now
+            about = Path(folder, name).stat()
+            yield name, about.st_size, about.st_mtime_ns
+    for path in Path(folder).glob("[!.]*.bin"):
         _, size, time = file_stamp(str(path))
         yield from ((path.name + mark, size, time) for mark in number_records(path.name, size))
 
@@ -236,9 +238,10 @@ def describe_file(path: str, endings: frozenset[str]) -> Iterator[Entry]:
 
 
 def describe_collection(
-    paths: Sequence[str], walk: Walk, endings: frozenset[str]
+    paths: str | Sequence[str], walk: Walk, endings: frozenset[str]
 ) -> list[Entry]:
     """Name, size and version of all photos in folders and archives, sorted, none twice."""
+    paths = [paths] if isinstance(paths, str) else paths
     root, found = collection_root(paths), dict[str, Entry]()
     for path in paths:
         below = os.path.relpath(path, root)
@@ -250,7 +253,7 @@ def describe_collection(
     return sorted(found.values())
 
 
-def list_collection(paths: Sequence[str], walk: Walk, endings: frozenset[str]) -> list[str]:
+def list_collection(paths: str | Sequence[str], walk: Walk, endings: frozenset[str]) -> list[str]:
     """The names of all photos in folders and archives, sorted."""
     return [name for name, _, _ in describe_collection(paths, walk, endings)]
 # ~/~ end

@@ -78,6 +78,8 @@ def make_demands(
 def check_together(settings: Any) -> None:
     """Raise MosaicError if settings ask for things that exclude each other."""
     plain = type(settings)()
+    if 0 in settings.target_res and settings.target_res != (0, 0):
+        raise MosaicError(f"target_res = {settings.target_res}: give both numbers, or 0 0")
     asked = [key for key in DEMANDING if getattr(settings, key) != getattr(plain, key)]
     clashes = {
         'method = "nearest"': [*asked, "min_uses"] if settings.method == "nearest" else [],

@@ -110,17 +110,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def add_keys(parser: argparse.ArgumentParser, table: type, *names: str) -> None:
-    """Add an option for each of these keys."""
+def add_keys(
+    parser: argparse.ArgumentParser, table: type, *names: str, **usual: Any
+) -> None:
+    """Add an option for each of these keys; for some, another value is `usual` here."""
     keys = {field.name: field for field in dataclasses.fields(table)}
     for name in names:
         default: Any = keys[name].default
         about, shape = keys[name].metadata, option_shape(default, name)
         if about["choices"]:
             shape |= {"choices": about["choices"], "metavar": None}
-        usual = " ".join(str(part) for part in default) if isinstance(default, tuple) else default
-        doc = f"{about['doc']} (usual: {usual})" if usual not in ("", False) else about["doc"]
-        parser.add_argument("--" + name.replace("_", "-"), help=doc, default=None, **shape)
+        value = usual.get(name, default)
+        words = " ".join(str(part) for part in value) if isinstance(value, tuple) else value
+        doc = f"{about['doc']} (usual: {words})" if words not in ("", False) else about["doc"]
+        option = "--" + name.replace("_", "-")
+        parser.add_argument(option, help=doc, default=usual.get(name), **shape)
 
 
 def option_shape(default: Any, name: str) -> dict[str, Any]:

@@ -146,8 +146,22 @@ def test_folders_and_archives_are_one_collection_without_doubles(tmp_path, paint
 
 
 def test_the_names_of_one_folder_are_those_of_the_book(tmp_path, photos):
-    assert listed(photos) == mosaic.list_photos(str(photos))
-    assert collection_root([str(photos)]) == str(photos)
+    names = mosaic.list_photos(str(photos))
+    assert listed(photos) == names
+    assert list_collection(str(photos), mosaic.list_photos, mosaic.SUFFIXES) == names
+    assert collection_root([str(photos)]) == collection_root(str(photos)) == str(photos)
+
+
+def test_no_place_at_all_is_one_clear_line():
+    for paths in ([], "", [""]):
+        with pytest.raises(MosaicError, match="there is no folder or archive ''"):
+            collection_root(paths)
+
+
+def test_a_photo_that_goes_away_while_the_folder_is_read_is_left_out(photos):
+    names = mosaic.list_photos(str(photos))
+    found = list_collection(str(photos), lambda _: ["gone.jpg", *names], mosaic.SUFFIXES)
+    assert found == names
 
 
 def test_a_folder_in_a_circle_of_links_is_listed_once(tmp_path, paint):

@@ -76,19 +76,25 @@ def test_a_thumbnail_is_not_mirrored_or_turned(tmp_path: Path) -> None:
         assert np.abs(corners.astype(int) - wanted).max() <= 40
 
 
-def test_each_thumbnail_of_a_row_is_decoded_once(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("keep", "expected"), [(10**6, [[0, 1, 2]]), (0, [[0, 2], [0, 1]])]
+)
+def test_each_thumbnail_is_decoded_once_or_once_a_row_if_all_would_need_much_memory(
+    keep: int, expected: list[list[int]], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[list[int]] = []
-    read = mosaic.read_thumbnails
+    read, match = mosaic.read_thumbnails, np.array([[2, 2, 0, 2], [1, 1, 0, 1]])
 
     def watched(path: str, which: Any, size: tuple[int, int]) -> Array:
         decoded.append([int(i) for i in which])
         return read(path, which, size)
 
+    monkeypatch.setattr(mosaic, "KEEP", keep)
     monkeypatch.setattr(mosaic, "read_thumbnails", watched)
-    list(paste_bands(store, np.array([[2, 2, 0, 2], [1, 1, 1, 1]]), (2, 2)))
-    assert decoded == [[0, 2], [1]]
+    found = np.concatenate(list(paste_bands(store, match, (2, 3)))).astype(int)
+    assert decoded == expected
+    wanted = RGB[match].repeat(3, axis=0).repeat(2, axis=1)
+    assert np.abs(found - wanted).max() <= 3
 
 
 # Saving

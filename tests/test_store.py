@@ -89,7 +89,15 @@ def test_what_is_written_is_read_again(made: list[Thumbnail | Reject], batch: in
 
 def test_the_layout_is_the_documented_one(store: str) -> None:
     with h5py.File(store) as file:
-        assert sorted(file) == ["jpeg", "mean", "name", "rejects", "size", "starts", "variant"]
+        assert sorted(file) == [
+            "jpeg",
+            "mean",
+            "name",
+            "rejects",
+            "size",
+            "starts",
+            "variant",
+        ]
         kinds = {
             name: (file[name].shape, file[name].dtype.name)
             for name in file["rejects"].parent
