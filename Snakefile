@@ -102,7 +102,7 @@ rule match:
     input:
         store=rules.store.output,
         target=settings.target or [],
-        code=[*code, "tesserae/demands.py", "tesserae/placement.py"],
+        code=[*code, *(f"tesserae/{x}.py" for x in ("collection", "demands", "placement"))],
     output:
         table=f"{data}/matches_{{method}}.tab",
         report=f"{data}/matches_{{method}}.json",

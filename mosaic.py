@@ -805,18 +805,24 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
 # ~/~ begin <<mosaic.md#command-line>>[5]
 def find_photos(store: Store, settings: Settings, table: Path) -> Array:
     """The photo of each thumbnail: (n,); near duplicates are one photo if so desired."""
-    if not settings.dedupe:
-        return store.photo
     from tesserae import collection
 
     first = np.unique(store.photo, return_index=True)[1]
-    looks = read_thumbnails(store.path, first, (32, 32))
-    alike = collection.find_duplicates(looks)
+    if settings.method == "nearest" or (len(first) > 100_000 and not settings.dedupe):
+        return store.photo
+    size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
+    looks = [
+        collection.fingerprint(read_thumbnails(store.path, first[i : i + BATCH], size))
+        for i in range(0, len(first), BATCH)
+    ]
+    alike = collection.find_alike(np.concatenate(looks)) if looks else first
     lines = list(collection.list_duplicates([store.names[i] for i in first], alike))
     with atomic(table.with_suffix(".duplicates.txt")) as part:
         part.write_text("".join(show(line) + "\n" for line in lines))
-    print(f"alike    {len(lines)} groups of photos that look the same share their budgets")
-    groups: Array = alike[store.photo]
+    if lines:
+        hint = "share their budgets" if settings.dedupe else "may share a budget by --dedupe"
+        print(f"alike    {len(lines)} groups of photos that look the same {hint}")
+    groups: Array = alike[store.photo] if settings.dedupe else store.photo
     return groups
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[6]

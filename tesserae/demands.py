@@ -57,17 +57,21 @@ def make_demands(
     """Demands on tiles, given their names and photos, for a grid of (rows, cols) cells."""
     from tesserae import collection
 
-    first = np.unique(photo, return_index=True)[1]  # of the tiles of each photo
-    known, k, m = [names[i] for i in first], len(first), shape[0] * shape[1]
+    k, m = len(np.unique(photo)), shape[0] * shape[1]
     if not k:
         raise MosaicError("there are no photos to match with; make a store of some")
+    tile_of: dict[str, int] = {}
+    for i, name in enumerate(names):
+        tile_of.setdefault(name, i)
+    known, first = list(tile_of), np.array(list(tile_of.values()))
     low, high = settings.min_uses, settings.max_uses
     if settings.method == "unique" and not settings.budgets:
         low, high = use_budget(k, m, settings.max_uses, settings.repeats, settings.min_uses)
-    least, most = np.full(k, low), np.full(k, high)
+    least, most, pins = np.full(k, low), np.full(k, high), np.full(m, -1)
     if settings.budgets:
-        least, most = collection.read_budgets(settings.budgets, known, low, high)
-    pins = np.full(m, -1)
+        lows, highs = collection.read_budgets(settings.budgets, known, low, high)
+        named = (lows != low) | (highs != high)
+        least[photo[first[named]]], most[photo[first[named]]] = lows[named], highs[named]
     if settings.pins:
         pins = collection.read_pins(settings.pins, known, shape)
         pins = np.where(pins < 0, pins, first[pins])
