@@ -785,12 +785,18 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
         count = len(set(store.names)) * settings.max_uses
         grid = fit_grid(upright_size(target), store.thumb_res, count)
     cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
-    shape, photo = grid[::-1], find_photos(store, settings, Path(args.table))
+    shape = grid[::-1]
+    photo, alike = find_photos(store, settings)
     demands = make_demands(store.names, photo, shape, settings)
     with watch_proof() as on_round:
         match, report = find_match(store.mean, cells, settings, demands, shape, on_round)
     report |= {"target": settings.target or settings.target_id, "store": store.digest}
     write_match(args.table, match.reshape(shape), report)
+    if alike:
+        with atomic(Path(args.table).with_suffix(".alike.txt")) as part:
+            part.write_text("".join(show(line) + "\n" for line in alike))
+        hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
+        print(f"alike    {len(alike)} groups of photos that look the same {hint}")
     print(
         f"match    {report['method']}: {report['cells']} cells, {report['different']} different "
         f"photos, none more than {report['most_used']} times"
@@ -803,13 +809,13 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     return report
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[5]
-def find_photos(store: Store, settings: Settings, table: Path) -> Array:
-    """The photo of each thumbnail: (n,); near duplicates are one photo if so desired."""
+def find_photos(store: Store, settings: Settings) -> tuple[Array, list[str]]:
+    """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
     from tesserae import collection
 
     first = np.unique(store.photo, return_index=True)[1]
     if settings.method == "nearest" or (len(first) > 100_000 and not settings.dedupe):
-        return store.photo
+        return store.photo, []
     size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
     looks = [
         collection.fingerprint(read_thumbnails(store.path, first[i : i + BATCH], size))
@@ -817,13 +823,7 @@ def find_photos(store: Store, settings: Settings, table: Path) -> Array:
     ]
     alike = collection.find_alike(np.concatenate(looks)) if looks else first
     lines = list(collection.list_duplicates([store.names[i] for i in first], alike))
-    with atomic(table.with_suffix(".duplicates.txt")) as part:
-        part.write_text("".join(show(line) + "\n" for line in lines))
-    if lines:
-        hint = "share their budgets" if settings.dedupe else "may share a budget by --dedupe"
-        print(f"alike    {len(lines)} groups of photos that look the same {hint}")
-    groups: Array = alike[store.photo] if settings.dedupe else store.photo
-    return groups
+    return alike[store.photo] if settings.dedupe else store.photo, lines
 # ~/~ end
 # ~/~ begin <<mosaic.md#command-line>>[6]
 @contextlib.contextmanager

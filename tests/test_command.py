@@ -56,6 +56,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
         r"match +unique: 1536 cells, 30 different photos, none more than 52 times",
         r"cost +\d+, on average [\d.]+ levels a cell",
         r"proof +.*",
+        r"alike +\d+ groups of photos that look the same can share budgets: --dedupe",
         r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",
         r"kept +new/out\.h5, new/out\.tab; .*",
     ]
@@ -64,7 +65,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     assert len(lines) == len(patterns)
     with Image.open(tmp_path / "new" / "out.jpg") as image:
         assert image.size == (2400, 1600)
-    kept = ["out.h5", "out.jpg", "out.json", "out.rejects.tsv", "out.tab"]
+    kept = ["out.alike.txt", "out.h5", "out.jpg", "out.json", "out.rejects.tsv", "out.tab"]
     assert files(tmp_path / "new") == kept
 
 
@@ -581,7 +582,7 @@ def test_two_runs_at_once_both_end_well(
     )
     assert run(*words).returncode == 0
     assert other.wait(timeout=60) == 0
-    kept = ["out.h5", "out.json", "out.png", "out.rejects.tsv", "out.tab"]
+    kept = ["out.alike.txt", "out.h5", "out.json", "out.png", "out.rejects.tsv", "out.tab"]
     assert files(tmp_path) == [*kept, "photos", "target.png"]
 
 

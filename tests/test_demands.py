@@ -130,7 +130,7 @@ def test_photos_that_look_the_same_share_a_budget(
     words += ["--target-res", "3", "2", "--thumb-res", "40", "30", "--workers", "1"]
     assert mosaic.main(words) == 0
     assert "6 groups of photos that look the same" in capsys.readouterr().out
-    lines = (tmp_path / "o.duplicates.txt").read_text().splitlines()
+    lines = (tmp_path / "o.alike.txt").read_text().splitlines()
     assert lines[0] == "2 photos look the same: 0-small.jpg, 0.png"
     assert mosaic.main([*words, "--dedupe"]) == 0
     names = mosaic.read_store(str(tmp_path / "o.h5")).names
