@@ -483,7 +483,7 @@ def settle_prices(
 ) -> tuple[Floats, Floats, list[Ints]]:
     """Let photos that promise too much to `eager` cells lower v; the rest lowers u."""
     v, keys, rows = plan.v.copy(), [], len(level.tiles)
-    for _ in range(5):
+    for _ in range(3):
         generous = np.flatnonzero(np.isin(level.owner, level.owner[seller[eager]]))
         back, value = cheapest(level.tiles[generous], level.cells, plan.u, 5)
         np.minimum.at(v, level.owner[generous], value[:, 0])
