@@ -37,24 +37,6 @@ from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo
 from tesserae.photos import orientation, to_srgb, upright_size
 from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings, show
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#imports>>[0]
-from __future__ import annotations
-
-import time
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-import numpy as np
-import ot
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.spatial import KDTree
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-# ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
 def cores() -> int:

@@ -1,43 +1,7 @@
 # ~/~ begin <<tesserae/placement.md#tesserae/placement.py>>[init]
 """Exact placement of photos, with proof; tangled from tesserae/placement.md."""
 
-# ~/~ begin <<mosaic.md#imports>>[init]
-import contextlib
-import dataclasses
-import functools
-import hashlib
-import heapq
-import io
-import itertools
-import json
-import math
-import os
-import signal
-import sys
-import time
-import warnings
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import Any
-# ~/~ end
-# ~/~ begin <<mosaic.md#imports>>[1]
-import h5py
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-from tqdm import tqdm
-
-from tesserae.demands import DEMANDING, Demands, check_together
-from tesserae.demands import make_demands, simple_demands
-from tesserae.disk import Disk
-from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo
-from tesserae.photos import orientation, to_srgb, upright_size
-from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings, show
-# ~/~ end
-# ~/~ begin <<tesserae/placement.md#imports>>[0]
+# ~/~ begin <<tesserae/placement.md#placement-imports>>[init]
 from __future__ import annotations
 
 import time
