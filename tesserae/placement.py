@@ -1,7 +1,7 @@
 # ~/~ begin <<tesserae/placement.md#tesserae/placement.py>>[init]
 """Exact placement of photos, with proof; tangled from tesserae/placement.md."""
 
-# ~/~ begin <<tesserae/placement.md#imports>>[init]
+# ~/~ begin <<tesserae/placement.md#placement-imports>>[init]
 from __future__ import annotations
 
 import time
@@ -40,7 +40,6 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     photos = light + rng.normal(0, 14, (n, 3))
     return np.rint(photos.clip(0, 255)), np.rint(target.clip(0, 255)).reshape(-1, 3)
 
-
 # ~/~ end
 
 
@@ -48,7 +47,6 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
 def squared(a: Floats, b: Floats) -> Floats:
     """Squared distance along the last axis of `a` and `b`, which broadcast."""
     return np.asarray(((a - b) ** 2).sum(-1))
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#all-arcs>>[1]
@@ -69,7 +67,6 @@ def transport(supply: Floats, want: Floats, costs: Any) -> tuple[Any, Floats, Fl
         raise RuntimeError(f"no optimal plan was found: {log['warning']}")
     return plan, log["u"], log["v"]
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#all-arcs>>[2]
 
@@ -87,7 +84,6 @@ def match_dense(tiles: Floats, cells: Floats, max_uses: int = 1) -> Ints:
     if n * max_uses > m:
         costs, want = np.c_[costs, np.zeros(n)], np.r_[want, n * max_uses - m]
     return np.asarray(transport(supply, want, costs)[0][:, :m].argmax(axis=0))
-
 
 # ~/~ end
 
@@ -112,7 +108,6 @@ def cheapest(
     best = np.argsort(value, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#best-offers>>[1]
 
@@ -134,7 +129,6 @@ def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
         else:
             index[block] = np.argpartition(offer, k - 1, axis=1)[:, :k]
     return index
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#best-offers>>[2]
@@ -158,7 +152,6 @@ def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
     size, axes = np.linalg.eigh(np.eye(f) - (bend + bend.T) / 2)
     return np.sqrt(size.clip(0.05, 20))[:, None] * axes.T, fit[1 : 1 + f] / 2
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#best-offers>>[3]
 
@@ -178,7 +171,6 @@ def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
             tree = KDTree(lifted, 128, balanced_tree=False, compact_nodes=False)
             found.append(some[tree.query(floor, range(1, min(k, len(some)) + 1))[1]])
     return np.hstack(found)
-
 
 # ~/~ end
 
@@ -201,7 +193,6 @@ class Task:
         self.photo_sketch = means(self.tile_sketch, self.owner)
         reach = float(np.abs(both).max(initial=1)) ** 2 * both.shape[1] * len(self.x)
         self.whole = bool((both == np.rint(both)).all()) and reach < 2**50
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#levels>>[1]
@@ -240,7 +231,6 @@ class Level:
         photos = self.high @ np.minimum(v, 0) + self.low @ np.maximum(v, 0)
         return float(self.mass @ u + photos)
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#levels>>[2]
 
@@ -270,7 +260,6 @@ def group(task: Task, width: float) -> Level:
     mass = np.bincount(cell_box)
     return Level(cells, mass, cell_box, tiles, owner, low, high, photo_box)
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#levels>>[3]
 
@@ -290,7 +279,6 @@ def widths(task: Task) -> list[float]:
         found.insert(-1, width)
         width /= 2
     return found
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#levels>>[4]
@@ -314,7 +302,6 @@ def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Int
     match[queue] = name[np.searchsorted(end, first + turn, side="right")]
     return match
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#levels>>[5]
 
@@ -329,7 +316,6 @@ def best_tile(task: Task, match: Ints) -> Ints:
     row = np.arange(len(cell)) + (start[match] - first)[cell]
     order = np.lexsort((squared(task.x[cell], task.y[row]), cell))
     return np.asarray(row[order[first]])
-
 
 # ~/~ end
 
@@ -359,7 +345,6 @@ def list_arcs(level: Level, keys: Ints) -> Arcs:
         cell, photo, cost = cell[order], photo[order], cost[order]
     return Arcs(cell, photo, cost)
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#restricted-problem>>[1]
 
@@ -379,7 +364,6 @@ def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs
     photo = np.r_[arcs.photo, free, np.full(len(room), n)]
     cost = np.r_[arcs.cost, toll[door] - v[free], toll]
     return supply, want, Arcs(cell, photo, cost)
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#restricted-problem>>[2]
@@ -414,7 +398,6 @@ def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     total = float(amount @ arcs.cost[used])
     return Plan(photo, cell, amount, total, u + du[:m] + shift, v + dv[:n] - shift)
 
-
 # ~/~ end
 
 
@@ -432,7 +415,6 @@ def opening_prices(
         np.minimum.at(v, level.photo_box[task.owner], row_price)
         v = np.rint(v) if task.whole else v
     return np.where(level.low > 0, v, np.minimum(v, 0))
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#pricing>>[1]
@@ -453,7 +435,6 @@ def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:
     to_tile = (back * rows + np.arange(rows)[:, None]).ravel()
     return np.unique(np.r_[to_cell, to_tile, level.cell_box * rows + match]), value[:, 0]
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#pricing>>[2]
 
@@ -472,7 +453,6 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     keys = [(near + rows * eager[:, None])[fair]]
     u, v, more = settle_prices(level, plan, slack, eager, seller, u)
     return u, v, np.unique(np.concatenate([*keys, *more]))
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#pricing>>[3]
@@ -495,7 +475,6 @@ def settle_prices(
             break
     return u, v, keys
 
-
 # ~/~ end
 
 
@@ -510,7 +489,6 @@ class Round:
     cells: Floats  # (M, .) and
     u: Floats  # (M,) their prices
     done: bool
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[1]
@@ -534,7 +512,6 @@ def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[2]
 
@@ -552,7 +529,6 @@ def rounds(task: Task) -> Iterator[Round]:
         for now in improve(task, width, start):
             yield now
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[3]
 
@@ -563,7 +539,6 @@ def bound_from(task: Task, now: Round) -> float:
     v = opening_prices(task, level, 0.0, now.cells, now.u)
     u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
     return max(level.bound(u, v), now.bound)
-
 
 # ~/~ end
 
@@ -598,7 +573,6 @@ class Certificate:
         percent = np.ceil(100 * self.gap / step) * step
         shown = np.format_float_positional(percent, 1, fractional=False, trim="-")
         return f"{self.cells} photos placed, proven within {shown} % of the optimum"
-
 
 # ~/~ end
 
@@ -652,7 +626,6 @@ def too_few(m: int, high: Ints, different: Ints) -> str:
         limit, more = f"that allow {high.sum()} uses in all", "raise max_uses"
     return f"{m} cells cannot be filled by {n} photos {limit}: {lack} are missing; add photos, or {more}"
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#demands>>[1]
 
@@ -677,7 +650,6 @@ def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[I
         )
     return low, np.minimum(high, free)
 
-
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#demands>>[2]
 
@@ -695,7 +667,6 @@ def make_task(
     photos, compact = np.unique(owner[rows], return_inverse=True)
     middle = np.rint(x.mean(0))
     return Task(x - middle, y[rows] - middle, compact, low[photos], high[photos]), rows
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#demands>>[3]
@@ -717,7 +688,6 @@ def owners(n: int, groups: ArrayLike | None, max_uses: ArrayLike) -> tuple[Ints,
     return owner, max(
         int(owner.max(initial=-1)) + 1, np.size(max_uses) if np.ndim(max_uses) else 0
     )
-
 
 # ~/~ end
 
@@ -744,7 +714,6 @@ def search(
     except KeyboardInterrupt:
         stopped = "interrupted"
     return now, bound if bound > -np.inf else bound_from(task, now), count, stopped
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#match-unique>>[1]
@@ -808,7 +777,6 @@ def match_unique(
     proof = certify(now, bound, count, stopped)
     return match, replace(proof, stopped="optimal") if proof.gap <= 1e-9 else proof
 
-
 # ~/~ end
 
 
@@ -825,7 +793,6 @@ def match_rows(tiles: Floats, cells: Floats, shape: tuple[int, int], spacing: in
         taken = {j for row in grid[max(0, r - spacing) : r + 1] for j in row[window]}
         grid[r][c] = next((j for j in choices if j not in taken), choices[0])
     return np.array(grid, np.int64).ravel()
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#spacing>>[1]
@@ -850,7 +817,6 @@ def fits(grid: Ints, cell: int, photo: int, other: int, spacing: int) -> bool:
     window = np.argwhere(grid[top : r + spacing + 1, left : c + spacing + 1] == photo)
     found = {int(i) for i in (window + np.array([top, left])) @ (grid.shape[1], 1)}
     return found <= {cell, other}
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#spacing>>[2]
@@ -877,7 +843,6 @@ def move_apart(
             if fits(grid, j, mine, i, spacing):
                 flat[i], flat[j] = photo, mine
                 break
-
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#spacing>>[3]
@@ -910,7 +875,6 @@ def match_spaced(
             break
         move_apart(y, x, grid, spacing, left)
     return match, twins(grid, spacing)[1]
-
 
 # ~/~ end
 # ~/~ end
