@@ -17,6 +17,7 @@ except MosaicError as error:
     sys.exit(2)
 photos, data = settings.image_path, settings.data_path
 code = ["mosaic.py", "tesserae/disk.py", "tesserae/photos.py", "tesserae/settings.py"]
+chapters = [f"tesserae/{name}.py" for name in ("collection", "demands", "placement")]
 parts = [f"{i:03}" for i in range(settings.chunks)]
 lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
 paint = photos == "data/cats" and not (Path(photos).is_dir() and os.listdir(photos))
@@ -102,7 +103,7 @@ rule match:
     input:
         store=rules.store.output,
         target=settings.target or [],
-        code=[*code, *(f"tesserae/{x}.py" for x in ("collection", "demands", "placement"))],
+        code=code + chapters,
     output:
         table=f"{data}/matches_{{method}}.tab",
         report=f"{data}/matches_{{method}}.json",
