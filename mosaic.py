@@ -573,11 +573,13 @@ def write_match(path: str, match: Array, report: dict[str, Any]) -> None:
 def read_match(path: str, store: Store) -> Array:
     """Read a (rows, cols) match and see that it belongs to the store."""
     try:
-        match = np.loadtxt(path, dtype=np.int64, delimiter="\t", ndmin=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # older NumPy only warns of a fraction
+            match = np.loadtxt(path, dtype=np.int64, delimiter="\t", ndmin=2)
         report = Path(path).with_suffix(".json")
         about = json.loads(report.read_text()) if report.is_file() else {}
         digest = about.get("store")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, Warning) as error:
         raise MosaicError(f"cannot read the match {path}: {error}; match anew") from error
     if digest not in (None, store.digest):
         raise MosaicError(f"{path} was made for other thumbnails than {store.path}; match anew")

@@ -704,7 +704,8 @@ def search(
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:
         for count, now in enumerate(every, 1):
-            bound = max(bound, bound_from(task, now) if gap and now.done else now.bound)
+            fine = now.done and 20 * len(now.cells) > len(task.x)  # else not worth a tour
+            bound = max(bound, bound_from(task, now) if gap and fine else now.bound)
             if tell(now, bound, count).gap <= gap > 0:
                 stopped = "gap"
                 break

@@ -619,7 +619,8 @@ def test_damage_of_any_kind_only_ever_raises_what_is_listed(
                 shrunk(damaged, (5, 4))
             except mosaic.UNREADABLE:
                 continue
-    assert capfd.readouterr() == ("", "")
+    output, errors = capfd.readouterr()  # older decoders of AVIF speak for themselves
+    assert (output, errors.replace("Error parsing OBU data\n", "")) == ("", "")
 
 
 # Many
