@@ -29,6 +29,9 @@ site: .venv/site
 tangle: .venv/book
 	$(BIN)/entangled tangle
 
+bench: .venv/bench
+	$(BIN)/python bench/placement.py
+
 figures: .venv/book all
 	$(BIN)/python fig/figures.py
 
@@ -43,4 +46,4 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
-.PHONY: all test check lab site tangle figures clean
+.PHONY: all test check lab site tangle bench figures clean
