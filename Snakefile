@@ -127,7 +127,7 @@ rule match:
         budget=lambda wildcards: (
             options(settings, *mosaic.MATCHING[1:])
             if wildcards.method == "unique"
-            else ""
+            else options(settings, "spacing")
         ),
     shell:
         "python mosaic.py match {input.store:q} {output.table:q} --method {wildcards.method}"
