@@ -1,28 +1,30 @@
 # ~/~ begin <<mosaic.md#Snakefile>>[init]
 """Make the mosaics: snakemake -j N, with N cores; the settings are in config.toml."""
 
-import os
 import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 import mosaic
+from tesserae import collection, command
 from tesserae.settings import MosaicError, load_settings, options
 
+code = ["collection", "command", "disk", "photos", "settings"]
+chapters = ["demands", "features", "output", "placement", "ways"]
+code = ["mosaic.py", *(f"tesserae/{name}.py" for name in code)]
+chapters = [f"tesserae/{name}.py" for name in chapters]
 try:
     settings = load_settings(mosaic.Settings, "config.toml", config)
+    photos, data = list(settings.image_path), settings.data_path
+    parts = [f"{i:03}" for i in range(settings.chunks)]
+    lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
+    paint = photos == ["data/cats"] and not any(Path("data/cats").glob("*"))
+    if workflow.is_main_process and not paint:
+        collection.write_lists(command.describe_photos(photos), lists)
 except MosaicError as error:
     print(f"mosaic: {error}", file=sys.stderr)
     sys.exit(2)
-photos, data = settings.image_path, settings.data_path
-code = ["mosaic.py", "tesserae/disk.py", "tesserae/photos.py", "tesserae/settings.py"]
-chapters = [f"tesserae/{name}.py" for name in ("collection", "demands", "placement")]
-parts = [f"{i:03}" for i in range(settings.chunks)]
-lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
-paint = photos == "data/cats" and not (Path(photos).is_dir() and os.listdir(photos))
-if workflow.is_main_process and not paint:
-    mosaic.write_lists(photos, lists)
 shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
@@ -102,7 +104,7 @@ rule store:
 rule match:
     input:
         store=rules.store.output,
-        target=settings.target or [],
+        images=[image for image in (settings.target, settings.mask) if image],
         code=code + chapters,
     output:
         table=f"{data}/matches_{{method}}.tab",
@@ -123,24 +125,26 @@ rule match:
             if settings.target
             else options(settings, "target_id", "image_path")
         ),
-        grid=options(settings, "target_res"),
+        grid=options(settings, *command.VIEW),
+        compare=options(settings, *command.COMPARING),
         budget=lambda wildcards: (
-            options(settings, *mosaic.MATCHING[1:])
+            options(settings, *command.MATCHING)
             if wildcards.method == "unique"
-            else options(settings, "spacing")
+            else options(settings, "dither", "spacing", "choices")
         ),
     shell:
         "python mosaic.py match {input.store:q} {output.table:q} --method {wildcards.method}"
-        " {params.target} {params.grid} {params.budget} > {log:q} 2>&1"
+        " {params.target} {params.grid} {params.compare} {params.budget} > {log:q} 2>&1"
 
 
 rule paste:
     input:
         store=rules.store.output,
         table=rules.match.output.table,
-        code=code,
+        code=code + chapters,
     output:
-        "mosaic_{method}.jpg",
+        mosaic="mosaic_{method}.jpg",
+        report="mosaic_{method}.json",
     log:
         f"{data}/log/paste_{{method}}.log",
     benchmark:
@@ -149,7 +153,10 @@ rule paste:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        finish=options(settings, *command.FINISHING),
     shell:
-        "python mosaic.py paste {input.store:q} {input.table:q} {output:q} > {log:q} 2>&1"
+        "python mosaic.py paste {input.store:q} {input.table:q} {output.mosaic:q}"
+        " {params.finish} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ end

@@ -10,16 +10,12 @@ import heapq
 import io
 import itertools
 import json
-import math
 import os
 import signal
 import sys
-import time
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 # ~/~ end
@@ -28,49 +24,56 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
-from tesserae.demands import DEMANDING, Demands, check_together
-from tesserae.demands import make_demands, simple_demands
-from tesserae.disk import Disk
-from tesserae.photos import UNREADABLE, formats, make_averageable, open_photo
+from tesserae.collection import open_any
+from tesserae.disk import Disk, atomic
+from tesserae.photos import UNREADABLE, formats, make_averageable
 from tesserae.photos import orientation, to_srgb, upright_size
-from tesserae.settings import MosaicError, Parser, add_keys, key, make_settings, show
+from tesserae.settings import MosaicError, cores, key, show
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
-def cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+METRICS = ("euclidean", "cityblock", "chebyshev", "cosine")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings: each field is a key of config.toml and an option of the program."""
 
-    image_path: str = key("data/cats", "folder of photos")
+    image_path: tuple[str, ...] = key(("data/cats",), "folders and archives of photos")
     data_path: str = key("data", "folder for thumbnails and matches")
     target: str = key("", "image to imitate")
     target_id: int = key(0, "without a target: number of the photo to imitate")
     target_res: tuple[int, int] = key((0, 0), "columns and rows; 0 0 chooses", most=30_000)
+    tile: int = key(0, "or: how many of the target's pixels a cell is wide")
+    size: tuple[int, int] = key((0, 0), "exact size of the mosaic; 0 0 is any", most=10**6)
+    mask: str = key("", "image: only cells where it is white are filled")
     thumb_res: tuple[int, int] = key((50, 50), "size of a thumbnail", least=1, most=30_000)
     thumb_quality: int = key(85, "JPEG quality of thumbnails", least=1, most=95)
     variants: tuple[str, ...] = key((), "keep also", choices=("mirror", "crops"))
     workers: int = key(cores(), "how many processes at once", least=1)
     chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
+    feature: str = key("mean", "what to compare", choices=("mean", "pixels", "histogram"))
+    detail: int = key(0, "of pixels: so many across and down (0: 3)")
+    bins: int = key(0, "of a histogram: so many for each channel (0: 256)", most=256)
+    colour: str = key("rgb", "space of colours", choices=("rgb", "linear", "lab", "oklab"))
+    metric: str = key("euclidean", "kind of distance", choices=METRICS)
+    weights: tuple[float, float, float] = key((1.0, 1.0, 1.0), "of the three channels")
     method: str = key("unique", "how to match", choices=("nearest", "unique"))
+    dither: bool = key(False, "hand a cell's error in colour on to its neighbours")
     max_uses: int = key(1, "budget: how often a photo may be used", least=1)
     min_uses: int = key(0, "how often each photo is used at least")
     budgets: str = key("", "CSV table of other budgets: name, min, max")
     pins: str = key("", "CSV table of photos with a fixed place: row, col, name")
     dedupe: bool = key(False, "let photos that look the same share one budget")
     spacing: int = key(0, "keep equal photos more than so many cells apart")
+    choices: int = key(1, "how many of the best photos of each cell to list or to vary", least=1)
     gap: float = key(0.0, "stop at this proven relative gap")
     time_limit: float = key(0.0, "stop after so many seconds, with the best match so far")
     solver: str = key("sparse", "how to place exactly", choices=("sparse", "dense"))
     repeats: str = key("refuse", "if photos are too few", choices=("refuse", "fewest"))
+    tint: float = key(0.0, "move the photos' colours to the target's: 0 to 1", most=1)
+    blend: float = key(0.0, "or: mix them with it, 0 to 1", most=1)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#open-photos>>[init]
@@ -196,23 +199,30 @@ def mean_rgb(images: Array) -> Array:
     return np.rint(means).astype(np.float32)
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[2]
+def cut_photo(
+    name: str, folder: str, size: tuple[int, int], variant: str = ""
+) -> tuple[tuple[int, int], Image.Image]:
+    """The (width, height) of a photo, and the photo cut and shrunk; one of `UNREADABLE`."""
+    at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
+    with open_any(folder, name) as photo:
+        whole, small = upright_size(photo), shrink_photo(photo, size, at=at)
+    return whole, ImageOps.mirror(small) if "mirror" in variant else small
+
+
 def make_thumbnail(
     name: str, folder: str, size: tuple[int, int], quality: int, variant: str = ""
 ) -> Thumbnail | Reject:
     """Make the thumbnail of one photo, or say why it cannot be read."""
-    path, buffer = str(Path(folder, name)), io.BytesIO()
-    at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
+    buffer = io.BytesIO()
     try:
-        with open_photo(path) as photo:
-            whole, small = upright_size(photo), shrink_photo(photo, size, at=at)
-        small = ImageOps.mirror(small) if "mirror" in variant else small
+        whole, small = cut_photo(name, folder, size, variant)
         small.save(buffer, "JPEG", quality=quality)
         red, green, blue = mean_rgb(np.asarray(small)[None])[0].astype(int).tolist()
         return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue), variant)
     except UNREADABLE as error:
         if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
             return Reject(name, "HEIC needs a package: pip install pillow-heif")
-        reason = str(error).replace(path, "the file")
+        reason = str(error).replace(str(Path(folder, name)), "the file")
         return Reject(name, show(f"{type(error).__name__}: {reason}"))
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[3]
@@ -261,21 +271,6 @@ def prepare_worker() -> None:
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[init]
-@contextlib.contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path to write to; on success, move it to `path` in one step."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}.part.{path.name}")
-    try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
 FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
 DATASETS = {"jpeg", "starts", "name", "variant", "size", "mean", "rejects"}
 ATTRIBUTES = {"thumb_res", "origin", "digest"}
@@ -303,7 +298,7 @@ def create_datasets(file: Any) -> None:
         chunk = (1 << 20,) if name == "jpeg" else (BATCH, *shape)
         file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunk)
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
 def write_store(
     path: str,
     made: Iterable[Thumbnail | Reject],
@@ -336,7 +331,7 @@ def write_store(
         file.flush()
         disk.check()
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
 @contextlib.contextmanager
 def open_store(path: str) -> Iterator[Any]:
     """Open a finished store for reading; anything else is a MosaicError."""
@@ -355,7 +350,7 @@ def open_store(path: str) -> Iterator[Any]:
             raise MosaicError(f"{path} lacks {', '.join(sorted(missing))}; make it anew")
         yield file
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
 @dataclasses.dataclass(frozen=True)
 class Store:
     """What a store says of its n thumbnails; the thumbnails stay in the file."""
@@ -392,7 +387,7 @@ def read_store(path: str) -> Store:
             origin=file.attrs["origin"],
         )
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[5]
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
 def read_thumbnails(path: str, which: Sequence[int] | Array, size: tuple[int, int]) -> Array:
     """Decode thumbnails of a store, at any size: (k, height, width, 3) uint8."""
     images = np.empty((len(which), size[1], size[0], 3), np.uint8)
@@ -403,7 +398,7 @@ def read_thumbnails(path: str, which: Sequence[int] | Array, size: tuple[int, in
             image[:] = np.asarray(stone if stone.size == size else shrink_photo(stone, size))
     return images
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[6]
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[5]
 def iterate_store(path: str) -> Iterator[Thumbnail | Reject]:
     """Everything in a store, one after the other, rejects last."""
     with open_store(path) as file:
@@ -444,7 +439,7 @@ def merge_stores(path: str, parts: Sequence[str]) -> None:
 def cut_cells(
     target: Image.Image,
     grid: tuple[int, int],
-    thumb_res: tuple[int, int],
+    thumb_res: tuple[float, float],
     detail: tuple[int, int] = (4, 4),
 ) -> Array:
     """Cut a target into a grid of (cols, rows) cells: (m, height, width, 3), row by row.
@@ -475,20 +470,15 @@ def match_cost(tiles: Array, cells: Array, match: Array) -> float:
     return float(((tiles[match].astype(np.float64) - cells) ** 2).sum())
 # ~/~ end
 # ~/~ begin <<mosaic.md#match-cells>>[3]
-def match_unique(tiles: Array, cells: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
-    """Match at the least cost, using every tile min_uses to max_uses times.
+def transport(cost: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
+    """Use each of n tiles min_uses to max_uses times, at the least cost: (n, m) to (m,).
 
-    Features (n, f) and (m, f) to tile numbers (m,). Dense: it needs memory for several
-    arrays of n x m. Solved exactly by the network simplex of POT (Bonneel et al., 2011).
-
-    >>> match_unique(np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]]))
-    array([0, 1])
+    Needs memory for several such arrays. Solved exactly by the network simplex of POT
+    (Bonneel et al., 2011).
     """
     import ot  # here, for it takes half a second to load
 
-    n, m = len(tiles), len(cells)
-    tiles, cells = tiles.astype(np.float64), cells.astype(np.float64)
-    cost = (tiles**2).sum(1)[:, None] - 2 * tiles @ cells.T + (cells**2).sum(1)
+    n, m = cost.shape
     heaps = [(max_uses - min_uses, 0.0), (min_uses, (m + 1) * (1 + cost.max()))]
     heaps = [heap for heap in heaps if heap[0]]
     supply = np.concatenate([np.full(n, float(copies)) for copies, _ in heaps])
@@ -503,60 +493,19 @@ def match_unique(tiles: Array, cells: Array, max_uses: int = 1, min_uses: int = 
     if log["result_code"] != 1 or uses.max() > max_uses or uses.min() < min_uses:
         raise RuntimeError(f"ot.emd found no plan: {log['warning']}")
     return match
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[4]
-def find_match(
-    tiles: Array,
-    cells: Array,
-    settings: Settings,
-    demands: Demands | None = None,
-    shape: tuple[int, int] | None = None,
-    on_round: Callable[..., None] | None = None,
-) -> tuple[Array, dict[str, Any]]:
-    """Match by the method of the settings; return tile numbers (m,) and a report."""
-    from tesserae import placement
-
-    demands = demands or simple_demands(len(tiles), len(cells), settings)
-    report: dict[str, Any] = {"method": settings.method, "photos": len(demands.least)}
-    if settings.spacing:
-        most = demands.most if settings.method == "unique" else None
-        match, near = placement.match_spaced(
-            tiles, cells, shape or (1, len(cells)), settings.spacing, most
-        )
-        report["too_near"] = near
-    elif settings.method == "nearest":
-        match = match_nearest(tiles, cells)
-    elif settings.solver == "dense":
-        match = match_unique(tiles, cells, int(demands.most[0]), int(demands.least[0]))
-    else:
-        try:
-            match, proof = placement.match_unique(
-                tiles,
-                cells,
-                demands.most,
-                demands.least,
-                groups=demands.photo,
-                pins=demands.pins,
-                gap=settings.gap,
-                time_limit=settings.time_limit or None,
-                on_progress=on_round,
-            )
-        except placement.Infeasible as error:
-            raise MosaicError(str(error)) from error
-        report |= proof.as_dict() | {"proof": proof.sentence()}
-    return match, report | measure_match(tiles, cells, match, demands.photo)
 
 
-def measure_match(tiles: Array, cells: Array, match: Array, photo: Array) -> dict[str, Any]:
-    """How good a match is, and how often it uses photos."""
-    uses, cost = np.bincount(photo[match]), match_cost(tiles, cells, match)
-    return {
-        "cells": len(cells),
-        "cost": cost,
-        "levels": round(math.sqrt(cost / len(cells)), 3),
-        "different": int(np.count_nonzero(uses)),
-        "most_used": int(uses.max()),
-    }
+def match_unique(tiles: Array, cells: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
+    """Match at the least cost, using every tile min_uses to max_uses times.
+
+    Features (n, f) and (m, f) to tile numbers (m,).
+
+    >>> match_unique(np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]]))
+    array([0, 1])
+    """
+    tiles, cells = tiles.astype(np.float64), cells.astype(np.float64)
+    squares = (tiles**2).sum(1)[:, None] - 2 * tiles @ cells.T + (cells**2).sum(1)
+    return transport(squares, max_uses, min_uses)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#paste>>[init]
@@ -583,373 +532,35 @@ def read_match(path: str, store: Store) -> Array:
         raise MosaicError(f"cannot read the match {path}: {error}; match anew") from error
     if digest not in (None, store.digest):
         raise MosaicError(f"{path} was made for other thumbnails than {store.path}; match anew")
-    if not match.size or match.min() < 0 or match.max() >= len(store.names):
+    if not match.size or match.min() < -1 or match.max() >= len(store.names):
         raise MosaicError(f"{path} has numbers outside 0 to {len(store.names) - 1}; match anew")
     return match
 # ~/~ end
 # ~/~ begin <<mosaic.md#paste>>[2]
 KEEP = 1 << 28  # bytes of decoded thumbnails
+Draw = Callable[[Array, tuple[int, int]], Array]
 
 
-def paste_bands(store: Store, match: Array, thumb_res: tuple[int, int]) -> Iterator[Array]:
-    """Paste one row of cells after the other: (height, cols * width, 3) uint8 each."""
+def paste_bands(draw: Draw, match: Array, thumb_res: tuple[int, int]) -> Iterator[Array]:
+    """Paste one row of cells after the other: (height, cols * width, 3) uint8 each.
+
+    `draw` returns thumbnails, (k, height, width, 3), by their numbers and a size.
+    """
     width, height = thumb_res
     once = np.unique(match).size * width * height * 3 <= KEEP
     for part in [match] if once else np.split(match, len(match)):
         which, place = np.unique(part, return_inverse=True)
-        stones = read_thumbnails(store.path, which, thumb_res)
+        stones = draw(which, thumb_res)
         for row in place.reshape(part.shape):
             yield stones[row].swapaxes(0, 1).reshape(height, len(row) * width, 3)
 # ~/~ end
-# ~/~ begin <<mosaic.md#paste>>[3]
-LARGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383, ".png": 2**31, ".tif": 2**31}
-
-
-def check_output(path: str, size: tuple[int, int] = (1, 1)) -> None:
-    """Raise MosaicError unless an image of this (width, height) can be saved there."""
-    ending = Path(path).suffix.lower()
-    if ending not in LARGEST:
-        raise MosaicError(f"{path}: the name must end in {', '.join(LARGEST)}")
-    if max(size) > LARGEST[ending]:
-        raise MosaicError(
-            f"{path}: {size[0]} x {size[1]} pixels, but {ending} ends at {LARGEST[ending]}; "
-            + ("" if ending == ".png" else "write a .png, or ")
-            + "set a smaller thumb_res"
-        )
-    if Path(path).is_dir():
-        raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
-
-
-def save_bands(path: str, bands: Iterable[Array], size: tuple[int, int]) -> None:
-    """Save an image of (width, height) pixels that comes in bands from the top."""
-    check_output(path, size)
-    canvas, top = Image.new("RGB", size), 0
-    for band in bands:
-        canvas.paste(Image.fromarray(band), (0, top))
-        top += len(band)
-    with atomic(path) as part:
-        canvas.save(part, quality=90)
-# ~/~ end
-
-# ~/~ begin <<mosaic.md#lists>>[init]
-def write_lists(folder: str, paths: Sequence[str]) -> None:
-    """Divide the photos of a folder among lists; touch only lists that change."""
-    lines: list[list[str]] = [[] for _ in paths]
-    for line in describe_photos(folder):
-        name = json.loads(line)[0].encode(errors="surrogateescape")
-        lines[zlib.crc32(name) % len(paths)].append(line + "\n")
-    for path, part in zip(paths, lines, strict=True):
-        if not Path(path).is_file() or Path(path).read_text() != "".join(part):
-            with atomic(path) as fresh:
-                fresh.write_text("".join(part))
-
-
-def run_list(args: Any, settings: Settings) -> None:
-    """Divide the photos of a folder among lists, for jobs that run in parallel."""
-    write_lists(settings.image_path, args.lists)
-# ~/~ end
 
 # ~/~ begin <<mosaic.md#command-line>>[init]
-FEW, MANY = 1600, 10_000
-
-
-def fit_grid(
-    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
-) -> tuple[int, int]:
-    """Choose (cols, rows) for a target of (width, height) and a number of photos.
-
-    >>> fit_grid((450, 300), (50, 50), 2400)
-    (60, 40)
-    """
-    cells = max(FEW, min(photos, MANY))
-    shape = size[0] / thumb_res[0] * thumb_res[1] / size[1]  # cols / rows
-
-    def misfit(grid: tuple[int, int]) -> float:
-        cols, rows = grid
-        return abs(math.log(cols / rows / shape)) + 1 - cols * rows / cells
-
-    most = max(1, min(cells, math.isqrt(int(cells / shape)) + 1))
-    heights = range(max(1, most - most // 16 - 1), most + 1)
-    return min(((max(1, min(round(h * shape), cells // h)), h) for h in heights), key=misfit)
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[1]
-def progress(items: Iterable[Any], total: int, what: str) -> Any:
-    """Show progress, rate and end time on a terminal; elsewhere be quiet."""
-    return tqdm(items, what, total, disable=None, unit="", leave=False)
-
-
-def run_thumbnails(args: Any, settings: Settings) -> Store:
-    """Make the store of a folder's photos, or of those in a list, unless it is there."""
-    lines = (
-        read_list(args.list)
-        if args.list
-        else describe_photos(settings.image_path, vars(args).get("output"))
-    )
-    how = (VERSION, settings.thumb_res, settings.thumb_quality, settings.variants, formats())
-    origin = hashlib.sha256("\n".join([*lines, str(how)]).encode()).hexdigest()
-    if not is_made_of(args.store, origin):
-        made = make_thumbnails(
-            [json.loads(line)[0] for line in lines],
-            settings.image_path,
-            settings.thumb_res,
-            settings.thumb_quality,
-            settings.workers,
-            list_variants(settings.variants),
-        )
-        bar = progress(made, len(lines), "thumbnails")
-        write_store(args.store, bar, settings.thumb_res, origin)
-    return finish_store(args.store, allow_empty=bool(args.list))
-
-
-def is_made_of(path: str, origin: str) -> bool:
-    """Whether a store is there, and was made of these photos in this way."""
-    try:
-        return read_store(path).origin == origin
-    except MosaicError:
-        return False
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[2]
-def describe_photos(folder: str, output: str | None = None) -> list[str]:
-    """A line of JSON for each photo in a folder but the output: name, bytes, time."""
-    lines, own = [], os.path.realpath(output) if output else None
-    for name in list_photos(folder):
-        path = Path(folder, name)
-        with contextlib.suppress(FileNotFoundError):  # it went away just now
-            if not (own and path.name == Path(own).name and os.path.realpath(path) == own):
-                about = path.stat()
-                lines.append(json.dumps([name, about.st_size, about.st_mtime_ns]))
-    return lines
-
-
-def read_list(path: str) -> list[str]:
-    """Read the lines of a list of photos."""
-    try:
-        lines = Path(path).read_text().splitlines()
-        if not all(isinstance(json.loads(line)[0], str) for line in lines):
-            raise ValueError("a line without a name")
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        raise MosaicError(f"cannot read the list {path}: {error}; list anew") from error
-    return lines
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[3]
-def finish_store(path: str, allow_empty: bool = False) -> Store:
-    """Read a store that was just made; list its rejects beside it and on the terminal."""
-    store, table = read_store(path), Path(path).with_suffix(".rejects.tsv")
-    if not store.names and not allow_empty:
-        first = "".join(f", not even {one.name} ({one.reason})" for one in store.rejects[:1])
-        raise MosaicError(f"no photos found that can be read{first}; give a folder of photos")
-    with atomic(table) as part:
-        part.write_text("".join(f"{show(one.name)}\t{one.reason}\n" for one in store.rejects))
-    for one in store.rejects[:5]:
-        print(f"skipped {show(one.name)}: {one.reason}", file=sys.stderr)
-    if len(store.rejects) > 5:
-        print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
-    return store
-
-
-def run_merge(args: Any, settings: Settings) -> None:
-    """Merge stores into one."""
-    merge_stores(args.store, args.parts)
-    finish_store(args.store)
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[4]
-def open_target(settings: Settings, store: Store) -> Image.Image:
-    """Open the target, or the photo that serves as the target."""
-    path = Path(settings.target)
-    if not settings.target:
-        photos = list(dict.fromkeys(store.names))
-        if settings.target_id >= len(photos):
-            last = len(photos) - 1
-            raise MosaicError(
-                f"target_id = {settings.target_id}, but photos are numbered 0 to {last}; "
-                "choose one of them, or set target"
-            )
-        path = Path(settings.image_path, photos[settings.target_id])
-    return load_target(path)
-
-
-def load_target(path: str | Path) -> Image.Image:
-    """Read a target into memory."""
-    try:
-        with open_photo(path) as target:
-            target.load()
-            return target
-    except UNREADABLE as error:
-        raise MosaicError(f"cannot open the target {path}: {error}") from error
-
-
-def run_match(args: Any, settings: Settings) -> dict[str, Any]:
-    """Match a target with the thumbnails of a store; write the table and return the report."""
-    check_together(settings)
-    store = read_store(args.store)
-    target, grid = open_target(settings, store), settings.target_res
-    if 0 in grid:
-        count = len(set(store.names)) * settings.max_uses
-        grid = fit_grid(upright_size(target), store.thumb_res, count)
-    cells = mean_rgb(cut_cells(target, grid, store.thumb_res))
-    shape = grid[::-1]
-    photo, alike = find_photos(store, settings)
-    demands = make_demands(store.names, photo, shape, settings)
-    with watch_proof() as on_round:
-        match, report = find_match(store.mean, cells, settings, demands, shape, on_round)
-    report |= {"target": settings.target or settings.target_id, "store": store.digest}
-    write_match(args.table, match.reshape(shape), report)
-    if alike:
-        with atomic(Path(args.table).with_suffix(".alike.txt")) as part:
-            part.write_text("".join(show(line) + "\n" for line in alike))
-        hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
-        print(f"alike    {len(alike)} groups of photos that look the same {hint}")
-    print(
-        f"match    {report['method']}: {report['cells']} cells, {report['different']} different "
-        f"photos, none more than {report['most_used']} times"
-    )
-    print(f"cost     {report['cost']:.0f}, on average {report['levels']} levels a cell")
-    if "proof" in report:
-        print(f"proof    {report['proof']}")
-    if "too_near" in report:
-        print(f"spacing  {report['too_near']} pairs of equal photos are too near")
-    return report
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[5]
-def find_photos(store: Store, settings: Settings) -> tuple[Array, list[str]]:
-    """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
-    from tesserae import collection
-
-    first = np.unique(store.photo, return_index=True)[1]
-    if settings.method == "nearest" or (len(first) > 100_000 and not settings.dedupe):
-        return store.photo, []
-    size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
-    looks = [
-        collection.fingerprint(read_thumbnails(store.path, first[i : i + BATCH], size))
-        for i in range(0, len(first), BATCH)
-    ]
-    alike = collection.find_alike(np.concatenate(looks)) if looks else first
-    lines = list(collection.list_duplicates([store.names[i] for i in first], alike))
-    return alike[store.photo] if settings.dedupe else store.photo, lines
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[6]
-@contextlib.contextmanager
-def watch_proof() -> Iterator[Callable[..., None]]:
-    """Show on a terminal how the proven gap of a match falls."""
-    with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
-        yield lambda proof: bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[7]
-def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
-    """Paste a mosaic from a store and a match; return its (width, height)."""
-    store = read_store(args.store)
-    match = read_match(args.table, store)
-    thumb_res = settings.thumb_res if args.thumb_res else store.thumb_res
-    (rows, cols), (width, height) = match.shape, thumb_res
-    size = (cols * width, rows * height)
-    check_output(args.output, size)
-    bands = paste_bands(store, match, thumb_res)
-    save_bands(args.output, progress(bands, rows, "pasting"), size)
-    return size
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[8]
-def run_make(args: Any, settings: Settings) -> None:
-    """Make a mosaic of a folder of photos, from beginning to end."""
-    (cols, rows), (width, height) = settings.target_res, settings.thumb_res
-    check_output(args.output, (max(1, cols * width), max(1, rows * height)))
-    check_together(settings)
-    load_target(settings.target)
-    if os.path.realpath(args.output) == os.path.realpath(settings.target):
-        raise MosaicError(f"{args.output} is the target; call the mosaic something else")
-    stem = Path(args.output).with_suffix("")
-    args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
-    clock = [time.perf_counter()]
-    store = run_thumbnails(args, settings)
-    clock.append(time.perf_counter())
-    run_match(args, settings)
-    clock.append(time.perf_counter())
-    size = run_paste(args, settings)
-    clock.append(time.perf_counter())
-    spent = [after - before for before, after in itertools.pairwise(clock)]
-    print_summary(args, store, size, spent)
-
-
-def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[float]) -> None:
-    """Say what was made of what, and how long it took."""
-    print(f"{show(args.output)}: {size[0]} x {size[1]} pixels")
-    print(f"photos   {len(store.names)} read, {len(store.rejects)} skipped")
-    steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
-    print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
-    print(show(f"kept     {args.store}, {args.table}; mosaic paste makes them into other sizes"))
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[9]
-def build_parser() -> Parser:
-    """The command line: make, and its steps."""
-    parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(run: Callable[[Any, Settings], Any], words: str, example: str) -> Parser:
-        name, _, doc = run.__name__[4:], words, str(run.__doc__).split("\n")[0]
-        sub: Parser = commands.add_parser(
-            name, help=doc, description=doc, epilog=f"Example: mosaic {name} {example}"
-        )
-        for word in words.split():
-            dest = {"PHOTOS": "image_path"}.get(word, word.lower())
-            many = "+" if word in ("PARTS", "LISTS") else None
-            sub.add_argument(dest, metavar=word, nargs=many, help=WORDS[word])
-        sub.set_defaults(run=run)
-        return sub
-
-    make = command(run_make, "PHOTOS TARGET", "~/Pictures me.jpg -o mosaic.jpg")
-    make.add_argument("-o", "--output", required=True, help=WORDS["OUTPUT"])
-    add_keys(make, Settings, "target_res", "thumb_res", "thumb_quality", "variants", "workers")
-    add_keys(make, Settings, *MATCHING, repeats="fewest")
-    step = command(run_thumbnails, "PHOTOS STORE", "~/Pictures thumbnails.h5")
-    step.add_argument("--list", help="a list of photos to take, instead of all")
-    add_keys(step, Settings, "thumb_res", "thumb_quality", "variants", "workers")
-    step = command(run_list, "PHOTOS LISTS", "~/Pictures list-0 list-1 list-2")
-    step = command(run_merge, "STORE PARTS", "thumbnails.h5 part-0.h5 part-1.h5")
-    step = command(run_match, "STORE TABLE", "thumbnails.h5 matches.tab --target me.jpg")
-    add_keys(step, Settings, "target", "target_id", "image_path", "target_res")
-    add_keys(step, Settings, *MATCHING)
-    step = command(run_paste, "STORE TABLE OUTPUT", "thumbnails.h5 matches.tab mosaic.png")
-    add_keys(step, Settings, "thumb_res")
-    return parser
-
-
-MATCHING = ["method", "max_uses", "min_uses", "repeats", "solver", "spacing", *DEMANDING]
-WORDS = {
-    "PHOTOS": "a folder of photos",
-    "TARGET": "the image to imitate",
-    "STORE": "the HDF5 file of thumbnails",
-    "TABLE": "the table of matches, .tab",
-    "OUTPUT": "the mosaic: .jpg, .png, .webp or .tif",
-    "PARTS": "stores to merge",
-    "LISTS": "lists among which to divide the photos",
-}
-# ~/~ end
-# ~/~ begin <<mosaic.md#command-line>>[10]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
-    args = build_parser().parse_args(argv)
-    with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    warnings.simplefilter("ignore")
-    try:
-        keys = {field.name for field in dataclasses.fields(Settings)}
-        given = {key: word for key, word in vars(args).items() if key in keys}
-        given = {key: word for key, word in given.items() if word is not None}
-        args.run(args, make_settings(Settings, given))
-    except KeyboardInterrupt:
-        print("mosaic: stopped; what was finished is kept", file=sys.stderr)
-        return 130
-    except MosaicError as error:
-        problem = str(error)
-    except BrokenProcessPool:
-        problem = "a worker was killed, most likely for want of memory; try --workers 1"
-    except MemoryError as error:
-        problem = f"not enough memory ({error}); set a smaller target_res or thumb_res"
-    except OSError as error:
-        problem = show(f"{error.filename or 'writing'}: {error.strerror or error}")
-    else:
-        return 0
-    print(f"mosaic: {problem}", file=sys.stderr)
-    return 2
+    from tesserae import command
+
+    return command.main(argv)
 # ~/~ end
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mosaic
+from tesserae.disk import atomic
+from tesserae.output import save_bands
 from tesserae.photos import open_photo
-from tesserae.settings import load_settings
+from tesserae.settings import cores, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 Array = NDArray[Any]
@@ -279,7 +281,7 @@ def thumbnails_by(kind: str, workers: int, chunk: int, folder: str, count: int) 
 def compare_workers(photos: str, count: int = 2000) -> list[dict[str, Any]]:
     """Make thumbnails one after the other, and by all cores in several ways."""
     ways: list[tuple[str, int, int]] = [("serial", 1, 32)]
-    ways += [(kind, mosaic.cores(), chunk) for kind in POOLS for chunk in (32, 1)]
+    ways += [(kind, cores(), chunk) for kind in POOLS for chunk in (32, 1)]
     costs = compare(*(("thumbnails_by", *way, photos, count) for way in ways), repeats=7)
     return [
         {"kind": kind, "workers": workers, "chunk": chunk, **cost}
@@ -299,11 +301,9 @@ def paste_by_bands(path: str, side: int, output: str) -> Cost:
     """Paste and save a mosaic the book's way."""
     store = mosaic.read_store(path)
     match, (width, height) = random_match(store, side), store.thumb_res
-    size = (side * width, side * height)
+    size, draw = (side * width, side * height), partial(mosaic.read_thumbnails, path)
     return measure_here(
-        lambda: mosaic.save_bands(
-            output, mosaic.paste_bands(store, match, (width, height)), size
-        )
+        lambda: save_bands(output, mosaic.paste_bands(draw, match, (width, height)), size)
     )
 
 
@@ -367,9 +367,9 @@ def main(argv: Sequence[str]) -> None:
         print(json.dumps(WAYS[argv[0]](*json.loads(argv[1]))))
         return
     settings = load_settings(mosaic.Settings, str(ROOT / "config.toml"))
-    photos, data = ROOT / settings.image_path, ROOT / settings.data_path
+    photos, data = ROOT / settings.image_path[0], ROOT / settings.data_path
     found = measure_all(str(photos), str(data / "thumbnails.h5"))
-    with mosaic.atomic(ROOT / "_build" / "decisions.json") as part:
+    with atomic(ROOT / "_build" / "decisions.json") as part:
         part.write_text(json.dumps(found, indent=1) + "\n")
 
 

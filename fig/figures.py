@@ -32,7 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # ~/~ begin <<fig/figures.md#fig-own-imports>>[1]
 import mosaic
 from bench.decisions import Cost, measure_all, measure_command
-from tesserae.settings import MosaicError, load_settings, options
+from tesserae import collection, command
+from tesserae.disk import atomic
+from tesserae.settings import MosaicError, cores, load_settings, options
 
 Array = NDArray[Any]
 # ~/~ end
@@ -67,7 +69,7 @@ def render(figure: Figure) -> Image.Image:
 
 def save(image: Image.Image, path: Path) -> None:
     """Save a figure: plots as .png, pictures as .jpg."""
-    with mosaic.atomic(path) as part:
+    with atomic(path) as part:
         if path.suffix == ".png":
             image.save(part, optimize=True)
         else:
@@ -129,23 +131,33 @@ class Made:
         """The (width, height) of a thumbnail."""
         return self.store.thumb_res
 
+    def draw(self, which: Array, size: tuple[int, int]) -> Array:
+        """Thumbnails of a (width, height): (k, height, width, 3)."""
+        return mosaic.read_thumbnails(self.store.path, which, size)
+
     def thumbnails(self, which: Sequence[int] | Array) -> Array:
         """Thumbnails (k, height, width, 3)."""
         return mosaic.read_thumbnails(self.store.path, which, self.thumb_res)
+
+    def photo(self, number: int) -> str:
+        """The path of a photo."""
+        return str(Path(self.settings.image_path[0], self.store.names[number]))
+
+    def open_target(self) -> Image.Image:
+        """The whole target."""
+        return command.load_image(command.target_name(self.settings, self.store))
 
     def target(self) -> Image.Image:
         """The target, cut to the shape of the mosaic, its longer side of 800 pixels."""
         rows, cols = self.matches["unique"].shape
         shape = (cols * self.thumb_res[0], rows * self.thumb_res[1])
         size = (round(800 * shape[0] / max(shape)), round(800 * shape[1] / max(shape)))
-        with mosaic.open_target(self.settings, self.store) as target:
-            return mosaic.shrink_photo(target, size, shape)
+        return mosaic.shrink_photo(self.open_target(), size, shape)
 
     def cells(self) -> Array:
         """The mean colours of the target's cells: (rows, cols, 3)."""
         rows, cols = self.matches["unique"].shape
-        with mosaic.open_target(self.settings, self.store) as target:
-            cut = mosaic.cut_cells(target, (cols, rows), self.thumb_res)
+        cut = mosaic.cut_cells(self.open_target(), (cols, rows), self.thumb_res)
         return mosaic.mean_rgb(cut).reshape(rows, cols, 3)
 
     def mosaic(self, method: str, width: int) -> Image.Image:
@@ -160,7 +172,7 @@ def load_made(root: Path) -> Made:
     """Find what `make` has made."""
     settings = load_settings(mosaic.Settings, str(root / "config.toml"))
     target = str(root / settings.target) if settings.target else ""
-    photos = str(root / settings.image_path)
+    photos = tuple(str(root / path) for path in settings.image_path)
     data = root / settings.data_path
     store = mosaic.read_store(str(data / "thumbnails.h5"))
     ways = ("nearest", "unique")
@@ -190,7 +202,7 @@ def draw_finished(made: Made, height: int = 800, gap: int = 24) -> Image.Image:
     """The unique mosaic beside a part of it."""
     match = made.matches["unique"]
     down, across = window(match, EYE, 14, 16)
-    bands = mosaic.paste_bands(made.store, match[down, across], made.thumb_res)
+    bands = mosaic.paste_bands(made.draw, match[down, across], made.thumb_res)
     part = Image.fromarray(np.vstack(list(bands)))
     part = part.resize((round(height * part.width / part.height), height))
     cell = height / match.shape[0]
@@ -232,7 +244,7 @@ def place_photos(axis: Axes, made: Made, which: Array) -> None:
     """Throw some photos on a heap."""
     spots = [(0.3, 0.4), (1.6, 0.5), (0.8, 1.2), (1.75, 1.75), (0.4, 1.9), (1.0, 0.8)]
     for i, (x, y), angle in zip(which, spots, (9, -7, 4, -11, 6, -3), strict=False):
-        with Image.open(Path(made.settings.image_path, made.store.names[i])) as photo:
+        with Image.open(made.photo(i)) as photo:
             framed = Image.new("RGBA", (photo.width + 16, photo.height + 16), "white")
             framed.paste(photo, (8, 8))
         turned = framed.rotate(angle, Image.Resampling.BICUBIC, expand=True)
@@ -326,7 +338,7 @@ def draw_draft(made: Made, opening: dict[str, list[Cost]]) -> Image.Image:
         side = 10 * scale - 0.5
         axis.add_patch(Rectangle((0, 0), side, side, fc="none", ec=colour, lw=2.5))
     names = made.store.names
-    path = Path(made.settings.image_path, names[made.settings.target_id % len(names)])
+    path = Path(made.photo(made.settings.target_id % len(names)))
     place_drafts(figure.add_axes((0.31, 0.08, 0.33, 0.84)), path)
     plot_opening(figure.add_axes((0.7, 0.18, 0.28, 0.7)), opening)
     return render(figure)
@@ -590,16 +602,16 @@ def draw_dag(text: str) -> Image.Image:
 # ~/~ begin <<fig/figures.md#fig-steps>>[init]
 def list_steps(made: Made, folder: str) -> Iterator[tuple[str, list[list[str]]]]:
     """The steps of the default run, with their commands."""
-    settings, photos = made.settings, made.settings.image_path
+    settings, photos = made.settings, list(made.settings.image_path)
     parts = [f"{folder}/{i}" for i in range(settings.chunks)]
     store, stores = f"{folder}/thumbnails.h5", [f"{part}.h5" for part in parts]
     small = shlex.split(options(settings, "thumb_res", "thumb_quality") + " --workers 1")
     keys = ["target"] if settings.target else ["target_id", "image_path"]
     grid = shlex.split(options(settings, *keys, "target_res", "max_uses", "repeats"))
     yield "paint", [["data/cats.py", f"{folder}/cats"]]
-    yield "thumbnails, in one process", [["thumbnails", photos, f"{folder}/one.h5", *small]]
-    mosaic.write_lists(photos, parts)
-    jobs = [["thumbnails", photos, f"{part}.h5", "--list", part, *small] for part in parts]
+    yield "thumbnails, in one process", [["thumbnails", *photos, f"{folder}/one.h5", *small]]
+    collection.write_lists(command.describe_photos(photos), parts)
+    jobs = [["thumbnails", *photos, f"{part}.h5", "--list", part, *small] for part in parts]
     yield f"thumbnails, in {len(parts)} parts", jobs
     yield "store", [["merge", store, *stores]]
     for way in made.matches:
@@ -616,7 +628,7 @@ def measure_step(words: Sequence[str]) -> Cost:
     costs: list[Cost] = []
     while not costs or (len(costs) < 3 and costs[0]["cpu"] < 10):
         if words[0] == "thumbnails":
-            Path(words[2]).unlink(missing_ok=True)  # or there would be nothing to do
+            Path(next(word for word in words if word.endswith(".h5"))).unlink(True)  # or there would be nothing to do
         costs.append(measure_command(sys.executable, *program, *words))
     return {key: median(cost[key] for cost in costs) for key in costs[0]}
 
@@ -652,7 +664,7 @@ def machine() -> str:
     """The machine on which all this was measured, in a line."""
     names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     name = names[0] if names else platform.processor() or platform.machine()
-    return f"Python {platform.python_version()}, {mosaic.cores()} cores of {name}"
+    return f"Python {platform.python_version()}, {cores()} cores of {name}"
 # ~/~ end
 
 # ~/~ begin <<fig/figures.md#fig-decisions>>[init]
@@ -693,17 +705,17 @@ def decisions_table(found: dict[str, Any]) -> list[list[str]]:
 def workers_rows(runs: list[dict[str, Any]]) -> list[list[str]]:
     """What processes save, and chunks: in CPU, and in waiting if the machine was quiet."""
     by = {(run["kind"], run["workers"], run["chunk"]): run for run in runs}
-    cores, serial = mosaic.cores(), by["serial", 1, 32]
+    workers, serial = cores(), by["serial", 1, 32]
     quiet = serial["wall"] < 1.2 * serial["cpu"]
     others = {
         "one process": serial,
-        "threads": by["threads", cores, 32],
-        "chunks of 1": by["processes", cores, 1],
+        "threads": by["threads", workers, 32],
+        "chunks of 1": by["processes", workers, 1],
     }
-    rows, ours = [], f"{cores} processes, chunks of 32"
+    rows, ours = [], f"{workers} processes, chunks of 32"
     for what, key in (("waiting", "wall"),) * quiet + (("CPU", "cpu"),):
         for name, other in others.items():
-            both = by["processes", cores, 32], other
+            both = by["processes", workers, 32], other
             rows.append([ours, name, "2,000 thumbnails", what, *saving(both, key, "s")])
     return rows
 # ~/~ end
@@ -723,7 +735,7 @@ def write_table(
     table = "\n".join([*lines, *(["", below] if below else [])])
     fresh = f"{before}{mark}\n{table}\n\n{end}{after}"
     if fresh != text:
-        with mosaic.atomic(document) as part:
+        with atomic(document) as part:
             part.write_text(fresh)
 # ~/~ end
 
@@ -733,7 +745,7 @@ def measured(root: Path, name: str, measure: Callable[[], Any]) -> Any:
     path, program = root / "_build" / f"{name}.json", root / "mosaic.py"
     if not path.is_file() or path.stat().st_mtime < program.stat().st_mtime:
         found = measure()
-        with mosaic.atomic(path) as part:
+        with atomic(path) as part:
             part.write_text(json.dumps(found, indent=1) + "\n")
     return json.loads(path.read_text())
 
@@ -743,7 +755,7 @@ def decisions(made: Made) -> Any:
     return measured(
         made.root,
         "decisions",
-        lambda: measure_all(made.settings.image_path, made.store.path),
+        lambda: measure_all(made.settings.image_path[0], made.store.path),
     )
 
 

@@ -8,7 +8,7 @@ import difflib
 import functools
 import gzip
 import io
-import itertools
+import json
 import os
 import re
 import shutil
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from tesserae.disk import atomic
 from tesserae.photos import formats, open_photo
 from tesserae.settings import MosaicError
 
@@ -271,6 +272,29 @@ def open_any(root: str, name: str) -> Image.Image:
         return Image.open(content, formats=formats())
     except UnidentifiedImageError as error:
         raise UnidentifiedImageError("cannot identify image file") from error
+# ~/~ end
+# ~/~ begin <<tesserae/collection.md#describe-collections>>[3]
+def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
+    """Divide lines about photos among lists, by name; touch only lists that change."""
+    parts: list[list[str]] = [[] for _ in paths]
+    for line in lines:
+        name = json.loads(line)[0].encode(errors="surrogateescape")
+        parts[zlib.crc32(name) % len(paths)].append(line + "\n")
+    for path, part in zip(paths, parts, strict=True):
+        if not Path(path).is_file() or Path(path).read_text() != "".join(part):
+            with atomic(path) as fresh:
+                fresh.write_text("".join(part))
+
+
+def read_list(path: str) -> list[str]:
+    """Read the lines of a list of photos; raises MosaicError."""
+    try:
+        lines = Path(path).read_text().splitlines()
+        if not all(isinstance(json.loads(line)[0], str) for line in lines):
+            raise ValueError("a line without a name")
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise MosaicError(f"cannot read the list {path}: {error}; list anew") from error
+    return lines
 # ~/~ end
 
 # ~/~ begin <<tesserae/collection.md#table-of-data-sets>>[init]
@@ -604,7 +628,7 @@ def whole_number(row: dict[str, str], column: str, default: int | None = None) -
 # ~/~ begin <<tesserae/collection.md#read-tables>>[2]
 def name_finder(names: Sequence[str]) -> Callable[[str], int]:
     """A function that finds the number of a photo by its name, or the end of its name."""
-    exact = {name: i for i, name in enumerate(names)}
+    exact = {name: len(names) - 1 - i for i, name in enumerate(reversed(names))}
     ends: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         ends.setdefault(re.split(r"[/\\]", name)[-1], []).append(i)
@@ -678,11 +702,17 @@ def write_choices(
         for row, (line, away) in enumerate(zip(choices, distances.astype(float), strict=True)):
             for col, ranked in enumerate(zip(line.tolist(), away.tolist(), strict=True)):
                 for rank, (i, d) in enumerate(zip(*ranked, strict=True)):
-                    table.writerow((row, col, rank, names[i], repr(d)))
+                    if i >= 0:  # or the cell is empty
+                        table.writerow((row, col, rank, names[i], repr(d)))
 # ~/~ end
 # ~/~ begin <<tesserae/collection.md#ranked-choices>>[1]
-def read_choices(path: str | Path, names: Sequence[str]) -> tuple[Array, Array]:
-    """Read the (rows, cols, k) choices and their distances; MosaicError if any are missing."""
+def read_choices(
+    path: str | Path, names: Sequence[str], empty: Array | None = None
+) -> tuple[Array, Array]:
+    """Read the (rows, cols, k) choices and their distances; MosaicError if any are missing.
+
+    Where `empty`, (rows, cols), is true, there are none: -1 at an infinite distance.
+    """
     find, found = name_finder(names), dict[tuple[int, ...], tuple[int, float]]()
     for line, row in read_rows(path, CHOICES):
         with blame(path, line):
@@ -693,11 +723,15 @@ def read_choices(path: str | Path, names: Sequence[str]) -> tuple[Array, Array]:
                 found[at] = find(row["name"]), float(row["distance"])
             except ValueError:
                 raise MosaicError(f"distance is {row['distance']!r}, not a number") from None
-    shape = [max(numbers) + 1 for numbers in zip(*found, strict=True)]
-    if not found or len(found) != np.prod(shape, dtype=float):
+    shape = tuple(max(numbers) + 1 for numbers in zip(*(found or [(0, 0, 0)]), strict=True))
+    empty = np.zeros(shape[:2], bool) if empty is None else empty
+    wanted = {(int(row), int(col)) for row, col in np.argwhere(~empty)}
+    if {at[:2] for at in found} != wanted or len(found) != len(wanted) * shape[2]:
         raise MosaicError(f"{path}: {len(found)} lines are not the same number for each cell")
-    pairs = [found[at] for at in itertools.product(*map(range, shape))]
-    choices, distances = zip(*pairs, strict=True)
-    return np.reshape(choices, shape), np.reshape(distances, shape)
+    shape = (*empty.shape, shape[2])
+    choices, distances = np.full(shape, -1), np.full(shape, np.inf)
+    for at, pair in found.items():
+        choices[at], distances[at] = pair
+    return choices, distances
 # ~/~ end
 # ~/~ end

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tesserae import features
 from tesserae.settings import MosaicError
 
 Array = NDArray[Any]
@@ -52,12 +53,20 @@ def simple_demands(n: int, m: int, settings: Any) -> Demands:
 
 
 def make_demands(
-    names: Sequence[str], photo: Array, shape: tuple[int, int], settings: Any
+    names: Sequence[str],
+    photo: Array,
+    shape: tuple[int, int],
+    settings: Any,
+    empty: Array | None = None,
 ) -> Demands:
-    """Demands on tiles, given their names and photos, for a grid of (rows, cols) cells."""
+    """Demands on tiles, given their names and photos, for a grid of (rows, cols) cells.
+
+    Where `empty`, (rows, cols), is true, there is no cell: m is the number of the others.
+    """
     from tesserae import collection
 
-    k, m = len(np.unique(photo)), shape[0] * shape[1]
+    filled = np.ones(shape, bool) if empty is None else ~empty
+    k, m = len(np.unique(photo)), int(np.count_nonzero(filled))
     if not k:
         raise MosaicError("there are no photos to match with; make a store of some")
     tile_of: dict[str, int] = {}
@@ -73,15 +82,41 @@ def make_demands(
         named = (lows != low) | (highs != high)
         least[photo[first[named]]], most[photo[first[named]]] = lows[named], highs[named]
     if settings.pins:
-        pins = collection.read_pins(settings.pins, known, shape)
+        places = collection.read_pins(settings.pins, known, shape).reshape(shape)
+        for row, col in np.argwhere((places >= 0) & ~filled)[:1]:
+            raise MosaicError(f"{settings.pins}: the cell in row {row}, col {col} stays empty")
+        pins = places[filled]
         pins = np.where(pins < 0, pins, first[pins])
     return Demands(photo, least, most, pins)
 # ~/~ end
 
 # ~/~ begin <<tesserae/demands.md#refuse-clashes>>[init]
+def check_finish(settings: Any) -> None:
+    """Raise MosaicError if a mosaic cannot be finished so."""
+    if settings.tint and settings.colour != "rgb":
+        raise MosaicError("`tint` needs colour = rgb")
+    if settings.tint and settings.blend:
+        raise MosaicError("`tint` does not go with `blend`; take one of them")
+
+
 def check_together(settings: Any) -> None:
     """Raise MosaicError if settings ask for things that exclude each other."""
     plain = type(settings)()
+    check_finish(settings)
+    features.check_choices(
+        settings.feature,
+        settings.colour,
+        settings.metric,
+        settings.method,
+        settings.dither,
+        **own_settings(settings),
+    )
+    for wrong, words in [
+        (settings.tile and any(settings.target_res), "`tile` does not go with `target_res`"),
+        (settings.dither and settings.spacing, "`dither` does not go with `spacing`"),
+    ]:
+        if wrong:
+            raise MosaicError(words)
     if 0 in settings.target_res and settings.target_res != (0, 0):
         raise MosaicError(f"target_res = {settings.target_res}: give both numbers, or 0 0")
     asked = [key for key in DEMANDING if getattr(settings, key) != getattr(plain, key)]
@@ -97,5 +132,11 @@ def check_together(settings: Any) -> None:
 
 
 DEMANDING = ["budgets", "pins", "dedupe", "gap", "time_limit"]
+
+
+def own_settings(settings: Any) -> dict[str, int]:
+    """The settings of the feature itself, as far as they are set."""
+    own = {key: getattr(settings, key) for key in ("detail", "bins")}
+    return {key: value for key, value in own.items() if value}
 # ~/~ end
 # ~/~ end

@@ -1,11 +1,38 @@
 # ~/~ begin <<tesserae/disk.md#tesserae/disk.py>>[init]
-"""A file for HDF5 on a disk that may be full; explained in disk.md."""
+"""Files that are whole, also on a disk that may be full; explained in disk.md."""
 
 # ~/~ begin <<tesserae/disk.md#disk-imports>>[init]
 import contextlib
 import io
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+# ~/~ end
+
+# ~/~ begin <<tesserae/disk.md#appear-whole>>[init]
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path for a file or a folder; on success, move it to `path`."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part, old = (path.with_name(f".{os.getpid()}.{word}.{path.name}") for word in ("part", "old"))
+    try:
+        yield part
+        if part.is_dir():
+            if path.exists():
+                path.rename(old)
+            part.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        part.unlink(missing_ok=True)
 # ~/~ end
 
 # ~/~ begin <<tesserae/disk.md#patient-file>>[init]

@@ -423,12 +423,15 @@ def score(
 def usage(match: Array, n: int) -> dict[str, int]:
     """How many of n photos a (rows, cols) match uses, the most used one, equal neighbours.
 
+    Below 0 a cell is empty.
+
     >>> usage(np.array([[0, 0, 2], [1, 0, 2]]), 5)
     {'photos_used': 3, 'most_used': 3, 'equal_neighbours': 3}
     """
-    uses = np.bincount(match.ravel(), minlength=n)
-    beside = np.count_nonzero(match[:, 1:] == match[:, :-1])
-    below = np.count_nonzero(match[1:] == match[:-1])
+    filled = match >= 0
+    uses = np.bincount(match[filled], minlength=n)
+    beside = np.count_nonzero((match[:, 1:] == match[:, :-1]) & filled[:, 1:])
+    below = np.count_nonzero((match[1:] == match[:-1]) & filled[1:])
     return {
         "photos_used": int(np.count_nonzero(uses)),
         "most_used": int(uses.max()),

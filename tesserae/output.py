@@ -2,14 +2,12 @@
 """Write mosaics of any size, exact, tinted, cut out or moving; explained in output.md."""
 
 # ~/~ begin <<tesserae/output.md#output-imports>>[init]
-import contextlib
 import functools
 import importlib.util
 import io
 import itertools
 import math
 import os
-import shutil
 import struct
 import zlib
 from collections import deque
@@ -22,41 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from tesserae.disk import atomic
 from tesserae.photos import make_averageable
-from tesserae.settings import MosaicError
+from tesserae.settings import MosaicError, cores
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#output-imports>>[1]
 Array = NDArray[Any]
 Bands = Iterable[Array]
 Draw = Callable[[Array, tuple[int, int]], Array]
+Finish = Callable[[Array, Array], Array]
 Write = Callable[[Any, Bands, tuple[int, int]], None]
 Box = tuple[float, float, float, float]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# ~/~ end
-
-# ~/~ begin <<tesserae/output.md#appear-whole>>[init]
-@contextlib.contextmanager
-def appear(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path for a file or a folder; on success, move it to `path`."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part, old = (path.with_name(f".{os.getpid()}.{word}.{path.name}") for word in ("part", "old"))
-    try:
-        yield part
-        if part.is_dir():
-            if path.exists():
-                path.rename(old)
-            part.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        part.unlink(missing_ok=True)
 # ~/~ end
 
 # ~/~ begin <<tesserae/output.md#exact-sizes>>[init]
@@ -76,7 +52,7 @@ def paste_exact(
     draw: Draw,
     match: Array,
     size: tuple[int, int],
-    finish: Callable[[Array, Array], Array] | None = None,
+    finish: Finish | None = None,
 ) -> Iterator[Array]:
     """Paste a (rows, cols) match to exactly (width, height) pixels, in bands.
 
@@ -144,13 +120,6 @@ def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
                 yield queue.popleft().result()
         while queue:
             yield queue.popleft().result()
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 # ~/~ end
 
 # ~/~ begin <<tesserae/output.md#stream-a-png>>[init]
@@ -177,7 +146,7 @@ def write_png(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
     """Write bands as a PNG of (width, height) pixels, in a stream (PNG, ISO 15948)."""
     channels, bands = measure(bands, size)
     colours, check = {3: 2, 4: 6}[channels], 1
-    with appear(path) as part, part.open("wb") as file:
+    with atomic(path) as part, part.open("wb") as file:
         header = struct.pack(">IIBBBBB", *size, 8, colours, 0, 0, 0)
         file.write(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header))
         file.write(png_chunk(b"IDAT", b"\x78\x01"))
@@ -212,7 +181,7 @@ def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
         for left in range(0, size[0], TIFF_TILE)
     )
     big = math.prod(shape) > 3 << 30
-    with appear(path) as part, tifffile.TiffWriter(part, bigtiff=big) as file:
+    with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=big) as file:
         file.write(
             in_step(deflate_tile, tiles),
             shape=shape,
@@ -261,12 +230,12 @@ def write_deepzoom(
     channels, stream = measure(bands, size)
     kind = "png" if channels == 4 else "jpg"
     save = functools.partial(save_tile, kind=kind, quality=quality)
-    with appear(folder) as part, ThreadPoolExecutor(cores()) as pool:
+    with atomic(folder) as part, ThreadPoolExecutor(cores()) as pool:
         for level in range((max(size) - 1).bit_length(), -1, -1):
             stream = write_level(stream, part / str(level), tile, save, pool)
         deque(stream, maxlen=0)  # run it to the end
         path.unlink(missing_ok=True)
-    with appear(path) as part:
+    with atomic(path) as part:
         part.write_text(DZI.format(kind, tile, *size))
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#build-the-pyramid>>[2]
@@ -344,7 +313,7 @@ def save_bands(
     for band in bands:
         canvas.paste(Image.fromarray(over_white(band) if opaque else band), (0, top))
         top += len(band)
-    with appear(path) as part:
+    with atomic(path) as part:
         canvas.save(part, quality=quality)
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#choose-the-writer>>[2]
@@ -404,7 +373,9 @@ def tint_tiles(tiles: Array, cells: Array, strength: float, ridge: float = 4.0) 
 # ~/~ end
 
 # ~/~ begin <<tesserae/output.md#leave-cells-empty>>[init]
-def cell_means(grey: Image.Image, grid: tuple[int, int], thumb_res: tuple[int, int]) -> Array:
+def cell_means(
+    grey: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
+) -> Array:
     """Mean levels of a grey image in a (cols, rows) grid of cells shaped like thumb_res."""
     across, down = grid[0] * thumb_res[0], grid[1] * thumb_res[1]
     scale = min(grey.width / across, grey.height / down)
@@ -415,7 +386,7 @@ def cell_means(grey: Image.Image, grid: tuple[int, int], thumb_res: tuple[int, i
 
 
 def empty_cells(
-    target: Image.Image, grid: tuple[int, int], thumb_res: tuple[int, int]
+    target: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
     """Where a target is transparent: a (rows, cols) array of truth values."""
     if not target.has_transparency_data:
@@ -425,7 +396,7 @@ def empty_cells(
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#leave-cells-empty>>[1]
 def mask_cells(
-    mask: Image.Image, grid: tuple[int, int], thumb_res: tuple[int, int]
+    mask: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
     """Where a mask is not white: a (rows, cols) array of truth values."""
     upright = make_averageable(ImageOps.exif_transpose(mask)).convert("RGBA")
@@ -483,6 +454,7 @@ def zoom_frames(
     thumb_res: tuple[int, int],
     size: tuple[int, int] = (640, 480),
     count: int = 125,
+    finish: Finish | None = None,
 ) -> Iterator[Image.Image]:
     """Frames from a whole (rows, cols) match into its (row, col) cell, at most `size` large."""
     (rows, cols), level = match.shape, None
@@ -492,35 +464,43 @@ def zoom_frames(
         wanted = frame[0] / (box[2] - box[0]) / thumb_res[0]
         if level != (level := math.ceil(math.log2(wanted) - 1e-6)):
             tile = tuple(max(1, round(side * 2.0**level)) for side in thumb_res)
-            canvas, corner = paste_part(draw, match, box, (tile[0], tile[1]))
+            canvas, corner = paste_part(draw, match, box, (tile[0], tile[1]), finish)
         left, top, right, bottom = ((box[i] - corner[i % 2]) * tile[i % 2] for i in range(4))
         inside = (left, top, min(right, canvas.width), min(bottom, canvas.height))
         yield canvas.resize(frame, Image.Resampling.LANCZOS, box=inside)
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#dive-into-it>>[3]
 def paste_part(
-    draw: Draw, match: Array, box: Box, tile: tuple[int, int]
+    draw: Draw, match: Array, box: Box, tile: tuple[int, int], finish: Finish | None = None
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Paste the cells that a box touches; return them and their first (column, row)."""
     left, top = math.floor(box[0] + 1e-6), math.floor(box[1] + 1e-6)
-    part = match[top : math.ceil(box[3] - 1e-6), left : math.ceil(box[2] - 1e-6)]
+    cut = np.s_[top : math.ceil(box[3] - 1e-6), left : math.ceil(box[2] - 1e-6)]
+    part, cells = match[cut], np.arange(match.size).reshape(match.shape)[cut].ravel()
     size = (part.shape[1] * tile[0], part.shape[0] * tile[1])
-    return Image.fromarray(np.vstack(list(paste_exact(draw, part, size)))), (left, top)
+    change = finish and (lambda tiles, places: finish(tiles, cells[places]))
+    bands = list(paste_exact(draw, part, size, change))
+    return Image.fromarray(np.vstack(bands)), (left, top)
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#dive-into-it>>[4]
 def save_animation(
     path: str | Path, frames: Iterable[Image.Image], fps: float = 25, hold: float = 1.5
 ) -> None:
     """Save frames as a .gif or an animated .webp that starts anew; `hold` is in seconds."""
+    check_animation(path)
     ending = Path(path).suffix.lower()
-    if ending not in (".gif", ".webp"):
-        raise MosaicError(f"{path}: the name of an animation must end in .gif or .webp")
     stack = list(map(to_palette, frames) if ending == ".gif" else frames)
     times = [max(10, round(1000 / fps))] * len(stack)
     times[0] = times[-1] = max(10, round(1000 * hold))
-    with appear(path) as part:
+    with atomic(path) as part:
         more: dict[str, Any] = {"append_images": stack[1:], "duration": times, "loop": 0}
         stack[0].save(part, save_all=True, quality=80, method=2, **more)
+
+
+def check_animation(path: str | Path) -> None:
+    """Raise MosaicError unless an animation can be saved under this name."""
+    if Path(path).suffix.lower() not in (".gif", ".webp"):
+        raise MosaicError(f"{path}: the name of an animation must end in .gif or .webp")
 
 
 def to_palette(frame: Image.Image) -> Image.Image:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from tesserae.output import Array, Draw, appear, paste_exact
+from tesserae.disk import atomic
+from tesserae.output import Array, Draw, Finish, paste_exact
 from tesserae.photos import make_averageable, to_srgb
 # ~/~ end
 
@@ -69,7 +70,7 @@ def write_viewer(
         about |= {"rows": match.shape[0], "cols": match.shape[1], "match": numbers.ravel().tolist()}
         about["names"] = ["" if i < 0 else show_name(names[i]) for i in used.tolist()]
     text = json.dumps(about, separators=(",", ":")).replace("<", "\\u003c")
-    with appear(path) as part:
+    with atomic(path) as part:
         part.write_text(fill(VIEWER, title=html.escape(title), about=text), "utf-8")
 # ~/~ end
 # ~/~ begin <<tesserae/page.md#write-the-viewer>>[1]
@@ -91,13 +92,14 @@ def write_page(
     report: dict[str, Any],
     mosaic: str | Path | None = None,
     title: str = "Photo mosaic",
+    finish: Finish | None = None,
 ) -> None:
     """Write an HTML page about a (rows, cols) match: mosaic, target, report, most and least used.
 
     `mosaic` is a file to link to: the mosaic, or its viewer.
     """
     path = Path(path)
-    small = preview(draw, match, thumb_res)
+    small = preview(draw, match, thumb_res, finish=finish)
     uses = np.bincount(match[match >= 0], minlength=len(names))
     link = f'<a href="{html.escape(address(mosaic, path))}">' if mosaic else "<a>"
     text = fill(
@@ -110,19 +112,23 @@ def write_page(
         report=report_rows(report),
         photos=photo_grids(draw, thumb_res, names, uses),
     )
-    with appear(path) as part:
+    with atomic(path) as part:
         part.write_text(text, "utf-8")
 # ~/~ end
 # ~/~ begin <<tesserae/page.md#write-the-page>>[1]
 def preview(
-    draw: Draw, match: Array, thumb_res: tuple[int, int], longest: int = 1600
+    draw: Draw,
+    match: Array,
+    thumb_res: tuple[int, int],
+    longest: int = 1600,
+    finish: Finish | None = None,
 ) -> Image.Image:
     """A picture of a match, at most `longest` pixels wide and high, or one for each cell."""
     rows, cols = match.shape
     width, height = cols * thumb_res[0], rows * thumb_res[1]
     scale = min(1.0, longest / max(width, height))
     size = (max(cols, round(width * scale)), max(rows, round(height * scale)))
-    return Image.fromarray(np.vstack(list(paste_exact(draw, match, size))))
+    return Image.fromarray(np.vstack(list(paste_exact(draw, match, size, finish))))
 
 
 def fit_target(target: Image.Image, size: tuple[int, int], longest: int = 800) -> Image.Image:
@@ -185,6 +191,7 @@ def photo_grids(
 VIEWER = r"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="generator" content="photo mosaic">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>@title@</title>
 <style>
@@ -359,9 +366,11 @@ new ResizeObserver(() => {
 # ~/~ end
 
 # ~/~ begin <<tesserae/page.md#page-template>>[init]
+MARK = b'<meta name="generator" content="photo mosaic">'
 PAGE = r"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="generator" content="photo mosaic">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>@title@</title>
 <style>

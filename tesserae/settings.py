@@ -5,7 +5,10 @@
 import argparse
 import dataclasses
 import difflib
+import os
+import re
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -38,6 +41,13 @@ def key(
     about = {"doc": doc, "least": least, "most": most, "choices": choices}
     return dataclasses.field(default=default, metadata=about)
 # ~/~ end
+# ~/~ begin <<tesserae/settings.md#describe-a-key>>[1]
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+# ~/~ end
 
 # ~/~ begin <<tesserae/settings.md#check-a-value>>[init]
 def kind_of(default: Any) -> str:
@@ -47,17 +57,35 @@ def kind_of(default: Any) -> str:
     'two whole numbers, as in [100, 80]'
     """
     if isinstance(default, tuple):
-        return "two whole numbers, as in [100, 80]" if default else "a list of words"
+        if not kinds(default):
+            return "a list of words"
+        if kinds(default) == (int, int):
+            return "two whole numbers, as in [100, 80]"
+        return f"{len(default)} numbers, as in {list(default)}"
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     return words[type(default)]
 
 
+def kinds(default: tuple[Any, ...]) -> tuple[type, ...]:
+    """The types of the parts of a tuple; none for words, of which there may be any number."""
+    return tuple(type(part) for part in default if not isinstance(part, str))
+
+
+def convert(value: Any, default: Any) -> Any:
+    """A value as its default is: lists as tuples, whole numbers as decimal ones."""
+    if isinstance(default, tuple):
+        if isinstance(value, str) and not kinds(default):
+            return (value,)
+        if isinstance(value, list | tuple):
+            return tuple(convert(one, default[0] if default else "") for one in value)
+    return float(value) if isinstance(default, float) and type(value) is int else value
+
+
 def is_kind(value: Any, default: Any) -> bool:
-    """Whether a value is of the same type as a default; pairs and lists part by part."""
+    """Whether a value is of the same type as a default; tuples part by part."""
     if not isinstance(default, tuple) or not isinstance(value, tuple):
         return type(value) is type(default)
-    kinds = [type(part) for part in default] or [str] * len(value)
-    return [type(part) for part in value] == kinds
+    return tuple(map(type, value)) == (kinds(default) or (str,) * len(value))
 # ~/~ end
 # ~/~ begin <<tesserae/settings.md#check-a-value>>[1]
 def check_setting(table: type, name: str, value: Any) -> Any:
@@ -68,8 +96,7 @@ def check_setting(table: type, name: str, value: Any) -> Any:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(keys)}"
         raise MosaicError(f"there is no setting {name!r}; {hint}")
     default, about = keys[name].default, keys[name].metadata
-    value = tuple(value) if isinstance(value, list) else value
-    value = float(value) if isinstance(default, float) and type(value) is int else value
+    value = convert(value, default)
     if not is_kind(value, default):
         raise MosaicError(f"{name} = {value!r}: it must be {kind_of(default)}")
     low, high = about["least"], about["most"]
@@ -105,14 +132,26 @@ def make_settings(table: type[Table], values: dict[str, Any]) -> Table:
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
 
+    pairs: frozenset[str] = frozenset()  # options that take two numbers
+
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where to find help; exit with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Take the words of a command line; `--size 40x30` is `--size 40 30`."""
+        words: list[str] = []
+        for word in sys.argv[1:] if args is None else args:
+            option, _, size = word.partition("=")
+            if size and option in self.pairs:
+                words.append(option)
+                word = size
+            pair = re.fullmatch(r"(\d+)x(\d+)", word)
+            words += pair.groups() if pair and words and words[-1] in self.pairs else [word]
+        return super().parse_known_args(words, namespace)
 
-def add_keys(
-    parser: argparse.ArgumentParser, table: type, *names: str, **usual: Any
-) -> None:
+
+def add_keys(parser: Parser, table: type, *names: str, **usual: Any) -> None:
     """Add an option for each of these keys; for some, another value is `usual` here."""
     keys = {field.name: field for field in dataclasses.fields(table)}
     for name in names:
@@ -124,6 +163,8 @@ def add_keys(
         words = " ".join(str(part) for part in value) if isinstance(value, tuple) else value
         doc = f"{about['doc']} (usual: {words})" if words not in ("", False) else about["doc"]
         option = "--" + name.replace("_", "-")
+        if shape.get("nargs") == 2:
+            parser.pairs |= {option}
         parser.add_argument(option, help=doc, default=usual.get(name), **shape)
 
 
@@ -131,10 +172,10 @@ def option_shape(default: Any, name: str) -> dict[str, Any]:
     """How an option for a key of this default is written."""
     if isinstance(default, bool):
         return {"action": argparse.BooleanOptionalAction}
-    if default == ():
-        return {"nargs": "*"}
     if isinstance(default, tuple):
-        return {"nargs": 2, "type": int, "metavar": ("W", "H")}
+        numbers = {"type": (*kinds(default), str)[0], "nargs": len(default)}
+        pair = {"metavar": ("W", "H")} if kinds(default) == (int, int) else {}
+        return numbers | pair if kinds(default) else {"nargs": "*"}
     return {"type": type(default), "metavar": name.split("_")[-1].upper()}
 # ~/~ end
 # ~/~ begin <<tesserae/settings.md#make-options>>[1]

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from tesserae import output
+from tesserae.disk import atomic
 from tesserae.settings import MosaicError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -61,11 +62,11 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), output.appear(tmp_path / "a.txt") as part:
+    with pytest.raises(KeyError), atomic(tmp_path / "a.txt") as part:
         part.write_text("half")
         raise KeyError
     assert left_in(tmp_path) == []
-    with output.appear(tmp_path / "new" / "a.txt") as part:
+    with atomic(tmp_path / "new" / "a.txt") as part:
         part.write_text("whole")
     assert (tmp_path / "new/a.txt").read_text() == "whole"
     assert left_in(tmp_path) == ["new", "new/a.txt"]
@@ -73,10 +74,10 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_folder_replaces_an_older_one_only_when_it_is_finished(tmp_path: Path) -> None:
     for word in ("old", "new"):
-        with output.appear(tmp_path / "f") as part:
+        with atomic(tmp_path / "f") as part:
             part.mkdir()
             (part / word).write_text(word)
-    with pytest.raises(KeyError), output.appear(tmp_path / "f") as part:
+    with pytest.raises(KeyError), atomic(tmp_path / "f") as part:
         part.mkdir()
         raise KeyError
     assert left_in(tmp_path) == ["f", "f/new"]

@@ -1,0 +1,628 @@
+# ~/~ begin <<tesserae/command.md#tesserae/command.py>>[init]
+"""The command line: make, its steps, and what else is done; explained in command.md."""
+
+# ~/~ begin <<tesserae/command.md#command-imports>>[init]
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import itertools
+import json
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+import mosaic
+from mosaic import Settings, Store
+from tesserae import collection, output, ways
+from tesserae.demands import DEMANDING, check_finish, check_together, make_demands
+from tesserae.disk import atomic
+from tesserae.photos import UNREADABLE, formats
+from tesserae.settings import MosaicError, Parser, add_keys, make_settings, show
+
+Array = output.Array
+# ~/~ end
+
+# ~/~ begin <<tesserae/command.md#make-the-store>>[init]
+def progress(items: Iterable[Any], total: int, what: str) -> Any:
+    """Show progress, rate and end time on a terminal; elsewhere be quiet."""
+    return tqdm(items, what, total, disable=None, unit="", leave=False)
+
+
+def run_thumbnails(args: Any, settings: Settings) -> Store:
+    """Make the store of all photos of a collection, or of those in a list, unless it is there."""
+    root, listed = collection.collection_root(settings.image_path), vars(args).get("list")
+    lines = (
+        collection.read_list(listed)
+        if listed
+        else describe_photos(settings.image_path, vars(args).get("output"))
+    )
+    how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
+    origin = hashlib.sha256("\n".join([*lines, str((mosaic.VERSION, *how))]).encode()).hexdigest()
+    if not is_made_of(args.store, origin):
+        made = mosaic.make_thumbnails(
+            [json.loads(line)[0] for line in lines],
+            root,
+            settings.thumb_res,
+            settings.thumb_quality,
+            settings.workers,
+            mosaic.list_variants(settings.variants),
+        )
+        bar = progress(made, len(lines), "thumbnails")
+        mosaic.write_store(args.store, bar, settings.thumb_res, origin)
+    return finish_store(args.store, allow_empty=bool(listed))
+
+
+def is_made_of(path: str, origin: str) -> bool:
+    """Whether a store is there, and was made of these photos in this way."""
+    try:
+        return mosaic.read_store(path).origin == origin
+    except MosaicError:
+        return False
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-store>>[1]
+def describe_photos(paths: Sequence[str], output: str | None = None) -> list[str]:
+    """A line of JSON for each photo of a collection but the output: name, bytes, time."""
+    found = collection.describe_collection(paths, mosaic.list_photos, mosaic.SUFFIXES)
+    if output:
+        root, own = collection.collection_root(paths), os.path.realpath(output)
+        same = [name for name, *_ in found if Path(name).name == Path(own).name]
+        same = [name for name in same if os.path.realpath(Path(root, name)) == own]
+        found = [about for about in found if about[0] not in same]
+    return [json.dumps(about) for about in found]
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-store>>[2]
+def finish_store(path: str, allow_empty: bool = False) -> Store:
+    """Read a store that was just made; list its rejects beside it and on the terminal."""
+    store, table = mosaic.read_store(path), Path(path).with_suffix(".rejects.tsv")
+    if not store.names and not allow_empty:
+        first = "".join(f", not even {one.name} ({one.reason})" for one in store.rejects[:1])
+        raise MosaicError(f"no photos found that can be read{first}; give a folder of photos")
+    with atomic(table) as part:
+        part.write_text("".join(f"{show(one.name)}\t{one.reason}\n" for one in store.rejects))
+    for one in store.rejects[:5]:
+        print(f"skipped {show(one.name)}: {one.reason}", file=sys.stderr)
+    if len(store.rejects) > 5:
+        print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
+    return store
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-store>>[3]
+def run_list(args: Any, settings: Settings) -> None:
+    """Divide the photos of a collection among lists, for jobs that run in parallel."""
+    collection.write_lists(describe_photos(settings.image_path), args.lists)
+
+
+def run_merge(args: Any, settings: Settings) -> None:
+    """Merge stores into one."""
+    mosaic.merge_stores(args.store, args.parts)
+    finish_store(args.store)
+
+
+def run_fetch(args: Any, settings: Settings) -> None:
+    """Fetch a data set by its name, into a folder; print where it is."""
+    print(show(str(collection.fetch(args.name, args.folder or settings.data_path))))
+# ~/~ end
+
+# ~/~ begin <<tesserae/command.md#make-the-match>>[init]
+def target_name(settings: Settings, store: Store) -> str:
+    """The path of the target, or of the photo that serves as the target."""
+    if settings.target:
+        return settings.target
+    photos = list(dict.fromkeys(store.names))
+    if settings.target_id >= len(photos):
+        raise MosaicError(
+            f"target_id = {settings.target_id}, but photos are numbered 0 to "
+            f"{len(photos) - 1}; choose one of them, or set target"
+        )
+    root = collection.collection_root(settings.image_path)
+    return str(Path(root, photos[settings.target_id]))
+
+
+def load_image(path: str, what: str = "target") -> Image.Image:
+    """Read a target, a mask or a mosaic into memory."""
+    try:
+        with collection.open_any("", path) as image:
+            image.load()
+            return image
+    except UNREADABLE as error:
+        raise MosaicError(f"cannot open the {what} {path}: {error}") from error
+
+
+def open_view(
+    target: str, thumb_res: tuple[int, int], settings: Settings, photos: int = 0
+) -> ways.View:
+    """Open the target, and the mask if there is one, and cut it into cells."""
+    mask = load_image(settings.mask, "mask") if settings.mask else None
+    return ways.make_view(load_image(target), thumb_res, settings, photos, mask)
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-match>>[1]
+def keep_paths(files: dict[str, Any], report: Path) -> dict[str, Any]:
+    """Paths, or lists of paths, as they are seen from a report."""
+    kept = {}
+    for word, found in files.items():
+        seen = [os.path.relpath(path, report.parent) for path in as_list(found)]
+        kept[word] = seen if isinstance(found, list) else seen[0]
+    return kept
+
+
+def as_list(found: Any) -> list[str]:
+    """One path or several as a list."""
+    return [str(one) for one in found] if isinstance(found, list) else [str(found)]
+
+
+def asked_for(settings: Settings, keys: Sequence[str]) -> dict[str, Any]:
+    """Those of some settings that differ from what is usual."""
+    plain = Settings()
+    both = {key: (getattr(settings, key), getattr(plain, key)) for key in keys}
+    return {key: value for key, (value, usual) in both.items() if value != usual}
+
+
+def run_match(args: Any, settings: Settings) -> dict[str, Any]:
+    """Match a target with the thumbnails of a store; write the table and return the report."""
+    check_together(settings)
+    store, beside = mosaic.read_store(args.store), Path(args.table).with_suffix(".json")
+    check_ours(beside)
+    target = target_name(settings, store)
+    count = len(set(store.names)) * settings.max_uses
+    view = open_view(target, store.thumb_res, settings, count)
+    photo, alike = find_photos(store, settings)
+    demands = make_demands(store.names, photo, view.empty.shape, settings, view.empty)
+    draw = functools.partial(mosaic.read_thumbnails, store.path)
+    tiles, cells = ways.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
+    with watch_proof() as on_round:
+        match, report = ways.find_match(tiles, cells, settings, demands, view.empty, on_round)
+    report |= {
+        "store": store.digest,
+        "settings": asked_for(settings, [*VIEW, *COMPARING]) | {"target_res": view.grid},
+    }
+    files = {"store": args.store, "table": args.table, "target": target}
+    files |= {"mask": settings.mask} if settings.mask else {}
+    report["files"] = keep_paths(files | {"photos": list(settings.image_path)}, beside)
+    mosaic.write_match(args.table, match, report)
+    if settings.choices > 1:
+        ranked = ways.rank(tiles, cells, settings, view.empty)
+        with atomic(Path(args.table).with_suffix(".csv")) as part:
+            collection.write_choices(part, *ranked, store.names)
+    if alike:
+        with atomic(Path(args.table).with_suffix(".alike.txt")) as part:
+            part.write_text("".join(show(line) + "\n" for line in alike))
+    print_match(report, len(alike), args.table, settings)
+    return report
+
+
+def print_match(report: dict[str, Any], alike: int, table: str, settings: Settings) -> None:
+    """Say what a match is like."""
+    if alike:
+        hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
+        print(f"alike    {alike} groups of photos that look the same {hint}")
+    asked = asked_for(settings, [*COMPARING, "dither", "spacing"])
+    words = ", ".join(f"{key} {value}" for key, value in asked.items())
+    print(f"match    {report['method']}, {report['cells']} cells" + (f" ({words})" if words else ""))
+    print(*ways.describe_uses(report), sep="\n")
+    mean = f", on average {report['levels']} levels a cell" if "levels" in report else ""
+    print(f"cost     {report['cost']:.6g}{mean}")
+    if "proof" in report:
+        print(f"proof    {report['proof']}")
+    if "too_near" in report:
+        print(f"spacing  {report['too_near']} pairs of equal photos are too near")
+    if settings.choices > 1:
+        print(f"choices  the best {settings.choices} of each cell are in", end=" ")
+        print(show(str(Path(table).with_suffix(".csv"))))
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-match>>[2]
+def find_photos(store: Store, settings: Settings) -> tuple[Array, list[str]]:
+    """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
+    first = np.unique(store.photo, return_index=True)[1]
+    if settings.method == "nearest" or (len(first) > 100_000 and not settings.dedupe):
+        return store.photo, []
+    size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
+    looks = [
+        collection.fingerprint(mosaic.read_thumbnails(store.path, first[i : i + 1024], size))
+        for i in range(0, len(first), 1024)
+    ]
+    alike = collection.find_alike(np.concatenate(looks)) if looks else first
+    lines = list(collection.list_duplicates([store.names[i] for i in first], alike))
+    return alike[store.photo] if settings.dedupe else store.photo, lines
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-match>>[3]
+@contextlib.contextmanager
+def watch_proof() -> Iterator[Callable[..., None]]:
+    """Show on a terminal how the proven gap of a match falls."""
+    with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
+        yield lambda proof: bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
+# ~/~ end
+
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[init]
+def read_report(path: Path) -> dict[str, Any]:
+    """Read the report of a match or a mosaic, with paths that can be opened; {} if none."""
+    if not path.is_file():
+        return {}
+    try:
+        report = json.loads(path.read_text())
+        files = report.get("files", {})
+        for word, found in files.items():
+            here = [os.path.normpath(path.parent / name) for name in as_list(found)]
+            files[word] = here if isinstance(found, list) else here[0]
+        return dict(report)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise MosaicError(f"cannot read the report {path}: {error}; match anew") from error
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file is a store of thumbnails, finished or not."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == mosaic.FORMAT)
+    except OSError:
+        return False
+
+
+def check_ours(*paths: str | Path) -> None:
+    """Raise MosaicError if there is a report or a store that is not of our making."""
+    for path in map(Path, paths):
+        if path.suffix == ".json" and path.is_file():
+            with contextlib.suppress(MosaicError):
+                if "store" in read_report(path):
+                    continue
+        elif not path.exists() or is_store(path):
+            continue
+        raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[1]
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """A match with what it was made of: its report, settings, store and view."""
+
+    report: dict[str, Any]
+    settings: Settings
+    store: Store
+    match: Array
+    view: ways.View | None
+
+    def draw(self, which: Array, size: tuple[int, int]) -> Array:
+        """Decode thumbnails: (k,) numbers and (width, height) to (k, height, width, 3)."""
+        return mosaic.read_thumbnails(self.store.path, which, size)
+
+    @property
+    def finish(self) -> output.Finish | None:
+        """What is done to tiles at their places, if anything."""
+        return ways.make_finish(self.view, self.settings) if self.view else None
+
+
+def recall(report: dict[str, Any], given: dict[str, Any]) -> Settings:
+    """The settings of a report, with those that are given now."""
+    known = {**report.get("settings", {}), **report.get("finish", {})}
+    files = {key: value for key, value in report.get("files", {}).items() if key in ("target", "mask")}
+    return make_settings(Settings, known | files | given)
+
+
+def open_work(report_path: Path, given: dict[str, Any], store: str = "", table: str = "") -> Work:
+    """Open what a report tells of, or a store and a table with their report."""
+    report = read_report(report_path)
+    files = report.get("files", {})
+    if not (store and table) and not {"store", "table"} <= set(files):
+        raise MosaicError(f"there is no report {report_path} of a mosaic; paste it anew")
+    settings, opened = recall(report, given), mosaic.read_store(store or files["store"])
+    check_finish(settings)
+    view, needed = None, settings.tint or settings.blend
+    try:
+        view = open_view(settings.target, opened.thumb_res, settings)
+    except MosaicError as error:
+        if needed:
+            raise
+        print(f"no scores: {error}", file=sys.stderr)
+    match = read_table(table or files["table"], opened, view, given.get("choices", 1))
+    if view and view.empty.shape != match.shape:
+        raise MosaicError(f"{report_path} is not the report of this table; match anew")
+    return Work(report, settings, opened, match, view)
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[2]
+def read_table(path: str, store: Store, view: ways.View | None, among: int) -> Array:
+    """Read a (rows, cols) match, or choose one `among` the best of each cell."""
+    if Path(path).suffix.lower() != ".csv":
+        if among > 1:
+            raise MosaicError("`choices` needs a table of choices, .csv; match with --choices")
+        return mosaic.read_match(path, store)
+    empty = view.empty if view else None
+    choices, _ = collection.read_choices(path, store.names, empty)
+    if among > choices.shape[2]:
+        raise MosaicError(f"choices = {among}: {path} has {choices.shape[2]} for each cell")
+    return ways.vary(choices[..., :among])
+
+
+def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
+    """Paste a mosaic from a store and a table; return its (width, height)."""
+    beside = Path(args.output).with_suffix(".json")
+    check_ours(beside)
+    if args.thumb_res and args.given.get("size"):
+        raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
+    work = open_work(Path(args.table).with_suffix(".json"), args.given, args.store, args.table)
+    size = None if args.thumb_res else ways.wanted_size(work.settings)
+    thumb_res = settings.thumb_res if args.thumb_res else work.store.thumb_res
+    size, bands = ways.paste(work.draw, work.match, thumb_res, size, work.finish)
+    output.check_size(args.output, size)
+    seen: list[Array] = []
+    (rows, cols), empty = work.match.shape, work.match < 0
+    bands = ways.watch(progress(bands, rows, "pasting"), cols, seen)
+    if empty.any():
+        bands = output.cover(bands, empty, size)
+    output.save_bands(args.output, bands, size)
+    report = work.report | {"size": size, "finish": asked_for(work.settings, FINISHING)}
+    if work.view:
+        report["score"] = ways.score(np.concatenate(seen), work.view)
+    files = {"store": args.store, "table": args.table, "mosaic": args.output}
+    report["files"] = keep_paths(report.get("files", {}) | files, beside)
+    with atomic(beside) as part:
+        part.write_text(json.dumps(report, indent=1) + "\n")
+    for key, strength in report["finish"].items():
+        print(f"{key:8} {strength}: the colours of the photos are changed")
+    print("".join(line + "\n" for line in ways.describe_score(report)), end="")
+    return size
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[3]
+def run_make(args: Any, settings: Settings) -> None:
+    """Make a mosaic of a collection of photos, from beginning to end."""
+    (cols, rows), (width, height) = settings.target_res, settings.thumb_res
+    size = ways.wanted_size(settings) or (max(1, cols * width), max(1, rows * height))
+    output.check_size(args.output, size)
+    check_together(settings)
+    load_image(settings.target)
+    if os.path.realpath(args.output) == os.path.realpath(settings.target):
+        raise MosaicError(f"{args.output} is the target; call the mosaic something else")
+    stem = Path(args.output).with_suffix("")
+    args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
+    args.thumb_res, args.given["choices"] = None, 1
+    check_ours(args.store, f"{stem}.json")
+    clock = [time.perf_counter()]
+    store = run_thumbnails(args, settings)
+    clock.append(time.perf_counter())
+    run_match(args, settings)
+    clock.append(time.perf_counter())
+    size = run_paste(args, settings)
+    clock.append(time.perf_counter())
+    spent = [after - before for before, after in itertools.pairwise(clock)]
+    print_summary(args, store, size, spent)
+
+
+def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[float]) -> None:
+    """Say what was made of what, and how long it took."""
+    print(f"{show(args.output)}: {size[0]} x {size[1]} pixels")
+    print(f"photos   {len(store.names)} read, {len(store.rejects)} skipped")
+    steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
+    print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
+    print(show(f"kept     {args.store}, {args.table}; mosaic paste makes them into other sizes"))
+# ~/~ end
+
+# ~/~ begin <<tesserae/command.md#make-more-of-it>>[init]
+def report_of(args: Any) -> Path:
+    """The report beside a mosaic."""
+    return Path(args.mosaic).with_suffix(".json")
+
+
+def run_page(args: Any, settings: Settings) -> None:
+    """Write a web page about a mosaic, beside it: the target, the report, the photos."""
+    from tesserae import page
+
+    path, link = Path(args.mosaic).with_suffix(".html"), args.mosaic
+    work = open_work(report_of(args), args.given)
+    if not work.view:
+        raise MosaicError("a page shows the target; give it by --target")
+    title = Path(args.mosaic).stem
+    if path.exists() and page.MARK not in path.read_bytes()[:200]:
+        raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+    if args.mosaic.lower().endswith(".dzi"):
+        link = str(path.with_suffix(".view.html"))
+        page.write_viewer(link, args.mosaic, work.match, work.store.names, title)
+    page.write_page(
+        path,
+        work.draw,
+        work.match,
+        work.store.thumb_res,
+        work.store.names,
+        work.view.target,
+        {key: value for key, value in work.report.items() if key not in ("files", "store")},
+        link,
+        title,
+        work.finish,
+    )
+    print(show(str(path)))
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-more-of-it>>[1]
+def run_zoom(args: Any, settings: Settings) -> None:
+    """Write an animation that dives into one cell of a mosaic, as .gif or .webp."""
+    output.check_animation(args.output)
+    work = open_work(report_of(args), args.given)
+    rows, cols = work.match.shape
+    row, col = args.cell or (rows // 2, cols // 2)
+    if not (0 <= row < rows and 0 <= col < cols):
+        raise MosaicError(f"cell = {row} {col}: there are {rows} rows and {cols} columns, from 0")
+    photos = args.given.get("image_path") or work.report["files"].get("photos", [])
+    count = max(2, round(25 * args.seconds))
+    frames = output.zoom_frames(
+        functools.partial(draw_sharp, work, find_root(photos)),
+        work.match,
+        (row, col),
+        work.store.thumb_res,
+        tuple(args.given.get("size") or (640, 480)),
+        count,
+        work.finish,
+    )
+    output.save_animation(args.output, progress(frames, count, "frames"))
+    name = work.store.names[work.match[row, col]] if work.match[row, col] >= 0 else "nothing"
+    print(show(f"{args.output}: {args.seconds:g} s, into {name}"))
+
+
+def find_root(photos: Sequence[str]) -> str | None:
+    """The folder of a collection, if it is still there."""
+    try:
+        return collection.collection_root(photos)
+    except MosaicError as error:
+        print(f"not sharp: {error}", file=sys.stderr)
+        return None
+
+
+def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]) -> Array:
+    """Draw small tiles from the store, and large ones from the photos themselves."""
+    tiles = work.draw(which, size)
+    if root is None or size[0] <= work.store.thumb_res[0]:
+        return tiles
+    for tile, i in zip(tiles, which, strict=True):
+        with contextlib.suppress(*UNREADABLE):
+            variant = work.store.variants[i]
+            tile[:] = np.asarray(mosaic.cut_photo(work.store.names[i], root, size, variant)[1])
+    return tiles
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-more-of-it>>[2]
+def run_score(args: Any, settings: Settings) -> None:
+    """Compare a mosaic with its target: colour error, likeness of structure, photos used."""
+    if Path(args.mosaic).suffix.lower() == ".dzi":
+        raise MosaicError(f"{args.mosaic}: its scores are in {report_of(args)} already")
+    report = read_report(report_of(args)) if report_of(args).is_file() else {}
+    settings = recall(report, args.given)
+    if 0 in settings.target_res:
+        raise MosaicError(f"there is no report {report_of(args)}; say --target-res COLS ROWS")
+    seen = load_image(args.mosaic, "mosaic")
+    (cols, rows), (width, height) = settings.target_res, seen.size
+    view = open_view(args.target, (width * rows, height * cols), settings)
+    flat = output.over_white(np.asarray(seen.convert("RGBA")))
+    small = Image.fromarray(flat).resize((2 * cols, 2 * rows), Image.Resampling.BOX)
+    report["score"] = ways.score(np.asarray(small), view)
+    if args.json:
+        print(json.dumps({key: report[key] for key in ("score", *ways.USES) if key in report}))
+    else:
+        print(*ways.describe_score(report), *ways.describe_uses(report), sep="\n")
+# ~/~ end
+
+# ~/~ begin <<tesserae/command.md#read-the-words>>[init]
+class Command(NamedTuple):
+    """A command: what it runs, its words, an example, the settings that it takes."""
+
+    run: Callable[[Any, Settings], Any]
+    words: str
+    example: str
+    keys: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+
+STONES = ["thumb_res", "thumb_quality", "variants", "workers"]
+VIEW = ["target_res", "tile", "size", "mask"]
+COMPARING = ["feature", "detail", "bins", "colour", "metric", "weights"]
+MATCHING = ["max_uses", "min_uses", "repeats", "solver", "spacing", "choices", *DEMANDING]
+FINISHING = ["tint", "blend"]
+WAYS = [*VIEW, *COMPARING, "method", "dither", *MATCHING]
+
+COMMANDS = [
+    Command(
+        run_make,
+        "PHOTOS+ TARGET",
+        "~/Pictures me.jpg -o mosaic.jpg",
+        [*STONES, *WAYS, *FINISHING],
+        ["-o"],
+    ),
+    Command(run_thumbnails, "PHOTOS+ STORE", "~/Pictures thumbnails.h5", STONES, ["--list"]),
+    Command(run_list, "PHOTOS LISTS+", "~/Pictures list-0 list-1 list-2"),
+    Command(run_merge, "STORE PARTS+", "thumbnails.h5 part-0.h5 part-1.h5"),
+    Command(
+        run_match,
+        "STORE TABLE",
+        "thumbnails.h5 matches.tab --target me.jpg",
+        ["target", "target_id", "image_path", *WAYS],
+    ),
+    Command(
+        run_paste,
+        "STORE TABLE OUTPUT",
+        "thumbnails.h5 matches.tab mosaic.png",
+        ["thumb_res", "size", "choices", *FINISHING, "target"],
+    ),
+    Command(run_page, "MOSAIC", "mosaic.jpg", ["target"]),
+    Command(
+        run_zoom,
+        "MOSAIC OUTPUT",
+        "mosaic.jpg dive.webp --cell 12 40",
+        ["size", "image_path"],
+        ["--cell", "--seconds"],
+    ),
+    Command(run_score, "MOSAIC TARGET", "mosaic.jpg me.jpg", VIEW, ["--json"]),
+    Command(run_fetch, "NAME", "pets", ["data_path"]),
+]
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#read-the-words>>[1]
+WORDS = {
+    "PHOTOS": "a folder of photos, an archive, a CIFAR file",
+    "TARGET": "the image to imitate",
+    "STORE": "the HDF5 file of thumbnails",
+    "TABLE": "the table of matches, .tab, or of choices, .csv",
+    "OUTPUT": "the image to write",
+    "PARTS": "stores to merge",
+    "LISTS": "lists among which to divide the photos",
+    "MOSAIC": "a mosaic that was made, with its report beside it",
+    "NAME": f"one of {', '.join(collection.DATASETS)}",
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "-o": {"dest": "output", "required": True, "metavar": "OUTPUT", "help": "the mosaic: .jpg, .png, .webp, .tif or .dzi"},
+    "--list": {"help": "a list of photos to take, instead of all"},
+    "--cell": {"nargs": 2, "type": int, "metavar": ("ROW", "COL"), "help": "where to (usual: the middle)"},
+    "--seconds": {"type": float, "default": 5.0, "help": "how long it takes (usual: 5)"},
+    "--json": {"action": "store_true", "help": "print the scores as JSON"},
+}
+USUAL = {"make": {"repeats": "fewest"}}
+
+
+def build_parser() -> Parser:
+    """The command line, made of the table of commands."""
+    parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        name, doc = command.run.__name__[4:], str(command.run.__doc__).split("\n")[0]
+        example = f"Example: mosaic {name} {command.example}"
+        sub: Parser = commands.add_parser(name, help=doc, description=doc, epilog=example)
+        for word in command.words.split():
+            dest, many = word.rstrip("+"), "+" if word.endswith("+") else None
+            key = {"PHOTOS": "image_path"}.get(dest, dest.lower())
+            sub.add_argument(key, metavar=dest, nargs=many, help=WORDS[dest])
+        for option in command.options:
+            sub.add_argument(*([option, "--output"] if option == "-o" else [option]), **OPTIONS[option])
+        add_keys(sub, Settings, *command.keys, **USUAL.get(name, {}))
+        sub.set_defaults(run=command.run)
+    return parser
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#read-the-words>>[2]
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    args = build_parser().parse_args(argv)
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    warnings.simplefilter("ignore")
+    try:
+        keys = {field.name for field in dataclasses.fields(Settings)}
+        given = {key: word for key, word in vars(args).items() if key in keys}
+        args.given = {key: word for key, word in given.items() if word is not None}
+        args.run(args, make_settings(Settings, args.given))
+    except KeyboardInterrupt:
+        print("mosaic: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    except MosaicError as error:
+        problem = str(error)
+    except BrokenProcessPool:
+        problem = "a worker was killed, most likely for want of memory; try --workers 1"
+    except MemoryError as error:
+        problem = f"not enough memory ({error}); set a smaller target_res or thumb_res"
+    except OSError as error:
+        problem = show(f"{error.filename or 'writing'}: {error.strerror or error}")
+    else:
+        return 0
+    print(f"mosaic: {problem}", file=sys.stderr)
+    return 2
+# ~/~ end
+# ~/~ end
