@@ -120,11 +120,7 @@ rule match:
         mem_mb=5000 if settings.solver == "dense" else 1000,
         runtime=60,
     params:
-        target=(
-            options(settings, "target")
-            if settings.target
-            else options(settings, "target_id", "image_path")
-        ),
+        target=options(settings, "target", "target_id", "image_path"),
         grid=options(settings, *command.VIEW),
         compare=options(settings, *command.COMPARING),
         budget=lambda wildcards: (

@@ -27,15 +27,13 @@ from PIL import Image, ImageOps
 
 from tesserae.collection import open_any
 from tesserae.disk import Disk, atomic
+from tesserae.features import COLOURS, FEATURES, METRICS
 from tesserae.photos import UNREADABLE, formats, make_averageable
 from tesserae.photos import orientation, to_srgb, upright_size
 from tesserae.settings import MosaicError, cores, key, show
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
-METRICS = ("euclidean", "cityblock", "chebyshev", "cosine")
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings: each field is a key of config.toml and an option of the program."""
@@ -53,11 +51,11 @@ class Settings:
     variants: tuple[str, ...] = key((), "keep also", choices=("mirror", "crops"))
     workers: int = key(cores(), "how many processes at once", least=1)
     chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
-    feature: str = key("mean", "what to compare", choices=("mean", "pixels", "histogram"))
+    feature: str = key("mean", "what to compare", choices=tuple(FEATURES))
     detail: int = key(0, "of pixels: so many across and down (0: 3)")
     bins: int = key(0, "of a histogram: so many for each channel (0: 256)", most=256)
-    colour: str = key("rgb", "space of colours", choices=("rgb", "linear", "lab", "oklab"))
-    metric: str = key("euclidean", "kind of distance", choices=METRICS)
+    colour: str = key("rgb", "space of colours", choices=tuple(COLOURS))
+    metric: str = key("euclidean", "kind of distance", choices=tuple(METRICS))
     weights: tuple[float, float, float] = key((1.0, 1.0, 1.0), "of the three channels")
     method: str = key("unique", "how to match", choices=("nearest", "unique"))
     dither: bool = key(False, "hand a cell's error in colour on to its neighbours")
@@ -226,16 +224,6 @@ def make_thumbnail(
         return Reject(name, show(f"{type(error).__name__}: {reason}"))
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[3]
-def list_variants(wanted: Sequence[str]) -> list[str]:
-    """The names of the variants of each photo.
-
-    >>> list_variants(["mirror", "crops"])
-    ['', 'first', 'last', 'mirror', 'first mirror', 'last mirror']
-    """
-    cuts = ["", "first", "last"] if "crops" in wanted else [""]
-    return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
-
-
 def make_variants(
     name: str, folder: str, size: tuple[int, int], quality: int, variants: Sequence[str]
 ) -> list[Thumbnail | Reject]:

@@ -1,11 +1,12 @@
 """Exact and approximate nearest neighbours: python bench/neighbours.py [--large].
 
-Prints, for a number of features, the processor seconds in which 50,000 thumbnails are
-prepared and 10,000 cells find their nearest, and how many find the true one. Annoy and
-PyNNDescent join if they are installed. With --large: 40,000 thumbnails and 10,000 cells of
-32 x 32 pixels, by every metric.
+Fills the table of features.md: for a number of features, the processor seconds in which
+50,000 thumbnails are prepared and 10,000 cells find their nearest, and how many find the
+true one. Annoy and PyNNDescent join if they are installed. With --large: 40,000 thumbnails
+and 10,000 cells of 32 x 32 pixels, by every metric, printed.
 """
 
+import re
 import resource
 import sys
 import time
@@ -75,9 +76,9 @@ def ways() -> Iterator[tuple[str, Search]]:
 
 
 def small() -> None:
-    """Compare the ways for few and for many features."""
+    """Compare the ways for few and for many features; write the table into the chapter."""
     rng = np.random.default_rng(1)
-    print(f"{'features':>8}  {'way':12} seconds  nearest found")
+    rows = ["| features | way | CPU, s | nearest found |", "| --: | --- | --: | --: |"]
     for f in (3, 27, 192):
         tiles, cells = made_up(rng, 50_000, f), made_up(rng, 10_000, f)
         best = None
@@ -88,7 +89,13 @@ def small() -> None:
             distances = np.linalg.norm(cells - tiles[match], axis=1)
             best = distances if best is None else best
             found = np.mean(distances <= best * 1.000001)
-            print(f"{f:8}  {name:12} {spent:7.2f}  {found:13.1%}", flush=True)
+            rows.append(f"| {f} | {name} | {spent:.2f} | {100 * found:.1f} % |")
+            print(rows[-1], flush=True)
+    chapter = Path(__file__).parents[1] / "tesserae/features.md"
+    mark, end = "<!-- table: neighbours -->", "<!-- end -->"
+    table = "\n".join([mark, "", *rows, "", end])
+    text = re.sub(f"{mark}.*?{end}", table, chapter.read_text(), flags=re.DOTALL)
+    chapter.write_text(text)
 
 
 def large() -> None:

@@ -28,7 +28,7 @@ from mosaic import Settings, Store
 from tesserae import collection, output, ways
 from tesserae.demands import DEMANDING, check_finish, check_together, make_demands
 from tesserae.disk import atomic
-from tesserae.photos import UNREADABLE, formats
+from tesserae.photos import UNREADABLE, formats, list_variants
 from tesserae.settings import MosaicError, Parser, add_keys, make_settings, show
 
 Array = output.Array
@@ -57,7 +57,7 @@ def run_thumbnails(args: Any, settings: Settings) -> Store:
             settings.thumb_res,
             settings.thumb_quality,
             settings.workers,
-            mosaic.list_variants(settings.variants),
+            list_variants(settings.variants),
         )
         bar = progress(made, len(lines), "thumbnails")
         mosaic.write_store(args.store, bar, settings.thumb_res, origin)
@@ -111,7 +111,7 @@ def run_merge(args: Any, settings: Settings) -> None:
 
 def run_fetch(args: Any, settings: Settings) -> None:
     """Fetch a data set by its name, into a folder; print where it is."""
-    print(show(str(collection.fetch(args.name, args.folder or settings.data_path))))
+    print(show(str(collection.fetch(args.name, settings.data_path))))
 # ~/~ end
 
 # ~/~ begin <<tesserae/command.md#make-the-match>>[init]
@@ -188,7 +188,8 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     }
     files = {"store": args.store, "table": args.table, "target": target}
     files |= {"mask": settings.mask} if settings.mask else {}
-    report["files"] = keep_paths(files | {"photos": list(settings.image_path)}, beside)
+    files |= {"photos": args.given["image_path"]} if "image_path" in args.given else {}
+    report["files"] = keep_paths(files, beside)
     mosaic.write_match(args.table, match, report)
     if settings.choices > 1:
         ranked = ways.rank(tiles, cells, settings, view.empty)
@@ -316,8 +317,9 @@ def open_work(report_path: Path, given: dict[str, Any], store: str = "", table: 
     settings, opened = recall(report, given), mosaic.read_store(store or files["store"])
     check_finish(settings)
     view, needed = None, settings.tint or settings.blend
-    try:
-        view = open_view(settings.target, opened.thumb_res, settings)
+    try:  # to see the target as it was seen when it was matched
+        seen = recall(report, {key: given[key] for key in given if key == "target"})
+        view = open_view(seen.target, opened.thumb_res, seen)
     except MosaicError as error:
         if needed:
             raise
@@ -341,6 +343,9 @@ def read_table(path: str, store: Store, view: ways.View | None, among: int) -> A
     return ways.vary(choices[..., :among])
 
 
+ABOUT = "cost levels proof gap bound rounds arcs tiles stopped too_near"  # a match, not choices
+
+
 def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     """Paste a mosaic from a store and a table; return its (width, height)."""
     beside = Path(args.output).with_suffix(".json")
@@ -359,6 +364,9 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
         bands = output.cover(bands, empty, size)
     output.save_bands(args.output, bands, size)
     report = work.report | {"size": size, "finish": asked_for(work.settings, FINISHING)}
+    if args.table.lower().endswith(".csv"):
+        known = {key: report[key] for key in report if key not in ABOUT.split()}
+        report = known | {"method": "choices"} | ways.count_uses(work.match, work.store.photo)
     if work.view:
         report["score"] = ways.score(np.concatenate(seen), work.view)
     files = {"store": args.store, "table": args.table, "mosaic": args.output}
@@ -447,10 +455,10 @@ def run_zoom(args: Any, settings: Settings) -> None:
     row, col = args.cell or (rows // 2, cols // 2)
     if not (0 <= row < rows and 0 <= col < cols):
         raise MosaicError(f"cell = {row} {col}: there are {rows} rows and {cols} columns, from 0")
-    photos = args.given.get("image_path") or work.report["files"].get("photos", [])
+    photos = args.given.get("image_path") or work.report["files"].get("photos")
     count = max(2, round(25 * args.seconds))
     frames = output.zoom_frames(
-        functools.partial(draw_sharp, work, find_root(photos)),
+        functools.partial(draw_sharp, work, find_root(photos or [])),
         work.match,
         (row, col),
         work.store.thumb_res,
@@ -465,11 +473,10 @@ def run_zoom(args: Any, settings: Settings) -> None:
 
 def find_root(photos: Sequence[str]) -> str | None:
     """The folder of a collection, if it is still there."""
-    try:
+    with contextlib.suppress(MosaicError):
         return collection.collection_root(photos)
-    except MosaicError as error:
-        print(f"not sharp: {error}", file=sys.stderr)
-        return None
+    print("the photos are not at hand, so the end is not sharp; give --image-path", file=sys.stderr)
+    return None
 
 
 def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]) -> Array:

@@ -103,6 +103,7 @@ def check_together(settings: Any) -> None:
     """Raise MosaicError if settings ask for things that exclude each other."""
     plain = type(settings)()
     check_finish(settings)
+    features.weigh(np.ones((1, 3)), settings.weights)
     features.check_choices(
         settings.feature,
         settings.colour,

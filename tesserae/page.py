@@ -150,6 +150,8 @@ def report_rows(report: dict[str, Any], above: str = "") -> str:
         if isinstance(value, dict):
             rows += report_rows(value, f"{above}{key} ")
             continue
+        if isinstance(value, list | tuple):
+            value = ", ".join(map(str, value))
         if isinstance(value, float):
             value = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
         words = html.escape(show_name(str(value)))

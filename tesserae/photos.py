@@ -7,6 +7,7 @@ import functools
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,16 @@ def orientation(photo: Image.Image) -> int:
 def upright_size(photo: Image.Image) -> tuple[int, int]:
     """The (width, height) of an opened photo, held upright."""
     return photo.size if orientation(photo) < 5 else (photo.height, photo.width)
+# ~/~ end
+# ~/~ begin <<tesserae/photos.md#open-one>>[4]
+def list_variants(wanted: Sequence[str]) -> list[str]:
+    """The names of the variants of each photo.
+
+    >>> list_variants(["mirror", "crops"])
+    ['', 'first', 'last', 'mirror', 'first mirror', 'last mirror']
+    """
+    cuts = ["", "first", "last"] if "crops" in wanted else [""]
+    return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
 # ~/~ end
 
 # ~/~ begin <<tesserae/photos.md#make-averageable>>[init]

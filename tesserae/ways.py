@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import mosaic
-from tesserae import features, output, placement
+from tesserae import features, output
 from tesserae.demands import Demands, own_settings
 from tesserae.output import Array, Bands, Draw, Finish
 from tesserae.photos import upright_size
@@ -94,8 +94,10 @@ def make_view(
         shape = (target.width / grid[0], target.height / grid[1])
     elif 0 in grid:
         grid = fit_grid(wanted_size(settings) or upright_size(target), thumb_res, photos)
-    if not settings.tile and (size := wanted_size(settings)):
-        shape = (size[0] / grid[0], size[1] / grid[1])
+    if size := wanted_size(settings):
+        if size[0] < grid[0] or size[1] < grid[1]:
+            raise MosaicError(f"size = {size}: that is too small for {grid[0]} x {grid[1]} cells")
+        shape = shape if settings.tile else (size[0] / grid[0], size[1] / grid[1])
     empty = output.empty_cells(target, grid, shape)
     if mask:
         empty = empty | output.mask_cells(mask, grid, shape)
@@ -168,13 +170,19 @@ def find_match(
     else:
         match, more = match_unique(tiles, cells, settings, demands, on_round)
     cost = total_cost(tiles, cells, match, settings.metric)
-    report |= {"cells": len(cells), "photos": len(demands.least), "cost": cost} | more
-    if settings.metric == "euclidean" and settings.feature != "histogram":
+    report |= {"cells": len(cells), "cost": cost} | more
+    plain = settings.metric == "euclidean" and settings.weights == (1, 1, 1)
+    if plain and settings.feature != "histogram" and settings.colour == "rgb":
         report["levels"] = round(math.sqrt(3 * cost / cells.size), 3)
     grid = np.full(empty.shape, -1)
     grid[~empty] = match
-    photos = np.where(grid < 0, -1, demands.photo[grid])
-    return grid, report | features.usage(photos, len(demands.least))
+    return grid, report | count_uses(grid, demands.photo)
+
+
+def count_uses(match: Array, photo: Array) -> dict[str, int]:
+    """How a (rows, cols) match uses photos, given the (n,) photo of each tile."""
+    photos = len(np.unique(photo))
+    return {"photos": photos, **features.usage(np.where(match < 0, -1, photo[match]), photos)}
 # ~/~ end
 # ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[1]
 def match_unique(
@@ -185,6 +193,8 @@ def match_unique(
     on_round: Callable[..., None] | None = None,
 ) -> tuple[Array, dict[str, Any]]:
     """Match within budgets at the least cost: tile numbers (m,), and what is proven."""
+    from tesserae import placement  # here, for it takes half a second to load
+
     most, least = demands.most, demands.least
     if features.METRICS[settings.metric] != 2:
         if asked := [key for key in ("budgets", "pins", "dedupe") if getattr(settings, key)]:
@@ -215,6 +225,8 @@ def match_in_grid(
     tiles: Array, cells: Array, settings: Any, demands: Demands, empty: Array
 ) -> tuple[Array, dict[str, Any]]:
     """Match with regard to neighbours: tile numbers of the filled cells, (m,), and a report."""
+    from tesserae import placement
+
     if settings.method == "unique" and empty.any():
         raise MosaicError('`spacing` with empty cells needs method = "nearest"')
     full = np.zeros((empty.size, cells.shape[1]), cells.dtype)
@@ -321,8 +333,10 @@ def score(seen: Array, view: View) -> dict[str, float]:
     `seen` is (2 rows, 2 cols, 3) sRGB, the mosaic at twice the scale of the grid.
     """
     wanted, empty = look(view), view.empty.repeat(2, 0).repeat(2, 1)
-    found = np.where(empty[..., None], wanted, seen)
-    return {name: round(x, 4) for name, x in features.score(found, wanted, view.grid).items()}
+    found = features.score(np.where(empty[..., None], wanted, seen), wanted, view.grid)
+    filled = 1 - view.empty.mean()
+    found["rmse"], found["ciede2000"] = found["rmse"] / filled**0.5, found["ciede2000"] / filled
+    return {name: round(float(value), 4) for name, value in found.items()}
 # ~/~ end
 # ~/~ begin <<tesserae/ways.md#score-any-mosaic>>[1]
 USES = ("photos", "photos_used", "most_used", "equal_neighbours")

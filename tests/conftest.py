@@ -2,10 +2,12 @@
 
 import colorsys
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,6 +16,7 @@ import mosaic
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 def paint(path: Path, colours: list[str], size: tuple[int, int] = (24, 16)) -> Path:
@@ -51,23 +54,38 @@ def target(tmp_path: Path) -> Path:
     return paint(tmp_path / "target.png", ["red", "lime", "navy", "white"], (60, 40))
 
 
+def fresh(call: Callable[..., Any], folder: Path, *arguments: object, **more: Any) -> Any:
+    """Call subprocess.run or Popen with `python ARGUMENTS`, in a folder."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    words = [sys.executable, *map(str, arguments)]
+    return call(words, cwd=folder, env=env, text=True, **more)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run `python ARGUMENTS` in a fresh process, in the folder tmp_path."""
 
-    def fresh(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            **more,  # type: ignore[call-overload]
-        )
+    def finished(*arguments: object, **more: Any) -> Any:
+        more |= {"capture_output": True, "timeout": 60, "check": False}
+        return fresh(subprocess.run, tmp_path, *arguments, **more)
 
-    return fresh
+    return finished
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `python ARGUMENTS` in the folder tmp_path; what still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def running(*arguments: object, **more: Any) -> Any:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started.append(fresh(subprocess.Popen, tmp_path, *arguments, **pipes | more))
+        return started[-1]
+
+    yield running
+    for program in started:
+        program.kill()
+        program.communicate()
 
 
 @pytest.fixture
@@ -87,3 +105,36 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return errors.rstrip("\n")
 
     return refused
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a browser that notes every request, and end it whatever happens."""
+    from selenium import webdriver  # here, for most tests need none
+    from selenium.webdriver.chrome.service import Service
+
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        (pytest.fail if "CI" in os.environ else pytest.skip)(
+            "chromium and its driver are missing"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    for option in [
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "no-first-run",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ]:
+        options.add_argument(f"--{option}")
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield opened
+    finally:
+        opened.quit()

@@ -10,7 +10,6 @@ import resource
 import shlex
 import signal
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +21,12 @@ import pytest
 from PIL import Image
 
 import mosaic
+from tesserae import collection, command
 
 ROOT = Path(__file__).parents[1]
 Refusal = Callable[..., str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 SMALL = ["--target-res", "6", "4", "--thumb-res", "6", "4", "--workers", "1"]
 
 
@@ -53,10 +54,13 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     patterns = [
         r"new/out\.jpg: 2400 x 1600 pixels",
         r"photos +30 read, 0 skipped",
-        r"match +unique: 1536 cells, 30 different photos, none more than 52 times",
-        r"cost +\d+, on average [\d.]+ levels a cell",
+        r"match +unique, 1536 cells",
+        r"used +30 of 30 photos, none more than 52 times; \d+ equal neighbours",
+        r"cost +[\d.]+(e\+\d+)?, on average [\d.]+ levels a cell",
         r"proof +.*",
         r"alike +\d+ groups of photos that look the same can share budgets: --dedupe",
+        r"score +RMSE [\d.]+ levels, CIEDE2000 [\d.]+, structural similarity -?0\.\d+, "
+        r"at twice the grid's scale -?0\.\d+",
         r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",
         r"kept +new/out\.h5, new/out\.tab; .*",
     ]
@@ -166,10 +170,10 @@ def test_a_list_is_not_touched_when_nothing_has_changed(
     photos: Path, tmp_path: Path
 ) -> None:
     lists = [str(tmp_path / f"{i}") for i in range(3)]
-    mosaic.write_lists(str(photos), lists)
+    collection.write_lists(command.describe_photos([str(photos)]), lists)
     before = [Path(path).stat().st_mtime_ns for path in lists]
     (photos / "05.jpg").write_bytes(b"other")
-    mosaic.write_lists(str(photos), lists)
+    collection.write_lists(command.describe_photos([str(photos)]), lists)
     after = [Path(path).stat().st_mtime_ns for path in lists]
     assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
 
@@ -262,10 +266,20 @@ def test_a_missing_folder(target: Path, tmp_path: Path, refusal: Refusal) -> Non
     assert "gone" in said
 
 
-def test_a_file_for_a_folder(target: Path, tmp_path: Path, refusal: Refusal) -> None:
-    assert "there is no folder" in refusal(
-        "make", target, target, "-o", tmp_path / "out.png"
-    )
+def test_a_file_that_is_no_photo_and_no_archive(
+    target: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    (tmp_path / "notes.txt").write_text("buy cat food")
+    said = refusal("make", tmp_path / "notes.txt", target, "-o", tmp_path / "out.png")
+    assert "notes.txt is neither a folder, nor a photo, nor an archive" in said
+    assert files(tmp_path) == ["notes.txt", "target.png"]
+
+
+def test_a_photo_is_a_collection_of_one(
+    target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make(target, target, tmp_path / "out.png") == 0
+    assert "used     1 of 1 photos, none more than 24 times" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -496,27 +510,20 @@ def slow(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def interrupted(slow: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def interrupted(
+    slow: Path, tmp_path: Path, start: Start
+) -> Iterator[subprocess.Popen[str]]:
     """A program in the middle of making thumbnails, in a group of processes of its own."""
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "out.jpg").write_text("the mosaic of before")
     words = ["-m", "mosaic", "make", "slow", "slow/0.png", "-o", "new/out.jpg"]
-    program = subprocess.Popen(
-        [sys.executable, *words, "--workers", "2"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    program = start(*words, "--workers", "2", start_new_session=True)
     while not list((tmp_path / "new").glob(".*.part.*")) and program.poll() is None:
         time.sleep(0.02)
     time.sleep(0.5)
     yield program
     with contextlib.suppress(ProcessLookupError):
         os.killpg(program.pid, signal.SIGKILL)
-    program.communicate()
 
 
 def wait_for_the_end_of_all(group: int) -> None:
@@ -573,15 +580,13 @@ def test_a_killed_worker_is_one_line(
 
 
 def test_two_runs_at_once_both_end_well(
-    photos: Path, target: Path, tmp_path: Path, run: Run
+    photos: Path, target: Path, tmp_path: Path, run: Run, start: Start
 ) -> None:
     words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    other = subprocess.Popen(
-        [sys.executable, *words], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL
-    )
+    other = start(*words)
     assert run(*words).returncode == 0
-    assert other.wait(timeout=60) == 0
+    assert other.communicate(timeout=60)[1] == ""
+    assert other.returncode == 0
     kept = ["out.alike.txt", "out.h5", "out.json", "out.png", "out.rejects.tsv", "out.tab"]
     assert files(tmp_path) == [*kept, "photos", "target.png"]
 
@@ -593,7 +598,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
     """All commands and their parsers."""
     (choices,) = (
         action.choices
-        for action in mosaic.build_parser()._actions
+        for action in command.build_parser()._actions
         if isinstance(action, argparse._SubParsersAction)
     )
     return dict(choices)
@@ -612,29 +617,23 @@ def test_each_command_has_an_example_that_it_understands(name: str) -> None:
     parser = commands()[name]
     text = str(parser.epilog)
     assert text.startswith(f"Example: mosaic {name} ")
-    mosaic.build_parser().parse_args(shlex.split(text.removeprefix("Example: mosaic ")))
+    command.build_parser().parse_args(shlex.split(text.removeprefix("Example: mosaic ")))
     assert f"Example: mosaic {name}" in " ".join(parser.format_help().split())
 
 
 def test_help_tells_what_is_usual_for_this_command() -> None:
     make_help = " ".join(commands()["make"].format_help().split())
     assert (
-        mosaic.build_parser().parse_args(["make", "a", "b", "-o", "c"]).repeats == "fewest"
+        command.build_parser().parse_args(["make", "a", "b", "-o", "c"]).repeats == "fewest"
     )
     assert re.search(r"\{refuse,fewest\} [^()]*\(usual: fewest\)", make_help)
 
 
-def test_a_terminal_shows_the_progress(photos: Path, target: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_the_progress(photos: Path, target: Path, start: Start) -> None:
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
     words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
-    program = subprocess.Popen(
-        [sys.executable, *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=end,
-    )
+    program = start(*words, stderr=end)
     os.close(end)
     shown = b""
     while True:
@@ -643,7 +642,7 @@ def test_a_terminal_shows_the_progress(photos: Path, target: Path, tmp_path: Pat
         except OSError:  # the program has ended
             break
     os.close(terminal)
-    output = program.communicate(timeout=60)[0].decode()
+    output = program.communicate(timeout=60)[0]
     assert program.returncode == 0
     assert re.search(r"thumbnails: +\d+%\|.*\| +\d+/30 ", shown.decode())
     assert "pasting: " in shown.decode()

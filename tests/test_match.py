@@ -11,20 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
-import mosaic
 from mosaic import (
     MosaicError,
     Settings,
     cut_cells,
-    find_match,
-    fit_grid,
     match_cost,
     match_nearest,
     match_unique,
     mean_rgb,
 )
-from tesserae.demands import use_budget
+from tesserae.demands import make_demands, use_budget
 from tesserae.photos import ORIENTATION
+from tesserae.ways import FEW, MANY, find_match, fit_grid
 
 Array = NDArray[Any]
 
@@ -184,22 +182,30 @@ def test_fewest_uses_no_photo_twice_more_than_another(n: int, m: int, k: int) ->
         assert most - least <= 1
 
 
+def matched(tiles: Array, cells: Array, settings: Settings) -> tuple[Array, dict[str, Any]]:
+    """Match tiles of as many photos with a single row of cells, none of them empty."""
+    n, empty = len(tiles), np.zeros((1, len(cells)), bool)
+    demands = make_demands([str(i) for i in range(n)], np.arange(n), empty.shape, settings)
+    match, report = find_match(tiles, cells, settings, demands, empty)
+    return match[0], report
+
+
 @pytest.mark.parametrize(("n", "m"), [(3, 10), (4, 12), (7, 8), (1, 5)])
 def test_fewest_uses_every_photo_once_before_any_is_used_twice(n: int, m: int) -> None:
     rng = np.random.default_rng(n)
     tiles, cells = rng.integers(0, 9, (n, 3)), rng.integers(200, 256, (m, 3))
-    match, report = find_match(tiles, cells, Settings(repeats="fewest"))
+    match, report = matched(tiles, cells, Settings(repeats="fewest"))
     uses = np.bincount(match, minlength=n)
     assert set(uses.tolist()) <= {m // n, -(-m // n)}
-    assert (report["different"], report["most_used"]) == (n, -(-m // n))
+    assert (report["photos_used"], report["most_used"]) == (n, -(-m // n))
 
 
 @pytest.mark.parametrize("method", ["nearest", "unique"])
 def test_the_report_says_what_was_found(method: str) -> None:
     tiles, cells = np.array([[0, 0, 0], [8, 0, 0]]), np.array([[0, 0, 2], [1, 0, 0]])
-    match, report = find_match(tiles, cells, Settings(method=method))
-    nearest = {"different": 1, "most_used": 2, "cost": 4.0 + 1.0}
-    unique = {"different": 2, "most_used": 1, "cost": 4.0 + 49.0}
+    match, report = matched(tiles, cells, Settings(method=method))
+    nearest = {"photos_used": 1, "most_used": 2, "cost": 4.0 + 1.0}
+    unique = {"photos_used": 2, "most_used": 1, "cost": 4.0 + 49.0}
     expected = nearest if method == "nearest" else unique
     assert match.tolist() == ([0, 0] if method == "nearest" else [0, 1])
     assert {key: report[key] for key in expected} == expected
@@ -211,7 +217,7 @@ def test_the_report_says_what_was_found(method: str) -> None:
 def test_no_photos_at_all_are_an_error(method: str, repeats: str) -> None:
     none, cells = np.zeros((0, 3), np.float32), np.zeros((4, 3), np.float32)
     with pytest.raises(MosaicError, match="photo"):
-        find_match(none, cells, Settings(method=method, repeats=repeats))
+        matched(none, cells, Settings(method=method, repeats=repeats))
 
 
 # Cells
@@ -307,7 +313,7 @@ def test_the_grid_has_no_more_cells_than_photos(
     cols, rows = fit_grid(size, thumb_res, photos)
     assert cols >= 1
     assert rows >= 1
-    assert cols * rows <= max(mosaic.FEW, min(photos, mosaic.MANY))
+    assert cols * rows <= max(FEW, min(photos, MANY))
 
 
 @given(
@@ -321,7 +327,7 @@ def test_the_grid_has_nearly_the_shape_of_the_target_and_nearly_all_the_cells(
     cols, rows = fit_grid(size, thumb_res, photos)
     shape = cols * thumb_res[0] / (rows * thumb_res[1])
     assert shape == pytest.approx(size[0] / size[1], rel=0.06)
-    assert cols * rows > 0.9 * max(mosaic.FEW, min(photos, mosaic.MANY))
+    assert cols * rows > 0.9 * max(FEW, min(photos, MANY))
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,20 @@ import doctest
 import io
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tesserae import output, page
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 EVIL = '</script><img src=x onerror="document.title=1">&amp;\u202e.jpg'
 NAMES = ["red.jpg", EVIL, os.fsdecode(b"caf\xe9/blue.jpg"), "unused 'one'.jpg"]
 COLOURS = np.array([(230, 20, 20), (20, 200, 20), (20, 20, 230), (128, 128, 128)], np.uint8)
@@ -36,35 +32,6 @@ def draw(which: Any, size: tuple[int, int]) -> Any:
     )
     tiles[:, :, : max(1, size[0] // 20)] //= 2
     return tiles
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Start a browser that notes every request, and end it whatever happens."""
-    if not (CHROMIUM and DRIVER):
-        (pytest.fail if "CI" in os.environ else pytest.skip)(
-            "chromium and its driver are missing"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    for option in [
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "no-first-run",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ]:
-        options.add_argument(f"--{option}")
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 import mosaic
-from tesserae.photos import ORIENTATION, formats
+from tesserae.collection import write_lists
+from tesserae.command import describe_photos
+from tesserae.photos import ORIENTATION, formats, open_photo, upright_size
 
 Array = NDArray[Any]
 ENDINGS = {
@@ -68,7 +70,7 @@ def encoded(image: Image.Image, kind: str, **more: Any) -> bytes:
 def shrunk(source: bytes | Path | Image.Image, size: tuple[int, int] = (30, 20)) -> Array:
     """Shrink a photo; return its (height, width, 3) levels as whole numbers."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    photo = file if isinstance(file, Image.Image) else mosaic.open_photo(file)  # type: ignore[arg-type]
+    photo = file if isinstance(file, Image.Image) else open_photo(file)  # type: ignore[arg-type]
     with photo:
         small = mosaic.shrink_photo(photo, size)
     assert (small.mode, small.size) == ("RGB", size)
@@ -167,7 +169,7 @@ def test_a_photo_that_goes_away_while_the_folder_is_read_is_left_out(
 ) -> None:
     names = mosaic.list_photos(str(photos))
     monkeypatch.setattr(mosaic, "list_photos", lambda folder: ["gone.jpg", *names])
-    assert len(mosaic.describe_photos(str(photos))) == len(names)
+    assert len(describe_photos([str(photos)])) == len(names)
 
 
 def test_a_photo_that_goes_away_later_is_skipped(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_a_name_in_any_encoding_survives_the_list_and_the_store(
 ) -> None:
     path = os.fsencode(tmp_path) + b"/" + name
     Path(os.fsdecode(path)).write_bytes(encoded(quarters(), "JPEG"))
-    mosaic.write_lists(str(tmp_path), [str(tmp_path / "list")])
+    write_lists(describe_photos([str(tmp_path)]), [str(tmp_path / "list")])
     args = ["thumbnails", str(tmp_path), str(tmp_path / "s.h5"), "--workers", "1"]
     assert mosaic.main([*args, "--list", str(tmp_path / "list")]) == 0
     assert mosaic.read_store(str(tmp_path / "s.h5")).names == [os.fsdecode(name)]
@@ -232,8 +234,8 @@ def turned(kind: str, orientation: int) -> bytes:
 @pytest.mark.parametrize("kind", [kind for kind in KNOWN if kind not in ("GIF", "BMP")])
 def test_a_photo_is_turned_upright(kind: str, orientation: int) -> None:
     photo = turned(kind, orientation)
-    with mosaic.open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
-        assert mosaic.upright_size(opened) == (60, 40)
+    with open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
+        assert upright_size(opened) == (60, 40)
     for size in [(30, 20), (20, 30), (31, 7)]:
         assert is_near(middles(shrunk(photo, size)), [RED, GREEN, BLUE, YELLOW], levels=8)
 
@@ -241,8 +243,8 @@ def test_a_photo_is_turned_upright(kind: str, orientation: int) -> None:
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
     photo = turned("JPEG", orientation)
-    with mosaic.open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
-        assert mosaic.upright_size(opened) == (60, 40)
+    with open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
+        assert upright_size(opened) == (60, 40)
     assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
 
 
@@ -569,10 +571,10 @@ def test_a_decompression_bomb_is_skipped(tmp_path: Path) -> None:
 def test_a_reason_is_one_printable_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: str) -> None:
+    def fail(folder: str, name: str) -> None:
         raise ValueError("a\0b\tc\ud800\udcff\nd")
 
-    monkeypatch.setattr(mosaic, "open_photo", fail)
+    monkeypatch.setattr(mosaic, "open_any", fail)
     made = mosaic.make_thumbnail("a.jpg", str(tmp_path), (5, 5), 85)
     assert isinstance(made, mosaic.Reject)
     assert made.reason.isprintable()

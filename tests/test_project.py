@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import mosaic
+from tesserae.command import build_parser
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -122,7 +123,7 @@ def test_each_mosaic_command_of_the_documents_is_understood() -> None:
     assert found
     for words in found:
         if "--help" not in words:
-            mosaic.build_parser().parse_args(words)
+            build_parser().parse_args(words)
 
 
 def test_each_local_link_of_the_readme_leads_to_a_file() -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import mosaic
 from mosaic import Settings
+from tesserae.command import build_parser
 from tesserae.settings import MosaicError, check_setting, load_settings, options
 
 KEYS = {field.name: field for field in dataclasses.fields(Settings)}
@@ -61,8 +61,9 @@ def test_a_key_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("target_id", [1], "a whole number"),
         ("target", 5019, "text"),
         ("target", ["me.jpg"], "text"),
-        ("image_path", {}, "text"),
-        ("image_path", None, "text"),
+        ("image_path", {}, "a list of words"),
+        ("image_path", None, "a list of words"),
+        ("image_path", ["photos", 3], "a list of words"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(name: str, value: Any, wanted: str) -> None:
@@ -172,7 +173,7 @@ def test_any_text_is_either_settings_or_refused_in_one_line(text: str) -> None:
 def test_options_are_understood_by_the_command_line_that_they_are_for() -> None:
     settings = Settings(target="my 'best' {photo} 100%.jpg", target_res=(4, 3), max_uses=2)
     words = shlex.split(options(settings, "target", "target_res", "max_uses"))
-    args = mosaic.build_parser().parse_args(["match", "a.h5", "a.tab", *words])
+    args = build_parser().parse_args(["match", "a.h5", "a.tab", *words])
     assert args.target == settings.target
     assert (args.target_res, args.max_uses) == ([4, 3], 2)
 

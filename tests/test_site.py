@@ -1,8 +1,6 @@
 """The site, as a reader sees it: built once from the documents, opened in a real browser."""
 
 import functools
-import os
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,16 +9,12 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 import weave
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path.with_suffix(".html").as_posix() for path in weave.documents(ROOT)]
 BLOCKS = weave.blocks((ROOT / "mosaic.md").read_text())
 NAMED = [block for block in BLOCKS if block.name]
-CHROMIUM = shutil.which("chromium")
-DRIVER = shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="session")
@@ -47,36 +41,6 @@ def site(tmp_path_factory):
     )
     assert run.returncode == 0, run.stderr
     return folder / "html"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Start a browser that notes every request, and end it whatever happens."""
-    if not (CHROMIUM and DRIVER):
-        (pytest.fail if "CI" in os.environ else pytest.skip)(
-            "chromium and its driver are missing"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    profile = tmp_path_factory.mktemp("profile")
-    for option in [
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "no-first-run",
-        f"user-data-dir={profile}",
-    ]:
-        options.add_argument(f"--{option}")
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 def look(browser, site, page, width=1400, scheme="light"):

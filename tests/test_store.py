@@ -18,6 +18,7 @@ from PIL import Image
 
 import mosaic
 from mosaic import MosaicError, Reject, Thumbnail, read_store, write_store
+from tesserae.disk import atomic
 
 NAMES = st.binary(min_size=1, max_size=30).map(
     lambda name: os.fsdecode(name.replace(b"\0", b"?").replace(b"/", b"?"))
@@ -254,7 +255,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(
         Path, "replace", lambda old, new: (order.append("replace"), replace(old, new))[1]
     )
-    with mosaic.atomic(tmp_path / "new" / "a.txt") as part:
+    with atomic(tmp_path / "new" / "a.txt") as part:
         part.write_text("hello")
     assert order == ["fsync", "replace"]
     assert (tmp_path / "new" / "a.txt").read_text() == "hello"

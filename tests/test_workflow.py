@@ -207,7 +207,7 @@ def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) 
     [
         ("taget = 'me.jpg'", "there is no setting 'taget'; did you mean 'target'?"),
         ("target_res = 100", "target_res = 100: it must be two whole numbers"),
-        ("image_path = 'nowhere'", "there is no folder 'nowhere'"),
+        ("image_path = 'nowhere'", "there is no folder or archive 'nowhere'"),
         ("target_res = ", "cannot read the settings in config.toml"),
     ],
 )
