@@ -271,6 +271,7 @@ def read(app: Sphinx, docname: str, source: list[str]) -> None:
     notebook = woven(source[0], executed(Path(docname + ".md"), root))
     if docname == app.config.root_doc:
         names = [path.with_suffix("").as_posix() for path in documents(root)]
+        names.sort(key=source[0].rfind)  # the order in which the book's end names them
         notebook.cells.append(nbformat.v4.new_markdown_cell(contents(names, docname)))
     source[0] = nbformat.writes(notebook)
 

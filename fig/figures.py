@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # ~/~ begin <<fig/figures.md#fig-own-imports>>[1]
 import mosaic
 from bench.decisions import Cost, measure_all, measure_command
-from tesserae import collection, command
+from tesserae import collection, command, output, ways
+from tesserae.demands import simple_demands
 from tesserae.disk import atomic
 from tesserae.settings import MosaicError, cores, load_settings, options
 
@@ -175,9 +176,8 @@ def load_made(root: Path) -> Made:
     photos = tuple(str(root / path) for path in settings.image_path)
     data = root / settings.data_path
     store = mosaic.read_store(str(data / "thumbnails.h5"))
-    ways = ("nearest", "unique")
     matches = {
-        way: mosaic.read_match(str(data / f"matches_{way}.tab"), store) for way in ways
+        way: mosaic.read_match(str(data / f"matches_{way}.tab"), store) for way in ("nearest", "unique")
     }
     settings = dataclasses.replace(settings, image_path=photos, target=target)
     return Made(root, settings, store, matches)
@@ -543,6 +543,71 @@ def plot_uses(axis: Axes, made: Made, method: str, colour: str) -> None:
     axis.set_title(f"{method}: photos that are used ...", loc="left")
 # ~/~ end
 
+# ~/~ begin <<fig/figures.md#fig-ways>>[init]
+FEATURE_WAYS: dict[str, dict[str, Any]] = {
+    "mean": {},
+    "pixels, 3 x 3": {"feature": "pixels", "detail": 3},
+    "pixels, 5 x 5": {"feature": "pixels", "detail": 5},
+    "histogram, 16 bins": {"feature": "histogram", "bins": 16},
+    "histogram, 256 bins": {"feature": "histogram"},
+}
+
+
+def match_by(made: Made, method: str, how: dict[str, Any]) -> dict[str, Any]:
+    """The match of a method and a feature as a list, its scores and use of photos."""
+    settings = dataclasses.replace(made.settings, method=method, repeats="fewest", **how)
+    settings = dataclasses.replace(settings, target_res=made.matches[method].shape[::-1])
+    view = ways.make_view(made.open_target(), made.thumb_res, settings)
+    pair = ways.make_tiles_and_cells(
+        made.draw, made.store.mean, made.thumb_res, view, settings
+    )
+    demands = simple_demands(len(pair[0]), len(pair[1]), settings)
+    match, report = ways.find_match(*pair, settings, demands, view.empty)
+    seen: list[Array] = []
+    bands = mosaic.paste_bands(made.draw, match, made.thumb_res)
+    for _ in ways.watch(bands, match.shape[1], seen):
+        pass
+    found = ways.score(np.concatenate(seen), view) | {key: report[key] for key in ways.USES}
+    return {"match": match.tolist(), **found}
+
+
+def match_all(made: Made) -> dict[str, dict[str, Any]]:
+    """Matches by all features and both methods, by name."""
+    return {
+        f"{name}; {method}": match_by(made, method, how)
+        for name, how in FEATURE_WAYS.items()
+        for method in made.matches
+    }
+# ~/~ end
+# ~/~ begin <<fig/figures.md#fig-ways>>[1]
+def scores_table(found: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """The rows of the table of scores."""
+    heads = ["RMSE", "CIEDE2000", "similarity", "at twice the scale"]
+    rows = [["feature", "method", *heads, "photos used", "most often", "equal neighbours"]]
+    for name, one in found.items():
+        marks = [f"{one['rmse']:.1f}", f"{one['ciede2000']:.1f}"]
+        marks += [f"{one[key]:.3f}" for key in ("ssim", "ssim_twice")]
+        rows.append([*name.split("; "), *marks, *(f"{one[key]:,}" for key in ways.USES[1:])])
+    return rows
+
+
+@matplotlib.rc_context(STYLE)
+def draw_ways(made: Made, found: dict[str, dict[str, Any]], side: int = 12) -> Image.Image:
+    """Parts of mosaics by three features: the nearest match above, the unique one below."""
+    names = ["mean", "pixels, 5 x 5", "histogram, 16 bins"]
+    figure = Figure(figsize=(10, 7.2))
+    axis = sheet(figure, 30, 21.6)
+    for row, method in enumerate(made.matches):
+        for col, name in enumerate(names):
+            match = np.array(found[f"{name}; {method}"]["match"])
+            part = match[window(match, EYE, 42, 42)]
+            size = (side * part.shape[1], side * part.shape[0])
+            bands = output.paste_exact(made.draw, part, size)
+            place(axis, np.vstack(list(bands)), 0.3 + 9.9 * col, 0.3 + 10.7 * row, 9.6)
+            write(axis, 5.1 + 9.9 * col, 10.3 + 10.7 * row, f"{name}, {method}")
+    return render(figure)
+# ~/~ end
+
 # ~/~ begin <<fig/figures.md#fig-dag>>[init]
 ROUND = "round,pad=0,rounding_size=.2"
 RULES = {"thumbnails": TEAL, "store": "#4f6d8f", "match": ORANGE, "paste": RED, "all": INK}
@@ -759,6 +824,11 @@ def decisions(made: Made) -> Any:
     )
 
 
+def all_ways(made: Made) -> Any:
+    """Matches by all features."""
+    return measured(made.root, "ways", lambda: match_all(made))
+
+
 def jobs(made: Made) -> dict[str, Callable[[], None]]:
     """What draws each figure, and writes each table."""
     folder, book = made.root / "fig", made.root / "mosaic.md"
@@ -769,6 +839,7 @@ def jobs(made: Made) -> dict[str, Callable[[], None]]:
         "kd-tree.png": lambda: draw_kd_tree(made),
         "transport.png": lambda: draw_transport(made),
         "two-ways.jpg": lambda: draw_two_ways(made),
+        "ways.jpg": lambda: draw_ways(made, all_ways(made)),
         "dag.png": lambda: draw_dag(ask_for_graph(made.root)),
     }
 
@@ -780,6 +851,7 @@ def jobs(made: Made) -> dict[str, Callable[[], None]]:
         name: lambda name=name: save(figures[name](), folder / name) for name in figures
     } | {
         "steps": steps,
+        "scores": lambda: write_table(book, "scores", scores_table(all_ways(made))),
         "decisions": lambda: write_table(
             book, "decisions", decisions_table(decisions(made))
         ),

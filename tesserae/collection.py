@@ -9,6 +9,7 @@ import functools
 import gzip
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -724,10 +725,13 @@ def read_choices(
             except ValueError:
                 raise MosaicError(f"distance is {row['distance']!r}, not a number") from None
     shape = tuple(max(numbers) + 1 for numbers in zip(*(found or [(0, 0, 0)]), strict=True))
+    uneven = f"{path}: {len(found)} lines are not the same number for each cell"
+    if empty is None and len(found) != math.prod(shape):
+        raise MosaicError(uneven)
     empty = np.zeros(shape[:2], bool) if empty is None else empty
     wanted = {(int(row), int(col)) for row, col in np.argwhere(~empty)}
     if {at[:2] for at in found} != wanted or len(found) != len(wanted) * shape[2]:
-        raise MosaicError(f"{path}: {len(found)} lines are not the same number for each cell")
+        raise MosaicError(uneven)
     shape = (*empty.shape, shape[2])
     choices, distances = np.full(shape, -1), np.full(shape, np.inf)
     for at, pair in found.items():

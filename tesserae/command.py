@@ -172,7 +172,7 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     """Match a target with the thumbnails of a store; write the table and return the report."""
     check_together(settings)
     store, beside = mosaic.read_store(args.store), Path(args.table).with_suffix(".json")
-    check_ours(beside)
+    check_ours(beside, args.table, *choices_of(args.table, settings))
     target = target_name(settings, store)
     count = len(set(store.names)) * settings.max_uses
     view = open_view(target, store.thumb_res, settings, count)
@@ -191,15 +191,20 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     files |= {"photos": args.given["image_path"]} if "image_path" in args.given else {}
     report["files"] = keep_paths(files, beside)
     mosaic.write_match(args.table, match, report)
-    if settings.choices > 1:
+    for path in choices_of(args.table, settings):
         ranked = ways.rank(tiles, cells, settings, view.empty)
-        with atomic(Path(args.table).with_suffix(".csv")) as part:
+        with atomic(path) as part:
             collection.write_choices(part, *ranked, store.names)
     if alike:
         with atomic(Path(args.table).with_suffix(".alike.txt")) as part:
             part.write_text("".join(show(line) + "\n" for line in alike))
     print_match(report, len(alike), args.table, settings)
     return report
+
+
+def choices_of(table: str, settings: Settings) -> list[Path]:
+    """Where the best photos of each cell are listed, if that is asked for."""
+    return [Path(table).with_suffix(".csv")] if settings.choices > 1 else []
 
 
 def print_match(report: dict[str, Any], alike: int, table: str, settings: Settings) -> None:
@@ -217,9 +222,8 @@ def print_match(report: dict[str, Any], alike: int, table: str, settings: Settin
         print(f"proof    {report['proof']}")
     if "too_near" in report:
         print(f"spacing  {report['too_near']} pairs of equal photos are too near")
-    if settings.choices > 1:
-        print(f"choices  the best {settings.choices} of each cell are in", end=" ")
-        print(show(str(Path(table).with_suffix(".csv"))))
+    for path in choices_of(table, settings):
+        print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-match>>[2]
 def find_photos(store: Store, settings: Settings) -> tuple[Array, list[str]]:
@@ -250,35 +254,41 @@ def read_report(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        report = json.loads(path.read_text())
-        files = report.get("files", {})
+        report = dict(json.loads(path.read_text()))
+        files = dict(report.get("files", {}))
+        if not all(isinstance(report.get(key, {}), dict) for key in ("settings", "finish")):
+            raise TypeError("it is not of our making")
         for word, found in files.items():
-            here = [os.path.normpath(path.parent / name) for name in as_list(found)]
-            files[word] = here if isinstance(found, list) else here[0]
-        return dict(report)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+            here = [os.path.normpath(path.parent / str(name)) for name in as_list(found)]
+            files[word] = here if word == "photos" else here[0]
+        return report | {"files": files}
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise MosaicError(f"cannot read the report {path}: {error}; match anew") from error
 
 
-def is_store(path: Path) -> bool:
-    """Whether a file is a store of thumbnails, finished or not."""
-    try:
-        with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("format") == mosaic.FORMAT)
-    except OSError:
-        return False
+def is_ours(path: Path) -> bool:
+    """Whether a file is a store, a table or a report of ours, whole or damaged."""
+    report = {}
+    with contextlib.suppress(MosaicError):
+        report = read_report(path.with_suffix(".json"))
+    if path.suffix == ".json" or os.path.normpath(path) in report.get("files", {}).values():
+        return "store" in report
+    with path.open("rb") as file:
+        head = file.read(40)
+    if path.suffix == ".tab":
+        return not head.strip(b"-\t\r\n0123456789")
+    if path.suffix == ".csv":
+        return head.startswith(",".join(collection.CHOICES).encode())
+    with contextlib.suppress(OSError), h5py.File(path, "r") as file:
+        return bool(file.attrs.get("format") == mosaic.FORMAT)
+    return not head
 
 
 def check_ours(*paths: str | Path) -> None:
-    """Raise MosaicError if there is a report or a store that is not of our making."""
+    """Raise MosaicError if there are files of these names that are not of our making."""
     for path in map(Path, paths):
-        if path.suffix == ".json" and path.is_file():
-            with contextlib.suppress(MosaicError):
-                if "store" in read_report(path):
-                    continue
-        elif not path.exists() or is_store(path):
-            continue
-        raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+        if path.is_file() and not is_ours(path):
+            raise MosaicError(f"{path} is not of our making; move it, or choose another name")
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-mosaic>>[1]
 @dataclasses.dataclass(frozen=True)
@@ -290,6 +300,7 @@ class Work:
     store: Store
     match: Array
     view: ways.View | None
+    missing: str = ""  # why there is no view
 
     def draw(self, which: Array, size: tuple[int, int]) -> Array:
         """Decode thumbnails: (k,) numbers and (width, height) to (k, height, width, 3)."""
@@ -316,18 +327,18 @@ def open_work(report_path: Path, given: dict[str, Any], store: str = "", table: 
         raise MosaicError(f"there is no report {report_path} of a mosaic; paste it anew")
     settings, opened = recall(report, given), mosaic.read_store(store or files["store"])
     check_finish(settings)
-    view, needed = None, settings.tint or settings.blend
+    view, missing = None, "give the target by --target"
     try:  # to see the target as it was seen when it was matched
         seen = recall(report, {key: given[key] for key in given if key == "target"})
-        view = open_view(seen.target, opened.thumb_res, seen)
+        view = open_view(seen.target, opened.thumb_res, seen) if seen.target else None
     except MosaicError as error:
-        if needed:
-            raise
-        print(f"no scores: {error}", file=sys.stderr)
+        missing = str(error)
+    if not view and (settings.tint or settings.blend):
+        raise MosaicError(missing)
     match = read_table(table or files["table"], opened, view, given.get("choices", 1))
     if view and view.empty.shape != match.shape:
         raise MosaicError(f"{report_path} is not the report of this table; match anew")
-    return Work(report, settings, opened, match, view)
+    return Work(report, settings, opened, match, view, missing)
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-mosaic>>[2]
 def read_table(path: str, store: Store, view: ways.View | None, among: int) -> Array:
@@ -363,7 +374,9 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     if empty.any():
         bands = output.cover(bands, empty, size)
     output.save_bands(args.output, bands, size)
-    report = work.report | {"size": size, "finish": asked_for(work.settings, FINISHING)}
+    report = {key: value for key, value in work.report.items() if key != "score"}
+    report |= {"store": work.store.digest, "size": size}
+    report |= {"finish": asked_for(work.settings, FINISHING)}
     if args.table.lower().endswith(".csv"):
         known = {key: report[key] for key in report if key not in ABOUT.split()}
         report = known | {"method": "choices"} | ways.count_uses(work.match, work.store.photo)
@@ -375,7 +388,7 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
         part.write_text(json.dumps(report, indent=1) + "\n")
     for key, strength in report["finish"].items():
         print(f"{key:8} {strength}: the colours of the photos are changed")
-    print("".join(line + "\n" for line in ways.describe_score(report)), end="")
+    print(*(ways.describe_score(report) or [f"score    none: {work.missing}"]), sep="\n")
     return size
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-mosaic>>[3]
@@ -391,7 +404,8 @@ def run_make(args: Any, settings: Settings) -> None:
     stem = Path(args.output).with_suffix("")
     args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
     args.thumb_res, args.given["choices"] = None, 1
-    check_ours(args.store, f"{stem}.json")
+    names = [args.store, args.table, f"{stem}.json"]
+    check_ours(*names, *choices_of(args.table, settings))
     clock = [time.perf_counter()]
     store = run_thumbnails(args, settings)
     clock.append(time.perf_counter())
@@ -425,7 +439,7 @@ def run_page(args: Any, settings: Settings) -> None:
     path, link = Path(args.mosaic).with_suffix(".html"), args.mosaic
     work = open_work(report_of(args), args.given)
     if not work.view:
-        raise MosaicError("a page shows the target; give it by --target")
+        raise MosaicError(f"a page shows the target, too: {work.missing}")
     title = Path(args.mosaic).stem
     if path.exists() and page.MARK not in path.read_bytes()[:200]:
         raise MosaicError(f"{path} is not of our making; move it, or choose another name")
@@ -455,6 +469,9 @@ def run_zoom(args: Any, settings: Settings) -> None:
     row, col = args.cell or (rows // 2, cols // 2)
     if not (0 <= row < rows and 0 <= col < cols):
         raise MosaicError(f"cell = {row} {col}: there are {rows} rows and {cols} columns, from 0")
+    size = tuple(args.given.get("size") or (640, 480))
+    if min(size) < 16 or not 0 < args.seconds <= 600:
+        raise MosaicError("a dive needs at least 16 x 16 pixels, and from 0 to 600 seconds")
     photos = args.given.get("image_path") or work.report["files"].get("photos")
     count = max(2, round(25 * args.seconds))
     frames = output.zoom_frames(
@@ -462,7 +479,7 @@ def run_zoom(args: Any, settings: Settings) -> None:
         work.match,
         (row, col),
         work.store.thumb_res,
-        tuple(args.given.get("size") or (640, 480)),
+        (size[0], size[1]),
         count,
         work.finish,
     )
@@ -502,6 +519,7 @@ def run_score(args: Any, settings: Settings) -> None:
     seen = load_image(args.mosaic, "mosaic")
     (cols, rows), (width, height) = settings.target_res, seen.size
     view = open_view(args.target, (width * rows, height * cols), settings)
+    cols, rows = view.grid
     flat = output.over_white(np.asarray(seen.convert("RGBA")))
     small = Image.fromarray(flat).resize((2 * cols, 2 * rows), Image.Resampling.BOX)
     report["score"] = ways.score(np.asarray(small), view)
@@ -560,7 +578,7 @@ COMMANDS = [
         ["size", "image_path"],
         ["--cell", "--seconds"],
     ),
-    Command(run_score, "MOSAIC TARGET", "mosaic.jpg me.jpg", VIEW, ["--json"]),
+    Command(run_score, "MOSAIC TARGET", "mosaic.jpg me.jpg", ["target_res"], ["--json"]),
     Command(run_fetch, "NAME", "pets", ["data_path"]),
 ]
 # ~/~ end

@@ -268,7 +268,9 @@ LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi"), 2**31 - 1)
 
 def check_size(path: str | Path, size: tuple[int, int]) -> None:
     """Raise MosaicError unless an image of this (width, height) can be saved there."""
-    ending, repair = Path(path).suffix.lower(), "write a .dzi or .png, or set a smaller size"
+    ending, repair = Path(path).suffix.lower(), "set a smaller size"
+    if max(size) <= LARGEST[".png"]:
+        repair = f"write a .dzi or .png, or {repair}"
     if ending not in LARGEST:
         raise MosaicError(f"{path}: the name must end in {', '.join(LARGEST)}")
     asked = f"{path}: {size[0]} x {size[1]} pixels"

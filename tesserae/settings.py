@@ -175,7 +175,7 @@ def option_shape(default: Any, name: str) -> dict[str, Any]:
     if isinstance(default, tuple):
         numbers = {"type": (*kinds(default), str)[0], "nargs": len(default)}
         pair = {"metavar": ("W", "H")} if kinds(default) == (int, int) else {}
-        return numbers | pair if kinds(default) else {"nargs": "*"}
+        return numbers | pair if kinds(default) else {"nargs": "*", "action": "extend"}
     return {"type": type(default), "metavar": name.split("_")[-1].upper()}
 # ~/~ end
 # ~/~ begin <<tesserae/settings.md#make-options>>[1]
@@ -186,8 +186,10 @@ def options(settings: Any, *names: str) -> str:
         value, option = getattr(settings, name), name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, tuple) and kinds(value):
+            words += [f"--{option}", *map(str, value)]
         elif isinstance(value, tuple):
-            words += [f"--{option}", *[str(part) for part in value]] if value else []
+            words += [f"--{option}={word}" for word in value]
         else:
             words.append(f"--{option}={value}")  # safe for a value that begins with -
     return shlex.join(words)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 import mosaic
 from tesserae import features, output
-from tesserae.demands import Demands, own_settings
+from tesserae.demands import DEMANDING, Demands, own_settings
 from tesserae.output import Array, Bands, Draw, Finish
 from tesserae.photos import upright_size
 from tesserae.settings import MosaicError
@@ -197,7 +197,7 @@ def match_unique(
 
     most, least = demands.most, demands.least
     if features.METRICS[settings.metric] != 2:
-        if asked := [key for key in ("budgets", "pins", "dedupe") if getattr(settings, key)]:
+        if asked := [key for key in DEMANDING if getattr(settings, key)]:
             raise MosaicError(f"{asked[0]} needs metric = euclidean or cosine")
         costs = features.cost_matrix(tiles, cells, settings.metric)
         return mosaic.transport(costs, int(most[0]), int(least[0])), {}

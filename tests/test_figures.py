@@ -59,6 +59,7 @@ DRAWN = {
     "kd-tree": (figures.draw_kd_tree, (960, 960)),
     "transport": (figures.draw_transport, (1500, 585)),
     "two-ways": (figures.draw_two_ways, (1500, 1035)),
+    "ways": (lambda made: figures.draw_ways(made, figures.match_all(made)), (1500, 1080)),
     "dag": (lambda made: figures.draw_dag(GRAPH), (1500, 525)),
 }
 
@@ -78,7 +79,7 @@ def test_a_figure_is_saved(name, tmp_path):
 
 def test_every_figure_is_tested(made):
     names = {Path(name).stem for name in figures.jobs(made)}
-    assert names == {*DRAWN, "steps", "decisions"}
+    assert names == {*DRAWN, "steps", "scores", "decisions"}
 
 
 def test_a_job_draws_its_figure_into_the_folder_fig(made):
@@ -149,6 +150,13 @@ def test_a_document_without_the_marks_is_refused_and_kept(text, tmp_path):
     assert path.read_text() == text
 
 
+def test_each_feature_and_method_has_its_scores(made):
+    head, *rows = figures.scores_table(figures.match_all(made))
+    assert [row[:2] for row in rows[:2]] == [["mean", "nearest"], ["mean", "unique"]]
+    assert len(rows) == 2 * len(figures.FEATURE_WAYS)
+    assert {len(row) for row in rows} == {len(head)}
+
+
 def test_the_sum_of_the_steps_is_what_the_workflow_runs():
     steps = {
         name: {"cpu": cpu, "peak": 10 * cpu}
@@ -183,7 +191,7 @@ def test_a_saving_is_a_ratio_with_its_figures(ours, other, words):
 
 @pytest.mark.parametrize(("wall", "rows"), [(1.1, 6), (2.0, 3)])
 def test_waiting_is_told_only_of_a_quiet_machine(wall, rows, monkeypatch):
-    monkeypatch.setattr(mosaic, "cores", lambda: 2)
+    monkeypatch.setattr(figures, "cores", lambda: 2)
     ways = [
         ("serial", 1, 32),
         ("processes", 2, 32),

@@ -20,7 +20,7 @@ from mosaic import (
     match_unique,
     mean_rgb,
 )
-from tesserae.demands import make_demands, use_budget
+from tesserae.demands import simple_demands, use_budget
 from tesserae.photos import ORIENTATION
 from tesserae.ways import FEW, MANY, find_match, fit_grid
 
@@ -184,8 +184,8 @@ def test_fewest_uses_no_photo_twice_more_than_another(n: int, m: int, k: int) ->
 
 def matched(tiles: Array, cells: Array, settings: Settings) -> tuple[Array, dict[str, Any]]:
     """Match tiles of as many photos with a single row of cells, none of them empty."""
-    n, empty = len(tiles), np.zeros((1, len(cells)), bool)
-    demands = make_demands([str(i) for i in range(n)], np.arange(n), empty.shape, settings)
+    demands = simple_demands(len(tiles), len(cells), settings)
+    empty = np.zeros((1, len(cells)), bool)
     match, report = find_match(tiles, cells, settings, demands, empty)
     return match[0], report
 

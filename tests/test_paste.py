@@ -227,6 +227,11 @@ def test_a_table_without_a_report_is_taken(table: str, store: Store) -> None:
     assert read_match(table, store).tolist() == MATCH.tolist()
 
 
+def test_minus_one_is_a_cell_that_stays_empty(table: str, store: Store) -> None:
+    Path(table).write_text("0\t-1\n4\t2\n")
+    assert read_match(table, store).tolist() == [[0, -1], [4, 2]]
+
+
 def test_a_match_of_another_store_is_refused(table: str, store: Store) -> None:
     Path(table).with_suffix(".json").write_text('{"store": "another"}')
     with pytest.raises(MosaicError, match=r"other thumbnails than .* match anew"):

@@ -1,7 +1,10 @@
 """Every way to compare, to choose and to finish, through the command line, checked by eye."""
 
+import contextlib
 import csv
+import functools
 import http.server
+import io
 import itertools
 import json
 import tarfile
@@ -22,31 +25,45 @@ from tesserae import collection, features
 Array = NDArray[Any]
 Grid = list[list[str]]
 Refusal = Callable[..., str]
-Capture = pytest.CaptureFixture[str]
 SIX: Grid = [["red", "lime", "blue"], ["white", "yellow", "black"]]
-USUAL = ["--target-res", 3, 2, "--thumb-res", 24, 16, "--thumb-quality", 95, "--workers", 1]
+THUMBS = ["--thumb-res", 24, 16, "--thumb-quality", 95, "--workers", 1]
+USUAL = ["-o", "out.png", "--target-res", 3, 2, *THUMBS]
+NEAREST = ["--method", "nearest"]
+BOTH = pytest.mark.parametrize("method", ["nearest", "unique"])
 
 
-def picture(path: Path, rows: Grid, cell: tuple[int, int] = (24, 16)) -> Path:
-    """Save an image of cells; a cell is of a colour, or striped: `red|blue` from left to right."""
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test work in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def picture(path: str, rows: Grid, cell: tuple[int, int] = (24, 16)) -> str:
+    """Save an image of cells; a cell is of a colour, or striped: `red|blue`, left to right."""
     image = Image.new("RGBA", (len(rows[0]) * cell[0], len(rows) * cell[1]))
-    for (i, row), (j, _) in itertools.product(enumerate(rows), enumerate(rows[0])):
-        stripes = row[j].split("|")
+    for i, j in np.ndindex(len(rows), len(rows[0])):
+        stripes = rows[i][j].split("|")
         for k, colour in enumerate(stripes):
             left, right = (j * cell[0] + cell[0] * at // len(stripes) for at in (k, k + 1))
             box = (left, i * cell[1], right, (i + 1) * cell[1])
             image.paste(ImageColor.getcolor(colour, "RGBA"), box)
-    path.parent.mkdir(parents=True, exist_ok=True)
     opaque = image.getchannel("A").getextrema() == (255, 255)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     (image.convert("RGB") if opaque else image).save(path)
     return path
 
 
-def collect(folder: Path, **photos: str) -> Path:
-    """A folder of photos of 24 x 16 pixels, by name; each of a colour, or striped."""
+def collect(**photos: str) -> str:
+    """The folder `photos` of photos of 24 x 16 pixels, by name: of a colour, or striped."""
     for name, colours in photos.items():
-        picture(folder / f"{name}.png", [[colours]])
-    return folder
+        picture(f"photos/{name}.png", [[colours]])
+    return "photos"
+
+
+def prepare(photos: Grid = SIX, target: Grid = SIX) -> None:
+    """Save photos that are called after their colours, and a target of 3 x 2 cells."""
+    collect(**{colour: colour for colour in flat(photos)})
+    picture("target.png", target)
 
 
 def flat(rows: Grid) -> list[str]:
@@ -54,46 +71,41 @@ def flat(rows: Grid) -> list[str]:
     return list(itertools.chain.from_iterable(rows))
 
 
-def plain(folder: Path, rows: Grid = SIX) -> Path:
-    """A folder of photos, one for each cell of a picture, called after their colours."""
-    return collect(folder, **{colour.strip("#"): colour for colour in flat(rows)})
+def run(*words: object) -> str:
+    """Run the command line in this process; it must end well. Return what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert mosaic.main([str(word) for word in words]) == 0
+    return printed.getvalue()
 
 
-def run(*words: object) -> None:
-    """Run the command line in this process; it must end well."""
-    assert mosaic.main([str(word) for word in words]) == 0
+def make(*words: object) -> str:
+    """Make out.png, of 3 x 2 cells of 24 x 16 pixels, of what is here."""
+    return run("make", "photos", "target.png", *USUAL, *words)
 
 
-def make(photos: Path, target: Path, output: Path, *more: object) -> dict[str, Any]:
-    """Make a mosaic of 3 x 2 cells of 24 x 16 pixels; return its report."""
-    run("make", photos, target, "-o", output, *USUAL, *more)
-    return read_report(output)
-
-
-def read_report(path: Path) -> dict[str, Any]:
+def report(path: str = "out.json") -> dict[str, Any]:
     """The report beside a mosaic or a table."""
-    return dict(json.loads(path.with_suffix(".json").read_text()))
+    return dict(json.loads(Path(path).read_text()))
 
 
-def chosen(path: Path) -> Grid:
-    """The names, without their endings, of the photos in the cells; empty cells are ``."""
-    store = mosaic.read_store(str(path.with_suffix(".h5")))
-    match = np.loadtxt(path.with_suffix(".tab"), dtype=int, ndmin=2).tolist()
-    names = [Path(name).stem for name in store.names]
+def chosen(table: str = "out.tab", store: str = "out.h5") -> Grid:
+    """The names, without their endings, of the photos in the cells, empty for an empty cell."""
+    match = np.loadtxt(table, dtype=int, ndmin=2).tolist()
+    names = [Path(name).stem for name in mosaic.read_store(store).names]
     return [["" if i < 0 else names[i] for i in row] for row in match]
 
 
-def pixels(path: Path, mode: str = "RGB") -> Array:
+def pixels(path: str = "out.png", mode: str = "RGB") -> Array:
     """The levels of an image: (height, width, channels)."""
     with Image.open(path) as image:
         return np.asarray(image.convert(mode)).astype(int)
 
 
-def means(path: Path, cols: int = 3, rows: int = 2) -> Array:
-    """The mean colours of the cells of an image: (rows, cols, 3)."""
+def means(path: str = "out.png") -> Array:
+    """The mean colours of the 3 x 2 cells of an image: (2, 3, 3)."""
     found = pixels(path)
-    height, width = found.shape[0] // rows, found.shape[1] // cols
-    return found.reshape(rows, height, cols, width, 3).mean(axis=(1, 3))
+    height, width = found.shape[0] // 2, found.shape[1] // 3
+    return np.asarray(found.reshape(2, height, 3, width, 3).mean(axis=(1, 3)))
 
 
 def levels(rows: Grid) -> Array:
@@ -106,175 +118,142 @@ def code(colours: Array) -> list[str]:
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in colours.tolist()]
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """All files below a folder and what is in them."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+def apart(one: Array, other: Any) -> float:
+    """By how many levels two images differ at most."""
+    return float(np.abs(one - other).max())
 
 
-@pytest.fixture
-def six(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Six plain photos, a target of their colours, and where the mosaic goes."""
-    folder, target = plain(tmp_path / "photos"), picture(tmp_path / "target.png", SIX)
-    return folder, target, tmp_path / "out.png"
+def files() -> dict[str, bytes]:
+    """All files that are here, and what is in them."""
+    found = (path for path in Path().rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in found}
 
 
 # What is compared
 
-STRIPES: Grid = [["white|black", "black|white", "#808080"]] * 2
 
-
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-def test_pixels_put_an_edge_where_it_is_and_the_mean_knows_of_none(
-    method: str, tmp_path: Path
-) -> None:
-    photos = collect(tmp_path / "p", wb="white|black", bw="black|white", grey="#808080")
-    target = picture(tmp_path / "t.png", [STRIPES[0], STRIPES[0][::-1]])
+@BOTH
+def test_pixels_see_where_an_edge_is_and_the_mean_sees_none(method: str) -> None:
+    collect(wb="white|black", bw="black|white", grey="#808080")
+    row = ["white|black", "black|white", "#808080"]
+    picture("target.png", [row, row[::-1]])
     words = ["--method", method, "--max-uses", 2]
-    make(
-        photos,
-        target,
-        tmp_path / "pixels.png",
-        *words,
-        "--feature",
-        "pixels",
-        "--detail",
-        2,
-    )
-    wanted = ["wb", "bw", "grey"]
-    assert chosen(tmp_path / "pixels.png") == [wanted, wanted[::-1]]
-    report = make(photos, target, tmp_path / "mean.png", *words)
-    assert report["cost"] < 50  # to the mean, all are equally good
+    make(*words, "--feature", "pixels", "--detail", 2)
+    assert chosen() == [["wb", "bw", "grey"], ["grey", "bw", "wb"]]
+    make(*words)
+    assert report()["cost"] < 50  # to the mean, all are equally good
     if method == "nearest":
-        assert len(set(flat(chosen(tmp_path / "mean.png")))) == 1
+        assert len(set(flat(chosen()))) == 1
 
 
-def test_detail_decides_how_fine_a_pattern_is_seen(tmp_path: Path) -> None:
-    photos = collect(tmp_path / "p", fine="white|black|white|black", grey="#808080")
-    target = picture(tmp_path / "t.png", [["white|black|white|black"] * 3, ["#808080"] * 3])
-    words = ["--method", "nearest", "--feature", "pixels", "--detail"]
-    assert make(photos, target, tmp_path / "coarse.png", *words, 2)["cost"] < 200
-    assert len(set(flat(chosen(tmp_path / "coarse.png")))) == 1
-    make(photos, target, tmp_path / "fine.png", *words, 4)
-    assert chosen(tmp_path / "fine.png") == [["fine"] * 3, ["grey"] * 3]
+def test_detail_decides_how_fine_a_pattern_is_seen() -> None:
+    collect(fine="white|black|white|black", grey="#808080")
+    picture("target.png", [["white|black|white|black"] * 3, ["#808080"] * 3])
+    make(*NEAREST, "--feature", "pixels", "--detail", 2)
+    assert len(set(flat(chosen()))) == 1
+    make(*NEAREST, "--feature", "pixels", "--detail", 4)
+    assert chosen() == [["fine"] * 3, ["grey"] * 3]
 
 
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-def test_histograms_tell_stripes_from_grey_but_not_left_from_right(
-    method: str, tmp_path: Path
-) -> None:
-    photos = collect(tmp_path / "p", bw="black|white", grey="#808080", one="#a08080")
-    target = picture(tmp_path / "t.png", [STRIPES[0], STRIPES[0][::-1]])
+@BOTH
+def test_histograms_tell_stripes_from_grey_but_not_left_from_right(method: str) -> None:
+    collect(bw="black|white", grey="#808080", one="#a08080")
+    row = ["white|black", "black|white", "#808080"]
+    picture("target.png", [row, row[::-1]])
     words = ["--method", method, "--max-uses", 4, "--feature", "histogram", "--bins"]
-    make(photos, target, tmp_path / "many.png", *words, 16)
-    assert chosen(tmp_path / "many.png") == [["bw", "bw", "grey"], ["grey", "bw", "bw"]]
-    report = make(photos, target, tmp_path / "one.png", *words, 1)
-    assert report["cost"] == 0  # in one bin is everything
-    assert "levels" not in report
+    make(*words, 16)
+    assert chosen() == [["bw", "bw", "grey"], ["grey", "bw", "bw"]]
+    picture("target.png", SIX)
+    make(*words, 1)
+    assert report()["cost"] == 0  # everything is in one bin
+    assert "levels" not in report()
 
 
 # How it is compared
 
 CANDIDATES = {"a": "#a06464", "b": "#8c8c64", "c": "#878782", "d": "#141414"}
-NEAREST = {
-    "cityblock": ("a", 60.0),
-    "euclidean": ("b", 3200**0.5),
-    "chebyshev": ("c", 35.0),
-}
+BEST = {"cityblock": ("a", 60), "euclidean": ("b", 3200**0.5), "chebyshev": ("c", 35)}
+BEST["cosine"] = ("d", 0)
 
 
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-@pytest.mark.parametrize("metric", [*NEAREST, "cosine"])
-def test_each_metric_has_another_nearest(
-    metric: str, method: str, tmp_path: Path, capsys: Capture
-) -> None:
-    photos = collect(tmp_path / "p", **CANDIDATES)
-    target = picture(tmp_path / "t.png", [["#646464"] * 3] * 2)
-    words = ["--method", method, "--metric", metric, "--choices", 2, "--max-uses", 6]
-    report = make(photos, target, tmp_path / "out.png", *words)
-    name, distance = NEAREST.get(metric, ("d", 0.0))
-    assert chosen(tmp_path / "out.png") == [[name] * 3] * 2
-    once = distance**2 if metric == "euclidean" else distance
-    assert report["cost"] == pytest.approx(6 * once, abs=1e-5)
-    assert (f"(metric {metric})" in capsys.readouterr().out) == (metric != "euclidean")
-    with (tmp_path / "out.csv").open() as table:
-        best = [row for row in csv.DictReader(table) if row["rank"] == "0"]
-    assert [row["name"] for row in best] == [f"{name}.png"] * 6
-    assert [float(row["distance"]) for row in best] == pytest.approx(
-        [distance] * 6, abs=1e-5
-    )
+@BOTH
+@pytest.mark.parametrize("metric", BEST)
+def test_each_metric_has_another_nearest(metric: str, method: str) -> None:
+    collect(**CANDIDATES)
+    picture("target.png", [["#646464"] * 3] * 2)
+    words = ["--method", method, "--choices", 2, "--max-uses", 6]
+    said, (name, far) = make("--metric", metric, *words), BEST[metric]
+    assert chosen() == [[name] * 3] * 2
+    once = far**2 if metric == "euclidean" else far
+    assert report()["cost"] == pytest.approx(6 * once, abs=1e-5)
+    assert (f"(metric {metric})" in said) == (metric != "euclidean")
+    with open("out.csv") as table:  # noqa: PTH123
+        first = [row for row in csv.DictReader(table) if row["rank"] == "0"]
+    assert [row["name"] for row in first] == [f"{name}.png"] * 6
+    assert [float(row["distance"]) for row in first] == pytest.approx([far] * 6, abs=1e-5)
 
 
-def distances(tiles: Array, cells: Array, metric: str) -> Array:
+def costs(tiles: Array, cells: Array, metric: str) -> Array:
     """What each tile costs in each cell: (n, 3) and (m, 3) to (n, m)."""
     if metric == "cosine":
         one, other = (x / np.linalg.norm(x, axis=1)[:, None] for x in (tiles, cells))
         return np.asarray(1 - one @ other.T)
-    gaps = np.abs(tiles[:, None] - cells)
+    gaps = np.abs(tiles.astype(float)[:, None] - cells)
     if metric == "euclidean":
         return np.asarray((gaps**2).sum(axis=2))
     return np.asarray(gaps.sum(axis=2) if metric == "cityblock" else gaps.max(axis=2))
 
 
-@pytest.mark.parametrize("metric", [*NEAREST, "cosine"])
-def test_unique_photos_are_placed_at_the_least_cost_of_all_permutations(
-    metric: str, tmp_path: Path
-) -> None:
-    rng = np.random.default_rng(3)
-    tiles, cells = rng.integers(20, 256, (7, 3)), rng.integers(20, 256, (6, 3))
-    photos = collect(tmp_path / "p", **dict(zip("abcdefg", code(tiles), strict=True)))
-    words = code(cells)
-    target = picture(tmp_path / "t.png", [words[:3], words[3:]])
-    costs = distances(tiles.astype(float), cells.astype(float), metric)
-    best = min(
-        itertools.permutations(range(7), 6), key=lambda order: costs[order, range(6)].sum()
-    )
-    report = make(photos, target, tmp_path / "out.png", "--metric", metric)
-    assert flat(chosen(tmp_path / "out.png")) == ["abcdefg"[i] for i in best]
-    assert report["cost"] == pytest.approx(costs[best, range(6)].sum(), rel=0.03)
-    assert (report["photos_used"], report["most_used"]) == (6, 1)
+def paint_random(seed: int, n: int) -> tuple[Array, Array]:
+    """Save photos a, b, ... and a target of random colours; return them, (n, 3) and (6, 3)."""
+    rng = np.random.default_rng(seed)
+    tiles, cells = (rng.integers(0, 256, (k, 3)).astype(np.uint8) for k in (n, 6))
+    collect(**dict(zip("abcdefghijkl", code(tiles), strict=False)))
+    picture("target.png", [code(cells)[:3], code(cells)[3:]])
+    return tiles, cells
 
 
-@pytest.mark.parametrize("feature", ["mean", "pixels"])
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-def test_a_weight_of_zero_ignores_a_channel(
-    method: str, feature: str, tmp_path: Path
-) -> None:
-    photos = collect(tmp_path / "p", bluer="#c832ff", darker="#a03264")
-    target = picture(tmp_path / "t.png", [["#c83264"] * 3] * 2)
-    words = ["--method", method, "--max-uses", 6, "--feature", feature]
-    make(photos, target, tmp_path / "all.png", *words)
-    assert chosen(tmp_path / "all.png") == [["darker"] * 3] * 2
-    report = make(photos, target, tmp_path / "two.png", *words, "--weights", 1, 1, 0)
-    assert chosen(tmp_path / "two.png") == [["bluer"] * 3] * 2
-    assert report["settings"]["weights"] == [1, 1, 0]
+@pytest.mark.parametrize("metric", BEST)
+def test_unique_photos_cost_the_least_of_all_permutations(metric: str) -> None:
+    tiles, cells = paint_random(3, 7)
+    cost = costs(tiles, cells, metric)
+    orders = itertools.permutations(range(7), 6)
+    best = min(orders, key=lambda order: cost[order, range(6)].sum())
+    make("--metric", metric)
+    assert flat(chosen()) == ["abcdefg"[i] for i in best]
+    assert report()["cost"] == pytest.approx(cost[best, range(6)].sum(), rel=0.05)
+    assert (report()["photos_used"], report()["most_used"]) == (6, 1)
 
 
-@pytest.mark.parametrize("method", ["nearest", "unique"])
+@BOTH
 @pytest.mark.parametrize("colour", ["rgb", "linear", "lab", "oklab"])
-def test_colours_are_compared_in_the_space_that_is_asked_for(
-    colour: str, method: str, tmp_path: Path
-) -> None:
+def test_colours_are_compared_in_the_space_asked_for(colour: str, method: str) -> None:
     from scipy.optimize import linear_sum_assignment
 
-    rng = np.random.default_rng(2244)
-    tiles, cells = (rng.integers(0, 256, (n, 3)).astype(np.uint8) for n in (12, 6))
+    tiles, cells = paint_random(2244, 12)
 
     def best(space: str) -> list[int]:
         see = features.COLOURS[space]
-        costs = distances(see(tiles), see(cells), "euclidean")
-        nearest = method == "nearest"
-        return (
-            costs.argmin(axis=0) if nearest else linear_sum_assignment(costs.T)[1]
-        ).tolist()
+        cost = costs(see(tiles), see(cells), "euclidean")
+        unique = linear_sum_assignment(cost.T)[1]
+        return list(cost.argmin(axis=0) if method == "nearest" else unique)
 
     assert len({tuple(best(space)) for space in features.COLOURS}) == 4
-    names = "abcdefghijkl"
-    photos = collect(tmp_path / "p", **dict(zip(names, code(tiles), strict=True)))
-    words = code(cells)
-    target = picture(tmp_path / "t.png", [words[:3], words[3:]])
-    make(photos, target, tmp_path / "out.png", "--method", method, "--colour", colour)
-    assert flat(chosen(tmp_path / "out.png")) == [names[i] for i in best(colour)]
+    make("--method", method, "--colour", colour)
+    assert flat(chosen()) == ["abcdefghijkl"[i] for i in best(colour)]
+
+
+@BOTH
+@pytest.mark.parametrize("feature", ["mean", "pixels"])
+def test_a_weight_of_zero_ignores_a_channel(method: str, feature: str) -> None:
+    collect(bluer="#c832ff", darker="#a03264")
+    picture("target.png", [["#c83264"] * 3] * 2)
+    words = ["--method", method, "--max-uses", 6, "--feature", feature]
+    make(*words)
+    assert chosen() == [["darker"] * 3] * 2
+    make(*words, "--weights", 1, 1, 0)
+    assert chosen() == [["bluer"] * 3] * 2
+    assert report()["settings"]["weights"] == [1, 1, 0]
 
 
 # Choices
@@ -283,303 +262,232 @@ GREYS = {"a": "#101010", "b": "#606060", "c": "#a0a0a0", "d": "#f0f0f0"}
 TONES: Grid = [["#141414", "#686868", "#ececec"], ["#a4a4a4", "#5c5c5c", "#181818"]]
 
 
-@pytest.fixture
-def ranked(tmp_path: Path, capsys: Capture) -> Path:
-    """A table of the two best of four grey photos for each cell; its store is s.h5."""
-    photos = collect(tmp_path / "p", **GREYS)
-    target = picture(tmp_path / "t.png", TONES)
-    run("thumbnails", photos, tmp_path / "s.h5", "--thumb-res", 24, 16, "--workers", 1)
-    words = [
-        "--target",
-        target,
-        "--target-res",
-        3,
-        2,
-        "--method",
-        "nearest",
-        "--choices",
-        2,
-    ]
-    run("match", tmp_path / "s.h5", tmp_path / "m.tab", *words)
-    assert f"the best 2 of each cell are in {tmp_path / 'm.csv'}" in capsys.readouterr().out
-    return tmp_path / "m.csv"
+def rank(rows: Grid) -> str:
+    """Write m.csv, the two best of four grey photos for each cell of a target."""
+    collect(**GREYS)
+    picture("t.png", rows)
+    run("thumbnails", "photos", "s.h5", *THUMBS)
+    words = ["--target", "t.png", "--target-res", 3, 2, *NEAREST, "--choices", 2]
+    return run("match", "s.h5", "m.tab", *words)
 
 
-def test_choices_are_written_as_a_table_with_names_and_distances(ranked: Path) -> None:
-    with ranked.open() as file:
-        assert file.readline() == "row,col,rank,name,distance\n"
-        rows = list(csv.reader(file))
-    assert [row[:3] for row in rows] == [
-        [str(number) for number in at] for at in np.ndindex(2, 3, 2)
-    ]
-    assert [row[3][0] for row in rows] == list("abbcdccbbcab")
-    here = {name: ImageColor.getrgb(colour)[0] for name, colour in GREYS.items()}
-    cells = levels(TONES)[..., 0].ravel().repeat(2)
-    wanted = [
-        3**0.5 * abs(here[row[3][0]] - cell) for row, cell in zip(rows, cells, strict=True)
-    ]
-    assert [float(row[4]) for row in rows] == pytest.approx(wanted, abs=6)
+def see_greys(names: list[str]) -> Array:
+    """The levels of grey photos: (rows, cols, 3)."""
+    return levels([[GREYS[name] for name in row] for row in names])
 
 
-def best_tones() -> Array:
-    """The levels of the best photo of each cell."""
-    return levels([[GREYS[name] for name in row] for row in ("abd", "cba")])
+def test_choices_are_a_table_of_names_and_distances() -> None:
+    assert "the best 2 of each cell are in m.csv" in rank(TONES)
+    heading, *rows = csv.reader(Path("m.csv").read_text().splitlines())
+    assert heading == ["row", "col", "rank", "name", "distance"]
+    places = [[str(number) for number in at] for at in np.ndindex(2, 3, 2)]
+    assert [row[:3] for row in rows] == places
+    assert [row[3] for row in rows] == [f"{name}.png" for name in "abbcdccbbcab"]
+    found = see_greys(["abbcdccbbcab"])[0, :, 0]
+    far = 3**0.5 * np.abs(found - levels(TONES)[..., 0].ravel().repeat(2))
+    assert apart(np.array([float(row[4]) for row in rows]), far) < 10
 
 
-def test_choices_are_pasted_at_another_size(ranked: Path) -> None:
-    run(
-        "paste",
-        ranked.with_name("s.h5"),
-        ranked,
-        ranked.with_name("o.png"),
-        "--thumb-res",
-        9,
-        5,
-    )
-    assert pixels(ranked.with_name("o.png")).shape == (10, 27, 3)
-    assert np.abs(means(ranked.with_name("o.png")) - best_tones()).max() < 3
+def test_choices_are_pasted_at_another_size() -> None:
+    rank(TONES)
+    run("paste", "s.h5", "m.csv", "out.png", "--thumb-res", 9, 5)
+    assert pixels().shape == (10, 27, 3)
+    assert apart(means(), see_greys(["abd", "cba"])) < 3
 
 
-def test_choices_go_with_another_store_in_which_photos_have_other_numbers(
-    ranked: Path,
-) -> None:
-    collect(ranked.with_name("p"), aa="red")
-    store, output = ranked.with_name("large.h5"), ranked.with_name("o.png")
-    run("thumbnails", ranked.with_name("p"), store, "--thumb-res", 33, 22, "--workers", 1)
-    run("paste", store, ranked, output)
-    assert pixels(output).shape == (44, 99, 3)
-    assert np.abs(means(output) - best_tones()).max() < 3
-    report = read_report(output)
-    assert (report["method"], report["photos"], report["photos_used"]) == ("choices", 5, 4)
+def test_choices_go_with_another_store_in_which_photos_have_other_numbers() -> None:
+    rank(TONES)
+    collect(aa="red")
+    run("thumbnails", "photos", "large.h5", "--thumb-res", 33, 22, "--workers", 1)
+    run("paste", "large.h5", "m.csv", "out.png")
+    assert pixels().shape == (44, 99, 3)
+    assert apart(means(), see_greys(["abd", "cba"])) < 3
+    found = report()
+    assert (found["method"], found["photos"], found["photos_used"]) == ("choices", 5, 4)
 
 
-def vary(ranked: Path, rows: Grid, *more: object) -> Array:
-    """Which greys are pasted from the two best of each cell of another target: (2, 3)."""
-    target, table = picture(ranked.with_name("v.png"), rows), ranked.with_name("v.tab")
-    words = [
-        "--target",
-        target,
-        "--target-res",
-        3,
-        2,
-        "--method",
-        "nearest",
-        "--choices",
-        2,
-    ]
-    run("match", ranked.with_name("s.h5"), table, *words)
-    output = ranked.with_name("varied.png")
-    run("paste", ranked.with_name("s.h5"), table.with_suffix(".csv"), output, *more)
-    return means(output)[..., 0]
+def test_choices_vary_so_that_photos_are_used_equally_often() -> None:
+    rank([["#646464"] * 3] * 2)
+    run("paste", "s.h5", "m.csv", "out.png")
+    assert apart(means(), see_greys(["bbb", "bbb"])) < 3
+    run("paste", "s.h5", "m.csv", "out.png", "--choices", 2)
+    assert apart(means(), see_greys(["bcb", "cbc"])) < 3
 
 
-def test_choices_vary_so_that_photos_are_used_equally_often(ranked: Path) -> None:
-    same = [["#646464"] * 3] * 2
-    assert np.abs(vary(ranked, same) - 0x60).max() < 3
-    found = vary(ranked, same, "--choices", 2).ravel()
-    assert np.abs(found - np.tile([0x60, 0xA0], 3)).max() < 3
+def test_a_page_and_a_dive_show_the_choices_that_were_pasted() -> None:
+    rank([["#646464"] * 3] * 2)
+    run("paste", "s.h5", "m.csv", "out.png", "--choices", 2)
+    words = ["--cell", 0, 1, "--seconds", 0.1, "--image-path", "photos"]
+    assert run("zoom", "out.png", "z.gif", *words).endswith("into c.png\n")
+    run("page", "out.png")
+    said = "filled with 2 of 4 photos, none more than 3 times"
+    assert said in Path("out.html").read_text()
 
 
-def test_a_page_shows_the_choices_that_were_pasted(ranked: Path, capsys: Capture) -> None:
-    vary(ranked, [["#646464"] * 3] * 2, "--choices", 2)
-    run("page", ranked.with_name("varied.png"))
-    text = ranked.with_name("varied.html").read_text()
-    assert "filled with 2 of 4 photos, none more than 3 times" in text
+def test_empty_cells_do_not_change_how_the_others_vary() -> None:
+    rank([["#0000"] * 3, ["#c0c0c0", "#e0e0e0", "#c0c0c0"]])
+    run("paste", "s.h5", "m.csv", "out.png", "--choices", 2)
+    assert apart(means()[1:], see_greys(["cdc"])) < 3
 
 
-def test_empty_cells_do_not_change_how_the_others_vary(ranked: Path) -> None:
-    row = ["#c0c0c0", "#e0e0e0", "#c0c0c0"]
-    found = vary(ranked, [["#0000"] * 3, row], "--choices", 2)[1]
-    assert np.abs(found - [0xA0, 0xF0, 0xA0]).max() < 3
+def test_choices_keep_apart_what_is_mirrored() -> None:
+    prepare([["#000|#fff"]], [["#fff|#000"] * 3, ["#000|#fff"] * 3])
+    words = ["--variants", "mirror", "--feature", "pixels", "--choices", 2]
+    make(*NEAREST, *words)
+    before = pixels()
+    run("paste", "out.h5", "out.csv", "out.png")
+    assert (pixels() == before).all()
 
 
-def test_choices_that_are_not_there_are_refused(ranked: Path, refusal: Refusal) -> None:
-    store, before = ranked.with_name("s.h5"), files(ranked.parent)
-    paste = ["paste", store, ranked, ranked.with_name("o.png"), "--choices"]
-    assert f"choices = 3: {ranked} has 2 for each cell" in refusal(*paste, 3)
-    paste[2] = ranked.with_suffix(".tab")
+def test_choices_that_are_not_there_are_refused(refusal: Refusal) -> None:
+    rank(TONES)
+    before, paste = files(), ["paste", "s.h5", "m.csv", "o.png", "--choices"]
+    assert "choices = 3: m.csv has 2 for each cell" in refusal(*paste, 3)
+    paste[2] = "m.tab"
     assert "`choices` needs a table of choices, .csv" in refusal(*paste, 2)
-    target = ranked.with_name("t.png")
-    match = [
-        "match",
-        store,
-        ranked.with_name("o.tab"),
-        "--target",
-        target,
-        "--target-res",
-        3,
-        2,
-    ]
-    words = ["--method", "nearest", "--choices"]
-    assert "choices = 5: there are 4 photos" in refusal(*match, *words, 5)
-    assert files(ranked.parent) == before
+    words = ["--target", "t.png", "--target-res", 3, 2, *NEAREST, "--choices", 5]
+    assert "choices = 5: there are 4 photos" in refusal("match", "s.h5", "o.tab", *words)
+    assert files() == before
 
 
 # Spacing, sizes and tiles
 
 
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-def test_equal_photos_keep_apart(method: str, tmp_path: Path, capsys: Capture) -> None:
-    photos = collect(tmp_path / "p", a="#606060", b="#646464", c="#686868", d="#6c6c6c")
-    target = picture(tmp_path / "t.png", [["#606060"] * 3] * 2)
-    words = ["--method", method, "--max-uses", 2]
-    make(photos, target, tmp_path / "near.png", *words)
-    near = chosen(tmp_path / "near.png")
-    report = make(photos, target, tmp_path / "out.png", *words, "--spacing", 1)
-    found = chosen(tmp_path / "out.png")
+@BOTH
+def test_equal_photos_keep_apart(method: str) -> None:
+    collect(a="#606060", b="#646464", c="#686868", d="#6c6c6c")
+    picture("target.png", [["#606060"] * 3] * 2)
+    said = make("--method", method, "--max-uses", 2, "--spacing", 1)
+    found = chosen()
     for left in (0, 1):
         assert len({found[i][left + j] for i in (0, 1) for j in (0, 1)}) == 4
-    assert found != near
-    assert report["too_near"] == 0
-    assert "0 pairs of equal photos are too near" in capsys.readouterr().out
+    assert report()["too_near"] == 0
+    assert "0 pairs of equal photos are too near" in said
     if method == "unique":
-        assert report["most_used"] == 2
+        assert report()["most_used"] == 2
 
 
-def test_too_few_photos_to_keep_apart_are_counted(tmp_path: Path) -> None:
-    photos = collect(tmp_path / "p", a="#606060")
-    target = picture(tmp_path / "t.png", [["#606060"] * 3] * 2)
-    words = ["--method", "nearest", "--spacing", 1]
-    assert make(photos, target, tmp_path / "out.png", *words)["too_near"] == 11
+def test_too_few_photos_to_keep_apart_are_counted() -> None:
+    prepare([["red"]])
+    make(*NEAREST, "--spacing", 1)
+    assert report()["too_near"] == 11
 
 
-def test_a_mosaic_has_exactly_the_size_that_was_asked_for(
-    six: tuple[Path, Path, Path],
-) -> None:
-    photos, target, output = six
-    report = make(photos, target, output, "--size", "31x17")
-    found = pixels(output)
-    assert (found.shape, report["size"]) == ((17, 31, 3), [31, 17])
+@BOTH
+def test_a_photo_keeps_apart_from_its_mirror_image(method: str) -> None:
+    prepare(SIX, [["red"] * 3] * 2)
+    make("--method", method, "--spacing", 1, "--max-uses", 2, "--variants", "mirror")
+    found = chosen()
+    for left in (0, 1):
+        assert len({found[i][left + j] for i in (0, 1) for j in (0, 1)}) == 4
+
+
+def test_a_mosaic_has_exactly_the_size_that_was_asked_for() -> None:
+    prepare()
+    make("--size", "31x17")
+    assert (pixels().shape, report()["size"]) == ((17, 31, 3), [31, 17])
     wanted = levels(SIX).repeat([8, 9], axis=0).repeat([10, 10, 11], axis=1)
-    assert np.abs(found - wanted).max() < 6
-    run(
-        "paste",
-        output.with_suffix(".h5"),
-        output.with_suffix(".tab"),
-        output,
-        "--size",
-        8,
-        5,
+    assert apart(pixels(), wanted) < 6
+    run("paste", "out.h5", "out.tab", "out.png", "--size", 8, 5)
+    assert pixels().shape == (5, 8, 3)
+
+
+def test_the_grid_can_follow_from_the_pixels_of_the_target() -> None:
+    prepare()
+    inner, outer = (
+        picture("inner.png", SIX, cell=(16, 8)),
+        Image.new("RGB", (53, 21), "teal"),
     )
-    assert pixels(output).shape == (5, 8, 3)
-
-
-def test_the_grid_can_follow_from_the_pixels_of_the_target(tmp_path: Path) -> None:
-    photos, target = plain(tmp_path / "p"), tmp_path / "t.png"
-    inner = Image.open(picture(target, SIX, cell=(16, 8)))
-    outer = Image.new("RGB", (53, 21), "magenta")  # 5 columns too many, and 5 rows
-    outer.paste(inner, (2, 2))
-    outer.save(target)
-    words = ["--thumb-res", 24, 12, "--tile", 16, "--workers", 1]
-    run("make", photos, target, "-o", tmp_path / "out.png", *words)
-    assert pixels(tmp_path / "out.png").shape == (24, 72, 3)
-    assert np.abs(means(tmp_path / "out.png") - levels(SIX)).max() < 6
-    report = read_report(tmp_path / "out.png")
-    assert report["settings"] == {"target_res": [3, 2], "tile": 16}
-    assert report["score"]["rmse"] < 20  # the outermost cells see a little of the border
+    outer.paste(Image.open(inner), (2, 2))  # there are 5 columns and 5 rows too many
+    outer.save("target.png")
+    words = ["--tile", 16, *THUMBS, "--thumb-res", 24, 12]
+    run("make", "photos", "target.png", "-o", "out.png", *words)
+    assert pixels().shape == (24, 72, 3)
+    assert apart(means(), levels(SIX)) < 6
+    assert report()["settings"] == {"target_res": [3, 2], "tile": 16}
+    assert report()["score"]["rmse"] < 8  # cut elsewhere, it would see the border
 
 
 # Collections
 
 
-def pack(path: Path, photos: Path) -> Path:
-    """An archive of the photos of a folder, of the kind that its name tells."""
-    if path.suffix == ".zip":
+def pack(path: str) -> str:
+    """An archive of the photos, of the kind that its name tells."""
+    if path.endswith(".zip"):
         with zipfile.ZipFile(path, "w") as archive:
-            for photo in photos.iterdir():
+            for photo in Path("photos").iterdir():
                 archive.write(photo, f"deep/{photo.name}")
-    elif path.suffix == ".bin":
-        colours = [ImageColor.getrgb(colour) for colour in flat(SIX)]
-        labelled = (b"\3" + np.repeat(np.uint8(one), 1024).tobytes() for one in colours)
-        path.write_bytes(b"".join(labelled))
+    elif path.endswith(".bin"):
+        colours = levels(SIX).reshape(6, 3).astype(np.uint8)
+        records = (b"\3" + colour.repeat(1024).tobytes() for colour in colours)
+        Path(path).write_bytes(b"".join(records))
     else:
         with tarfile.open(path, "w:gz") as tar:
-            tar.add(photos, "deep")
+            tar.add("photos", "deep")
     return path
 
 
-@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.bin", "folders"])
-def test_photos_come_from_folders_archives_and_cifar_files(
-    name: str, six: tuple[Path, Path, Path], capsys: Capture
-) -> None:
-    photos, target, output = six
-    paths = [photos, photos.with_name("more")]
-    if name != "folders":
-        paths = [pack(photos.with_name(name), photos)]
-    else:
-        paths[1].mkdir()
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.bin", "more"])
+def test_photos_come_from_folders_archives_and_cifar_files(name: str, capsys: Any) -> None:
+    prepare()
+    paths = ["photos", "more"] if name == "more" else [pack(name)]
+    if name == "more":
+        Path("more").mkdir()
         for photo in ("red.png", "black.png"):
-            (photos / photo).rename(paths[1] / photo)
-    run("make", *paths, target, "-o", output, *USUAL)
-    assert "photos   6 read, 0 skipped" in capsys.readouterr().out
-    assert np.abs(means(output) - levels(SIX)).max() < 6
-    assert read_report(output)["files"]["photos"] == [path.name for path in paths]
-    run("zoom", output, output.with_suffix(".gif"), "--seconds", 0.1)
-    assert "not sharp" not in capsys.readouterr().err
+            Path("photos", photo).rename(Path("more", photo))
+    said = run("make", *paths, "target.png", *USUAL)
+    assert "photos   6 read, 0 skipped" in said
+    assert apart(means(), levels(SIX)) < 6
+    assert report()["files"]["photos"] == paths
+    run("zoom", "out.png", "out.gif", "--seconds", 0.1)
+    assert capsys.readouterr().err == ""  # it would say that the end is not sharp
 
 
 @pytest.mark.parametrize("name", ["gone", "gone.zip", "gone.bin"])
-def test_one_of_several_collections_that_is_missing_is_refused(
-    name: str, six: tuple[Path, Path, Path], refusal: Refusal
-) -> None:
-    photos, target, output = six
-    before, gone = files(output.parent), photos.with_name(name)
-    said = refusal("make", photos, gone, target, "-o", output, *USUAL)
-    assert f"there is no folder or archive {str(gone)!r}" in said
-    assert files(output.parent) == before
+def test_a_collection_that_is_missing_is_refused(name: str, refusal: Refusal) -> None:
+    prepare()
+    before, said = files(), refusal("make", "photos", name, "target.png", *USUAL)
+    assert f"there is no folder or archive {name!r}" in said
+    assert files() == before
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A web server: its folder and its address."""
-    folder = tmp_path / "served"
+def server() -> Iterator[str]:
+    """A web server of what is in the folder `served`: its address."""
+    folder = Path("served").absolute()
     folder.mkdir()
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args, directory=str(folder))
-
-        def log_message(self, *args: Any) -> None:
-            """Be quiet."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
         thread.start()
-        yield folder, f"http://127.0.0.1:{httpd.server_port}"
+        yield f"http://127.0.0.1:{httpd.server_port}"
         httpd.shutdown()
         thread.join()
 
 
 @pytest.mark.parametrize("unpack", [True, False])
 def test_a_data_set_is_fetched_by_its_name_and_made_into_a_mosaic(
-    unpack: bool,
-    six: tuple[Path, Path, Path],
-    server: tuple[Path, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Capture,
+    unpack: bool, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pooch
 
-    (photos, target, output), (folder, address) = six, server
-    archive = pack(folder / "tiny.tar.gz", photos)
-    size, checksum = archive.stat().st_size, f"sha256:{pooch.file_hash(str(archive))}"
-    data = collection.DataSet(
-        f"{address}/tiny.tar.gz", size, unpack, checksum, "none", "a test"
-    )
+    prepare()
+    archive = pack("served/tiny.tar.gz")
+    about = Path(archive).stat().st_size, unpack, f"sha256:{pooch.file_hash(archive)}"
+    data = collection.DataSet(f"{server}/tiny.tar.gz", *about, "none", "a test")
     monkeypatch.setitem(collection.DATASETS, "tiny", data)
-    run("fetch", "tiny", "--data-path", output.with_name("data"))
-    printed = capsys.readouterr().out
-    assert (
-        printed == f"{output.with_name('data') / ('tiny' if unpack else 'tiny.tar.gz')}\n"
-    )
-    make(Path(printed.strip()), target, output)
-    assert np.abs(means(output) - levels(SIX)).max() < 6
+    said = run("fetch", "tiny", "--data-path", "data")
+    path = Path("data/tiny" if unpack else "data/tiny.tar.gz")
+    assert Path(said.strip()).absolute() == path.absolute()
+    run("make", said.strip(), "target.png", *USUAL)
+    assert apart(means(), levels(SIX)) < 6
 
 
-def test_a_data_set_that_nobody_knows_is_refused(tmp_path: Path, refusal: Refusal) -> None:
-    said = refusal("fetch", "cifar", "--data-path", tmp_path / "data")
+def test_a_data_set_that_nobody_knows_is_refused(refusal: Refusal) -> None:
+    said = refusal("fetch", "cifar", "--data-path", "data")
     assert "there is no data set 'cifar'; did you mean cifar1" in said
-    assert files(tmp_path) == {}
+    assert files() == {}
 
 
 # Finishes
@@ -591,107 +499,111 @@ TINTED: Grid = [
 
 
 @pytest.fixture
-def striped(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """One photo of two greys, a colourful target, and where the mosaic goes."""
-    folder = collect(tmp_path / "photos", only="#505050|#b0b0b0")
-    return folder, picture(tmp_path / "target.png", TINTED), tmp_path / "out.png"
+def striped() -> None:
+    """One photo of two greys, and a colourful target."""
+    collect(only="#505050|#b0b0b0")
+    picture("target.png", TINTED)
 
 
-def test_a_full_tint_gives_each_cell_its_mean_colour(
-    striped: tuple[Path, Path, Path], capsys: Capture
-) -> None:
-    report = make(*striped, "--method", "nearest", "--tint", 1)
-    assert report["finish"] == {"tint": 1}
-    assert "tint     1.0: the colours of the photos are changed" in capsys.readouterr().out
-    assert np.abs(means(striped[2]) - means(striped[1])).max() < 6
-    assert report["score"]["rmse"] < 4
+@pytest.mark.usefixtures("striped")
+def test_a_full_tint_gives_each_cell_its_mean_colour() -> None:
+    said = make(*NEAREST, "--tint", 1)
+    assert report()["finish"] == {"tint": 1}
+    assert "tint     1.0: the colours of the photos are changed" in said
+    assert apart(means(), means("target.png")) < 6
+    assert report()["score"]["rmse"] < 4
 
 
-def test_a_tint_of_zero_changes_nothing_and_a_half_goes_half_the_way(
-    striped: tuple[Path, Path, Path], capsys: Capture
-) -> None:
-    assert make(*striped, "--method", "nearest")["finish"] == {}
-    before = pixels(striped[2])
-    assert make(*striped, "--method", "nearest", "--tint", 0)["finish"] == {}
-    assert (pixels(striped[2]) == before).all()
-    assert "are changed" not in capsys.readouterr().out
-    make(*striped, "--method", "nearest", "--tint", 0.5)
-    assert np.abs(means(striped[2]) - (means(striped[1]) + 0x80) / 2).max() < 4
+@pytest.mark.usefixtures("striped")
+def test_a_tint_of_zero_changes_nothing_and_a_half_goes_half_the_way() -> None:
+    make(*NEAREST)
+    before = pixels()
+    assert "are changed" not in make(*NEAREST, "--tint", 0)
+    assert (pixels() == before).all()
+    assert report()["finish"] == {}
+    make(*NEAREST, "--tint", 0.5)
+    assert apart(means(), (means("target.png") + 0x80) / 2) < 4
 
 
-def test_a_blend_mixes_photos_with_the_mean_colours_of_cells(
-    striped: tuple[Path, Path, Path],
-) -> None:
-    make(*striped, "--method", "nearest")
-    before, wanted = pixels(striped[2]), means(striped[1]).repeat(16, 0).repeat(24, 1)
-    report = make(*striped, "--method", "nearest", "--blend", 0.25)
-    assert report["finish"] == {"blend": 0.25}
-    assert np.abs(pixels(striped[2]) - (0.75 * before + 0.25 * wanted)).max() < 4
+@pytest.mark.usefixtures("striped")
+def test_a_blend_mixes_photos_with_the_mean_colours_of_cells() -> None:
+    make(*NEAREST)
+    before, wanted = pixels(), means("target.png").repeat(16, 0).repeat(24, 1)
+    make(*NEAREST, "--blend", 0.25)
+    assert report()["finish"] == {"blend": 0.25}
+    assert apart(pixels(), 0.75 * before + 0.25 * wanted) < 4
 
 
-def test_a_mosaic_is_tinted_when_it_is_pasted_and_stays_so_until_told(
-    striped: tuple[Path, Path, Path],
-) -> None:
-    make(*striped, "--method", "nearest")
-    before, output = pixels(striped[2]), striped[2]
-    paste = ["paste", output.with_suffix(".h5"), output.with_suffix(".tab"), output]
+@pytest.mark.usefixtures("striped")
+def test_a_mosaic_is_tinted_when_it_is_pasted_and_stays_so_until_told() -> None:
+    make(*NEAREST)
+    before = pixels()
     for words in (["--tint", 1], []):
-        run(*paste, *words)
-        assert read_report(output)["finish"] == {"tint": 1}
-        assert np.abs(means(output) - means(striped[1])).max() < 6
-    run(*paste, "--tint", 0)
-    assert (pixels(output) == before).all()
+        run("paste", "out.h5", "out.tab", "out.png", *words)
+        assert report()["finish"] == {"tint": 1}
+        assert apart(means(), means("target.png")) < 6
+    run("paste", "out.h5", "out.tab", "out.png", "--tint", 0)
+    assert (pixels() == before).all()
 
 
-@pytest.mark.parametrize("ending", [".gif", ".webp"])
-def test_a_dive_ends_in_the_sharp_photo_of_a_cell(
-    ending: str, tmp_path: Path, capsys: Capture
-) -> None:
-    photos = plain(tmp_path / "p", [["red", "lime", "blue"], ["white", "yellow"]])
-    picture(photos / "fine.png", [["black|#505050|" * 3 + "black|#505050"]], cell=(96, 64))
+def test_a_finish_that_does_not_go_with_a_table_is_refused(refusal: Refusal) -> None:
+    prepare()
+    make("--colour", "lab")
+    paste, before = ["paste", "out.h5", "out.tab", "new.png"], files()
+    assert "`tint` needs colour = rgb" in refusal(*paste, "--tint", 1)
+    make()
+    before = files()
+    assert "`tint` does not go with `blend`" in refusal(*paste, "--tint", 1, "--blend", 1)
+    assert files() == before
+
+
+@pytest.mark.parametrize("dive", ["dive.gif", "dive.webp"])
+def test_a_dive_ends_in_the_sharp_photo_of_a_cell(dive: str) -> None:
     grid = [SIX[0], ["#282828", "yellow", "white"]]
-    output, dive = tmp_path / "out.png", tmp_path / f"dive{ending}"
-    make(photos, picture(tmp_path / "t.png", grid), output, "--thumb-res", 6, 4)
-    words = [dive, "--cell", 1, 0, "--seconds", 0.4, "--size", 180, 80]
-    run("zoom", output, *words)
-    assert capsys.readouterr().out.endswith(f"{dive}: 0.4 s, into fine.png\n")
+    prepare([SIX[0], ["yellow", "white"]], grid)
+    picture("photos/fine.png", [["|".join(["black", "#505050"] * 4)]], cell=(96, 64))
+    make("--thumb-res", 6, 4)
+    words = ["--cell", 1, 0, "--seconds", 0.4, "--size", 180, 80]
+    assert run("zoom", "out.png", dive, *words) == f"{dive}: 0.4 s, into fine.png\n"
     with Image.open(dive) as frames:
         assert (frames.n_frames, frames.size) == (10, (180, 80))  # type: ignore[attr-defined]
         first = np.asarray(frames.convert("RGB"), int)
         frames.seek(9)
         last = np.asarray(frames.convert("RGB"), int)
-    wanted = levels(grid)
-    assert np.abs(first[20::40, 30::60] - wanted)[:, 1:].max() < 40
+    assert apart(first[20::40, 30::60][:, 1:], levels(grid)[:, 1:]) < 40
     stripes = last[40, 7:120:15].mean(axis=1)  # the cell is 120 pixels wide, a stripe 15
-    assert np.abs(stripes - np.tile([0, 80], 4)).max() < 25
-    assert np.abs(last[40, 140:170] - [255, 255, 0]).max() < 40
+    assert apart(stripes, np.tile([0, 80], 4)) < 25
+    assert apart(last[40, 140:170], [255, 255, 0]) < 40
 
 
-def test_a_dive_to_nowhere_is_refused(
-    six: tuple[Path, Path, Path], refusal: Refusal
-) -> None:
-    make(*six)
-    _, output = refusal.__dict__, six[2]
-    before, dive = files(output.parent), output.with_suffix(".gif")
-    for cell in ((2, 0), (0, 3), (-1, 0)):
-        said = refusal("zoom", output, dive, "--cell", *cell)
-        assert f"cell = {cell[0]} {cell[1]}: there are 2 rows and 3 columns, from 0" in said
-    said = refusal("zoom", output, output.with_suffix(".mp4"))
-    assert "must end in .gif or .webp" in said
-    for words in (["--seconds", "nan"], ["--size", 0, 0], ["--size", 0, 30]):
-        refusal("zoom", output, dive, *words)
-    assert files(output.parent) == before
+def test_a_dive_to_nowhere_is_refused(refusal: Refusal) -> None:
+    prepare()
+    make()
+    before = files()
+    for row, col in ((2, 0), (0, 3), (-1, 0)):
+        said = refusal("zoom", "out.png", "z.gif", "--cell", row, col)
+        assert f"cell = {row} {col}: there are 2 rows and 3 columns, from 0" in said
+    assert "must end in .gif or .webp" in refusal("zoom", "out.png", "z.mp4")
+    assert files() == before
 
 
-@pytest.mark.parametrize("spacing", [[], ["--feature", "pixels", "--method", "unique"]])
-def test_grey_is_dithered_from_black_and_white(spacing: list[str], tmp_path: Path) -> None:
-    photos = collect(tmp_path / "p", black="black", white="white")
-    target = picture(tmp_path / "t.png", [["#808080"]])
-    words = ["--method", "nearest", "--target-res", 9, 6]
-    make(photos, target, tmp_path / "plain.png", *words)
-    assert len(set(flat(chosen(tmp_path / "plain.png")))) == 1
-    make(photos, target, tmp_path / "out.png", *words, "--dither")
-    found = np.array(chosen(tmp_path / "out.png"))
+@pytest.mark.parametrize(
+    "words", ["--seconds nan", "--seconds -1", "--size 0 0", "--size 0 9"]
+)
+def test_a_dive_of_no_time_or_no_size_is_refused(words: str, refusal: Refusal) -> None:
+    prepare()
+    make()
+    before = files()
+    assert "a dive needs" in refusal("zoom", "out.png", "z.gif", *words.split())
+    assert files() == before
+
+
+def test_grey_is_dithered_from_black_and_white() -> None:
+    prepare([["black", "white"]], [["#808080"] * 3] * 2)
+    make(*NEAREST, "--target-res", 9, 6)
+    assert len(set(flat(chosen()))) == 1
+    make(*NEAREST, "--target-res", 9, 6, "--dither")
+    found = np.array(chosen())
     assert 25 <= (found == "white").sum() <= 29
     assert (found[:, 1:] == found[:, :-1]).sum() < 12
 
@@ -699,175 +611,171 @@ def test_grey_is_dithered_from_black_and_white(spacing: list[str], tmp_path: Pat
 # Empty cells
 
 SHAPED: Grid = [["red", "#0000", "blue"], ["#0000", "yellow", "black"]]
-MASK: Grid = [["white", "black", "white"], ["#222", "white", "white"]]
+LEFT: Grid = [["red", "", "blue"], ["", "yellow", "black"]]
 
 
-@pytest.mark.parametrize("way", ["transparent", "mask"])
-def test_cells_stay_empty_where_the_target_or_a_mask_says_so(
-    way: str, tmp_path: Path, capsys: Capture
-) -> None:
-    photos = plain(tmp_path / "p", [["red", "blue"], ["yellow", "black"]])
-    mask = ["--mask", picture(tmp_path / "mask.png", MASK, cell=(12, 8))] * (way == "mask")
-    target = picture(tmp_path / "t.png", SIX if mask else SHAPED)
-    words = ["--method", "unique", "--repeats", "refuse", *mask]
-    report = make(photos, target, tmp_path / "out.png", *words)
-    wanted = [["red", "", "blue"], ["", "yellow", "black"]]
-    assert chosen(tmp_path / "out.png") == wanted
-    assert (report["cells"], report["photos_used"]) == (4, 4)
-    assert report["score"]["rmse"] < 5
-    alpha = pixels(tmp_path / "out.png", "RGBA")[..., 3]
-    assert (
-        alpha.reshape(2, 16, 3, 24).transpose(0, 2, 1, 3).min(axis=(2, 3)) > 0
-    ).tolist() == [[bool(name) for name in row] for row in wanted]
-    assert set(np.unique(alpha)) == {0, 255}
-    make(photos, target, tmp_path / "out.jpg", *words)
-    assert means(tmp_path / "out.jpg")[[0, 1], [1, 0]].min() > 250
-    run(
-        "paste",
-        tmp_path / "out.h5",
-        tmp_path / "out.tab",
-        tmp_path / "b.png",
-        "--tint",
-        0.5,
-    )
-    assert (pixels(tmp_path / "b.png", "RGBA")[..., 3] == alpha).all()
+@pytest.mark.parametrize("masked", [False, True])
+def test_cells_stay_empty_where_the_target_or_a_mask_says_so(masked: bool) -> None:
+    prepare([["red", "blue"], ["yellow", "black"]], SIX if masked else SHAPED)
+    white = [["white", "black", "white"], ["#222", "white", "white"]]
+    mask = ["--mask", picture("mask.png", white, cell=(12, 8))] if masked else []
+    make("--repeats", "refuse", *mask)  # there are as many photos as filled cells
+    assert chosen() == LEFT
+    assert (report()["cells"], report()["photos_used"]) == (4, 4)
+    assert report()["score"]["rmse"] < 5
+    alpha = pixels(mode="RGBA")[..., 3]
+    full = np.array([[255 * bool(name) for name in row] for row in LEFT])
+    assert (alpha == full.repeat(16, axis=0).repeat(24, axis=1)).all()
+    run("paste", "out.h5", "out.tab", "new.jpg", "--tint", 0.5)
+    assert means("new.jpg")[[0, 1], [1, 0]].min() > 250
+    assert json.loads(run("score", "out.png", "target.png", "--json"))["score"]["rmse"] < 5
 
 
-def test_nothing_to_fill_is_refused(six: tuple[Path, Path, Path], refusal: Refusal) -> None:
-    photos, target, output = six
-    mask = picture(target.with_name("mask.png"), [["black"]])
-    words = ["make", photos, target, "-o", output, *USUAL]
-    assert "no cell is left to fill" in refusal(*words, "--mask", mask)
-    words[2] = picture(target, [["#0000"] * 3] * 2)
+def test_nothing_to_fill_is_refused(refusal: Refusal) -> None:
+    prepare()
+    picture("mask.png", [["black"]])
+    words, before = ["make", "photos", "target.png", *USUAL], set(files())
+    assert "no cell is left to fill" in refusal(*words, "--mask", "mask.png")
+    picture("target.png", [["#0000"] * 3] * 2)
     assert "no cell is left to fill" in refusal(*words)
+    assert "out.png" not in set(files()) - before
 
 
-def test_pins_count_rows_and_columns_of_the_whole_grid_but_not_empty_cells(
-    tmp_path: Path, refusal: Refusal
-) -> None:
-    photos, target = plain(tmp_path / "p"), picture(tmp_path / "t.png", SHAPED)
-    pins = tmp_path / "pins.csv"
-    pins.write_text("row,col,name\n1,2,lime.png\n")
-    make(photos, target, tmp_path / "out.png", "--pins", pins)
-    assert chosen(tmp_path / "out.png") == [["red", "", "blue"], ["", "yellow", "lime"]]
-    pins.write_text("row,col,name\n1,0,lime.png\n")
-    words = ["make", photos, target, "-o", tmp_path / "new.png", *USUAL, "--pins", pins]
-    assert "the cell in row 1, col 0 stays empty" in refusal(*words)
+def test_pins_count_places_of_the_whole_grid_but_not_empty_cells(refusal: Refusal) -> None:
+    prepare(SIX, SHAPED)
+    Path("pins.csv").write_text("row,col,name\n1,2,lime.png\n")
+    make("--pins", "pins.csv")
+    assert chosen() == [["red", "", "blue"], ["", "yellow", "lime"]]
+    Path("pins.csv").write_text("row,col,name\n1,0,lime.png\n")
+    said = refusal("make", "photos", "target.png", *USUAL, "--pins", "pins.csv")
+    assert "the cell in row 1, col 0 stays empty" in said
 
 
-def test_spacing_with_empty_cells(tmp_path: Path, refusal: Refusal) -> None:
-    photos = plain(tmp_path / "p")
-    target = picture(tmp_path / "t.png", [["red", "#0000", "red"], ["#0000", "red", "red"]])
-    words = ["--spacing", 1, "--method"]
-    report = make(photos, target, tmp_path / "out.png", *words, "nearest")
-    (left, _, one), (_, two, three) = chosen(tmp_path / "out.png")
-    assert len({one, two, three}) == len({left, two}) + 1 == 3
-    assert (report["cells"], report["too_near"]) == (4, 0)
-    args = ["make", photos, target, "-o", tmp_path / "new.png", *USUAL]
-    assert 'needs method = "nearest"' in refusal(*args, *words, "unique")
+def test_spacing_leaves_empty_cells_out_of_account(refusal: Refusal) -> None:
+    prepare(SIX, [["red", "#0000", "red"], ["#0000", "red", "red"]])
+    make(*NEAREST, "--spacing", 1)
+    (left, _, one), (_, two, three) = chosen()
+    assert len({one, two, three}) == 3
+    assert left != two
+    assert (report()["cells"], report()["too_near"]) == (4, 0)
+    said = refusal("make", "photos", "target.png", *USUAL, "--spacing", 1)
+    assert 'needs method = "nearest"' in said
 
 
 # Scores, pages, and what is not ours
 
 
-def test_a_score_gives_the_numbers_of_the_report(
-    striped: tuple[Path, Path, Path], capsys: Capture
-) -> None:
-    photos, target, output = striped
-    report = make(photos, target, output, "--method", "nearest")
-    printed = [line for line in capsys.readouterr().out.splitlines() if "RMSE" in line]
-    run("score", output, target)
-    shown = capsys.readouterr().out.splitlines()
+@pytest.mark.usefixtures("striped")
+def test_a_score_gives_the_numbers_of_the_report() -> None:
+    printed = [line for line in make(*NEAREST).splitlines() if "RMSE" in line]
+    shown = run("score", "out.png", "target.png").splitlines()
     assert shown[:1] == printed
     assert shown[1].startswith("used     1 of 1 photos, none more than 6 times; 7 equal")
-    run("score", output, target, "--json")
-    found = json.loads(capsys.readouterr().out)
-    assert found == {key: report[key] for key in found}
+    found, known = json.loads(run("score", "out.png", "target.png", "--json")), report()
+    assert found == {key: known[key] for key in found}
     assert set(found["score"]) == {"rmse", "ciede2000", "ssim", "ssim_twice"}
-    error = np.sqrt(((means(output) - means(target)) ** 2).mean())
+    error = np.sqrt(((means() - means("target.png")) ** 2).mean())
     assert found["score"]["rmse"] == pytest.approx(error, rel=0.05)
 
 
-def test_a_score_without_a_report_asks_for_the_grid(
-    six: tuple[Path, Path, Path], refusal: Refusal, capsys: Capture
-) -> None:
-    _, target, output = six
-    picture(output, SIX, cell=(30, 20))
-    said = refusal("score", output, target)
-    assert "say --target-res COLS ROWS" in said
-    run("score", output, target, "--target-res", 3, 2, "--json")
-    perfect = json.loads(capsys.readouterr().out)["score"]
+def test_a_score_without_a_report_asks_for_the_grid(refusal: Refusal) -> None:
+    score = ["score", picture("out.png", SIX, cell=(30, 20)), picture("target.png", SIX)]
+    assert "say --target-res COLS ROWS" in refusal(*score)
+    score += ["--target-res", "3", "2"]
+    perfect = json.loads(run(*score, "--json"))["score"]
     assert perfect["rmse"] < 4
     assert min(perfect["ssim"], perfect["ssim_twice"]) > 0.97
-    picture(output, [row[::-1] for row in SIX])
-    run("score", output, target, "--target-res", 3, 2, "--json")
-    assert json.loads(capsys.readouterr().out)["score"]["rmse"] > 100
-    assert "`tile`" in refusal("score", output, target, "--target-res", 3, 2, "--tile", 12)
+    picture("out.png", [row[::-1] for row in SIX])
+    other = json.loads(run(*score, "--json"))["score"]
+    assert other["rmse"] > 100
+    assert other["ssim"] < 0.5
 
 
-def test_a_page_escapes_names_and_replaces_only_pages(
-    six: tuple[Path, Path, Path], refusal: Refusal, capsys: Capture
-) -> None:
-    photos, target, _ = six
-    (photos / "red.png").rename(photos / "<b>&red.png")
-    output = target.with_name("<i>.png")
-    make(photos, target, output)
-    path = output.with_suffix(".html")
+def test_a_score_looks_at_the_grid_of_the_report_or_at_another() -> None:
+    prepare()
+    run("make", "photos", "target.png", "-o", "out.png", *THUMBS, "--tile", 24)
+    same = json.loads(run("score", "out.png", "target.png", "--json"))["score"]
+    finer = json.loads(
+        run("score", "out.png", "target.png", "--json", "--target-res", 6, 4)
+    )
+    assert max(same["rmse"], finer["score"]["rmse"]) < 8
+    assert finer["score"] != same
+
+
+def test_a_page_escapes_names_and_replaces_only_pages(refusal: Refusal) -> None:
+    prepare()
+    Path("photos/red.png").rename("photos/<b>&red.png")
+    run("make", "photos", "target.png", *USUAL, "-o", "<i>.png")
     for _ in range(2):  # again over our own
-        run("page", output)
-        assert capsys.readouterr().out.endswith(f"{path}\n")
-    text = path.read_text()
+        assert run("page", "<i>.png") == "<i>.html\n"
+    text = Path("<i>.html").read_text()
     assert "&lt;b&gt;&amp;red.png" in text
     assert "<title>&lt;i&gt;</title>" in text
     assert "<b>&red" not in text
     assert "filled with 6 of 6 photos, none more than once" in text
-    path.write_text("<h1>my holidays</h1>")
-    assert "is not of our making" in refusal("page", output)
-    assert path.read_text() == "<h1>my holidays</h1>"
+    Path("<i>.html").write_text("<h1>my holidays</h1>")
+    assert "is not of our making" in refusal("page", "<i>.png")
+    assert Path("<i>.html").read_text() == "<h1>my holidays</h1>"
 
 
-def test_a_deep_zoom_image_gets_a_viewer_beside_its_page(
-    six: tuple[Path, Path, Path], refusal: Refusal
-) -> None:
-    photos, target, output = six
-    make(photos, target, output.with_suffix(".dzi"))
-    run("page", output.with_suffix(".dzi"))
-    assert 'href="out.view.html"' in output.with_suffix(".html").read_text()
-    viewer = output.with_suffix(".view.html")
-    assert "yellow.png" in viewer.read_text()
-    viewer.write_text("my own view")
-    refusal("page", output.with_suffix(".dzi"))
-    assert viewer.read_text() == "my own view"
+def test_a_deep_zoom_image_gets_a_viewer_beside_its_page(refusal: Refusal) -> None:
+    prepare()
+    make("-o", "out.dzi")
+    run("page", "out.dzi")
+    assert 'href="out.view.html"' in Path("out.html").read_text()
+    assert "yellow.png" in Path("out.view.html").read_text()
+    Path("out.view.html").write_text("my own view")
+    refusal("page", "out.dzi")
+    assert Path("out.view.html").read_text() == "my own view"
 
 
-def test_a_page_without_a_mosaic_is_refused(tmp_path: Path, refusal: Refusal) -> None:
-    for words in (["page"], ["zoom", tmp_path / "z.gif"]):
-        said = refusal(words[0], tmp_path / "out.png", *words[1:])
-        assert "there is no report" in said
-    assert files(tmp_path) == {}
+def test_a_page_and_a_dive_need_a_report(refusal: Refusal) -> None:
+    for words in (["page", "out.png"], ["zoom", "out.png", "z.gif"]):
+        assert "there is no report" in refusal(*words)
+    assert files() == {}
 
 
-@pytest.mark.parametrize("ending", ["h5", "json", "html", "view.html", "csv", "txt"])
-def test_files_that_are_not_ours_are_never_overwritten(
-    ending: str, six: tuple[Path, Path, Path], refusal: Refusal
-) -> None:
-    photos, target, output = six
-    other = output.with_name(f"results.{ending}")
-    other.write_text('{"my": "results"}')
-    before = files(output.parent)
-    if ending in ("h5", "json"):
-        said = refusal("make", photos, target, "-o", other.with_suffix(".jpg"), *USUAL)
-        assert f"{other} is not of our making" in said
-        assert files(output.parent) == before
+@pytest.mark.parametrize("name", ["h5", "json", "html", "csv", "tab"])
+def test_files_that_are_not_ours_are_never_overwritten(name: str, refusal: Refusal) -> None:
+    prepare()
+    Path(f"results.{name}").write_text('{"my": "results"}')
+    before, words = files(), ["make", "photos", "target.png", *USUAL, "-o", "results.jpg"]
+    if name == "html":  # which it does not write
+        run(*words)
     else:
-        make(photos, target, other.with_name("results.jpg"))
-    assert other.read_text() == '{"my": "results"}'
+        said = refusal(*words, "--choices", 2)
+        assert f"results.{name} is not of our making" in said
+        assert files() == before
+    assert Path(f"results.{name}").read_text() == '{"my": "results"}'
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        ("mask.png", "make photos target.png -o mask.png --mask mask.png"),
+        ("target.png", "paste out.h5 out.tab target.png"),
+        ("target.png", "match out.h5 target.png --target target.png"),
+        ("out.webp", "zoom out.webp out.webp --seconds 0.1"),
+        ("b.csv", "match out.h5 b.tab --target target.png --budgets b.csv --choices 2"),
+        ("mine.h5", "thumbnails photos mine.h5"),
+    ],
+)
+def test_no_command_overwrites_what_it_reads(
+    kept: str, words: str, refusal: Refusal
+) -> None:
+    prepare()
+    make("-o", "out.webp")
+    picture("mask.png", [["white"]])
+    Path("b.csv").write_text("name,min,max\nred.png,0,1\n")
+    Path("mine.h5").write_text("my own data")
+    before, more = Path(kept).read_bytes(), ["--target-res", 3, 2] * ("target.png" in words)
+    assert kept in refusal(*words.split(), *(more if "paste" not in words else []))
+    assert Path(kept).read_bytes() == before
 
 
 # What does not go together
 
-NEARBY, DENSE = ["--method", "nearest"], ["--solver", "dense"]
-DEMANDS = {
+DEMANDS: dict[str, list[object]] = {
     "budgets": ["--budgets", "b.csv"],
     "pins": ["--pins", "p.csv"],
     "dedupe": ["--dedupe"],
@@ -879,10 +787,10 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--feature", "pixels", "--bins", 8], "`bins` needs feature = histogram"),
     (["--metric", "cosine", "--colour", "lab"], "`cosine` needs colour = rgb or linear"),
     (["--metric", "cosine", "--colour", "oklab"], "`cosine` needs colour = rgb or linear"),
-    (["--dither", *NEARBY, "--feature", "pixels"], "`dither` needs feature = mean"),
-    (["--dither", *NEARBY, "--metric", "cityblock"], "`dither` needs metric = euclidean"),
+    (["--dither", *NEAREST, "--feature", "pixels"], "`dither` needs feature = mean"),
+    (["--dither", *NEAREST, "--metric", "cityblock"], "`dither` needs metric = euclidean"),
     (["--dither"], "`dither` needs method = nearest"),
-    (["--dither", *NEARBY, "--spacing", 1], "`dither` does not go with `spacing`"),
+    (["--dither", *NEAREST, "--spacing", 1], "`dither` does not go with `spacing`"),
     (["--tint", 0.5, "--colour", "lab"], "`tint` needs colour = rgb"),
     (["--tint", 0.5, "--blend", 0.5], "`tint` does not go with `blend`"),
     (["--tile", 16], "`tile` does not go with `target_res`"),
@@ -890,25 +798,27 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--size", 0, 40], "give width and height, or 0 0"),
     (["--size", 2, 40], "size = (2, 40)"),
     (["--weights", 0, 0, 0], "weights = [0.0, 0.0, 0.0]"),
-    (["--weights", "nan", 1, 1], "weights"),
-    ([*NEARBY, "--min-uses", 1], 'min_uses does not go with method = "nearest"'),
+    (["--weights", "nan", 1, 1], "weights = (nan, 1.0, 1.0)"),
+    ([*NEAREST, "--min-uses", 1], 'min_uses does not go with method = "nearest"'),
     (["--spacing", 1, "--min-uses", 1], "min_uses"),
     (["--spacing", 1, "--metric", "cityblock"], "cityblock"),
+    (["--mask", "gone.png"], "cannot open the mask gone.png"),
+    (["--feature", "pixels", "--detail", 17], "detail = 17"),
 ]
 for key, asked in DEMANDS.items():
     CLASHES += [
-        ([*asked, *NEARBY], f'{key} does not go with method = "nearest"'),
-        ([*asked, *DENSE], f'{key} does not go with solver = "dense"'),
+        ([*asked, *NEAREST], f'{key} does not go with method = "nearest"'),
+        ([*asked, "--solver", "dense"], f'{key} does not go with solver = "dense"'),
         ([*asked, "--spacing", 1], f"{key} does not go with spacing"),
         ([*asked, "--metric", "chebyshev"], f"{key}"),
     ]
 
 
 @pytest.mark.parametrize(("words", "said"), CLASHES, ids=lambda one: str(one))
-def test_what_does_not_go_together_is_refused_by_name_before_any_work(
-    words: list[object], said: str, six: tuple[Path, Path, Path], refusal: Refusal
+def test_what_does_not_go_together_is_refused_before_any_work(
+    words: list[object], said: str, refusal: Refusal
 ) -> None:
-    photos, target, output = six
-    before = files(output.parent)
-    assert said in refusal("make", photos, target, "-o", output, *USUAL, *words)
-    assert files(output.parent) == before
+    prepare()
+    before = files()
+    assert said in refusal("make", "photos", "target.png", *USUAL, *words)
+    assert files() == before
