@@ -48,6 +48,7 @@ def run_thumbnails(args: Any, settings: Settings) -> Store:
         if listed
         else describe_photos(settings.image_path, vars(args).get("output"))
     )
+    check_ours(args.store)
     how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
     origin = hashlib.sha256("\n".join([*lines, str((mosaic.VERSION, *how))]).encode()).hexdigest()
     if not is_made_of(args.store, origin):
@@ -105,6 +106,7 @@ def run_list(args: Any, settings: Settings) -> None:
 
 def run_merge(args: Any, settings: Settings) -> None:
     """Merge stores into one."""
+    check_ours(args.store)
     mosaic.merge_stores(args.store, args.parts)
     finish_store(args.store)
 
@@ -172,34 +174,44 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     """Match a target with the thumbnails of a store; write the table and return the report."""
     check_together(settings)
     store, beside = mosaic.read_store(args.store), Path(args.table).with_suffix(".json")
+    if Path(args.table).suffix == ".csv":
+        raise MosaicError(f"{args.table} would be a list of choices; call the table .tab")
     check_ours(beside, args.table, *choices_of(args.table, settings))
     target = target_name(settings, store)
     count = len(set(store.names)) * settings.max_uses
     view = open_view(target, store.thumb_res, settings, count)
+    paths = choices_of(args.table, settings)
     photo, alike = find_photos(store, settings)
     demands = make_demands(store.names, photo, view.empty.shape, settings, view.empty)
     draw = functools.partial(mosaic.read_thumbnails, store.path)
     tiles, cells = ways.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
     with watch_proof() as on_round:
         match, report = ways.find_match(tiles, cells, settings, demands, view.empty, on_round)
+    choices = ways.rank(tiles, cells, settings, view.empty) if paths else None
+    seen = {"target_res": view.grid, "thumb_res": store.thumb_res}
     report |= {
         "store": store.digest,
-        "settings": asked_for(settings, [*VIEW, *COMPARING]) | {"target_res": view.grid},
+        "settings": asked_for(settings, [*VIEW, *COMPARING]) | seen,
     }
     files = {"store": args.store, "table": args.table, "target": target}
     files |= {"mask": settings.mask} if settings.mask else {}
     files |= {"photos": args.given["image_path"]} if "image_path" in args.given else {}
     report["files"] = keep_paths(files, beside)
     mosaic.write_match(args.table, match, report)
-    for path in choices_of(args.table, settings):
-        ranked = ways.rank(tiles, cells, settings, view.empty)
-        with atomic(path) as part:
-            collection.write_choices(part, *ranked, store.names)
+    if choices:
+        with atomic(paths[0]) as part:
+            collection.write_choices(part, choices[0], choices[1], label(store))
     if alike:
         with atomic(Path(args.table).with_suffix(".alike.txt")) as part:
             part.write_text("".join(show(line) + "\n" for line in alike))
     print_match(report, len(alike), args.table, settings)
     return report
+
+
+def label(store: Store) -> list[str]:
+    """The name of each thumbnail, with that of its variant if it has one."""
+    pairs = zip(store.names, store.variants, strict=True)
+    return [f"{name} ({variant})" if variant else name for name, variant in pairs]
 
 
 def choices_of(table: str, settings: Settings) -> list[Path]:
@@ -291,6 +303,13 @@ def check_ours(*paths: str | Path) -> None:
             raise MosaicError(f"{path} is not of our making; move it, or choose another name")
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-mosaic>>[1]
+def check_kept(written: str, **read: str) -> None:
+    """Raise MosaicError if a file would be written over one that is read, given by a word."""
+    for word, path in read.items():
+        if path and os.path.realpath(written) == os.path.realpath(path):
+            raise MosaicError(f"{written} is the {word}; call the output something else")
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[2]
 @dataclasses.dataclass(frozen=True)
 class Work:
     """A match with what it was made of: its report, settings, store and view."""
@@ -319,7 +338,9 @@ def recall(report: dict[str, Any], given: dict[str, Any]) -> Settings:
     return make_settings(Settings, known | files | given)
 
 
-def open_work(report_path: Path, given: dict[str, Any], store: str = "", table: str = "") -> Work:
+def open_work(
+    report_path: Path, given: dict[str, Any], store: str = "", table: str = "", among: int = 0
+) -> Work:
     """Open what a report tells of, or a store and a table with their report."""
     report = read_report(report_path)
     files = report.get("files", {})
@@ -330,17 +351,19 @@ def open_work(report_path: Path, given: dict[str, Any], store: str = "", table: 
     view, missing = None, "give the target by --target"
     try:  # to see the target as it was seen when it was matched
         seen = recall(report, {key: given[key] for key in given if key == "target"})
-        view = open_view(seen.target, opened.thumb_res, seen) if seen.target else None
+        shape = seen.thumb_res if "settings" in report else opened.thumb_res
+        view = open_view(seen.target, shape, seen) if seen.target else None
     except MosaicError as error:
         missing = str(error)
     if not view and (settings.tint or settings.blend):
         raise MosaicError(missing)
-    match = read_table(table or files["table"], opened, view, given.get("choices", 1))
+    among = among or int(report.get("among", 1))
+    match = read_table(table or files["table"], opened, view, among)
     if view and view.empty.shape != match.shape:
         raise MosaicError(f"{report_path} is not the report of this table; match anew")
     return Work(report, settings, opened, match, view, missing)
 # ~/~ end
-# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[2]
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[3]
 def read_table(path: str, store: Store, view: ways.View | None, among: int) -> Array:
     """Read a (rows, cols) match, or choose one `among` the best of each cell."""
     if Path(path).suffix.lower() != ".csv":
@@ -348,7 +371,7 @@ def read_table(path: str, store: Store, view: ways.View | None, among: int) -> A
             raise MosaicError("`choices` needs a table of choices, .csv; match with --choices")
         return mosaic.read_match(path, store)
     empty = view.empty if view else None
-    choices, _ = collection.read_choices(path, store.names, empty)
+    choices, _ = collection.read_choices(path, label(store), empty)
     if among > choices.shape[2]:
         raise MosaicError(f"choices = {among}: {path} has {choices.shape[2]} for each cell")
     return ways.vary(choices[..., :among])
@@ -363,7 +386,11 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     check_ours(beside)
     if args.thumb_res and args.given.get("size"):
         raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
-    work = open_work(Path(args.table).with_suffix(".json"), args.given, args.store, args.table)
+    among = args.given.get("choices", 1)
+    of = Path(args.table).with_suffix(".json")
+    work = open_work(of, args.given, args.store, args.table, among)
+    read = {"target": work.settings.target, "store": args.store, "mask": work.settings.mask}
+    check_kept(args.output, **read)
     size = None if args.thumb_res else ways.wanted_size(work.settings)
     thumb_res = settings.thumb_res if args.thumb_res else work.store.thumb_res
     size, bands = ways.paste(work.draw, work.match, thumb_res, size, work.finish)
@@ -379,7 +406,8 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     report |= {"finish": asked_for(work.settings, FINISHING)}
     if args.table.lower().endswith(".csv"):
         known = {key: report[key] for key in report if key not in ABOUT.split()}
-        report = known | {"method": "choices"} | ways.count_uses(work.match, work.store.photo)
+        report = known | {"method": "choices", "among": among}
+        report |= ways.count_uses(work.match, work.store.photo)
     if work.view:
         report["score"] = ways.score(np.concatenate(seen), work.view)
     files = {"store": args.store, "table": args.table, "mosaic": args.output}
@@ -391,16 +419,17 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     print(*(ways.describe_score(report) or [f"score    none: {work.missing}"]), sep="\n")
     return size
 # ~/~ end
-# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[3]
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[4]
 def run_make(args: Any, settings: Settings) -> None:
     """Make a mosaic of a collection of photos, from beginning to end."""
     (cols, rows), (width, height) = settings.target_res, settings.thumb_res
     size = ways.wanted_size(settings) or (max(1, cols * width), max(1, rows * height))
     output.check_size(args.output, size)
     check_together(settings)
-    load_image(settings.target)
-    if os.path.realpath(args.output) == os.path.realpath(settings.target):
-        raise MosaicError(f"{args.output} is the target; call the mosaic something else")
+    open_view(settings.target, settings.thumb_res, settings)
+    if settings.detail > min(settings.thumb_res):
+        raise MosaicError(f"detail = {settings.detail}: thumbnails do not have so many pixels")
+    check_kept(args.output, target=settings.target, mask=settings.mask)
     stem = Path(args.output).with_suffix("")
     args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
     args.thumb_res, args.given["choices"] = None, 1
@@ -440,11 +469,12 @@ def run_page(args: Any, settings: Settings) -> None:
     work = open_work(report_of(args), args.given)
     if not work.view:
         raise MosaicError(f"a page shows the target, too: {work.missing}")
-    title = Path(args.mosaic).stem
-    if path.exists() and page.MARK not in path.read_bytes()[:200]:
-        raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+    title, view = Path(args.mosaic).stem, path.with_suffix(".view.html")
+    for old in (path, view):
+        if old.exists() and page.MARK not in old.read_bytes()[:200]:
+            raise MosaicError(f"{old} is not of our making; move it, or choose another name")
     if args.mosaic.lower().endswith(".dzi"):
-        link = str(path.with_suffix(".view.html"))
+        link = str(view)
         page.write_viewer(link, args.mosaic, work.match, work.store.names, title)
     page.write_page(
         path,
@@ -457,6 +487,7 @@ def run_page(args: Any, settings: Settings) -> None:
         link,
         title,
         work.finish,
+        work.store.photo,
     )
     print(show(str(path)))
 # ~/~ end
@@ -464,6 +495,7 @@ def run_page(args: Any, settings: Settings) -> None:
 def run_zoom(args: Any, settings: Settings) -> None:
     """Write an animation that dives into one cell of a mosaic, as .gif or .webp."""
     output.check_animation(args.output)
+    check_kept(args.output, mosaic=args.mosaic)
     work = open_work(report_of(args), args.given)
     rows, cols = work.match.shape
     row, col = args.cell or (rows // 2, cols // 2)
@@ -511,9 +543,11 @@ def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]
 def run_score(args: Any, settings: Settings) -> None:
     """Compare a mosaic with its target: colour error, likeness of structure, photos used."""
     if Path(args.mosaic).suffix.lower() == ".dzi":
-        raise MosaicError(f"{args.mosaic}: its scores are in {report_of(args)} already")
-    report = read_report(report_of(args)) if report_of(args).is_file() else {}
+        raise MosaicError(f"{args.mosaic} cannot be read as a whole; its report has its scores")
+    report = read_report(report_of(args))
     settings = recall(report, args.given)
+    if "target_res" in args.given:
+        settings = dataclasses.replace(settings, tile=0)
     if 0 in settings.target_res:
         raise MosaicError(f"there is no report {report_of(args)}; say --target-res COLS ROWS")
     seen = load_image(args.mosaic, "mosaic")

@@ -118,13 +118,18 @@ def check_together(settings: Any) -> None:
     ]:
         if wrong:
             raise MosaicError(words)
+    if settings.spacing and features.METRICS[settings.metric] != 2:
+        raise MosaicError(f"`spacing` needs metric = euclidean or cosine, not {settings.metric}")
     if 0 in settings.target_res and settings.target_res != (0, 0):
         raise MosaicError(f"target_res = {settings.target_res}: give both numbers, or 0 0")
     asked = [key for key in DEMANDING if getattr(settings, key) != getattr(plain, key)]
     clashes = {
-        'method = "nearest"': [*asked, "min_uses"] if settings.method == "nearest" else [],
+        'method = "nearest"': (
+            [*asked, "min_uses", "max_uses", "solver"] if settings.method == "nearest" else []
+        ),
         'solver = "dense"': asked if settings.solver == "dense" else [],
-        "spacing": asked if settings.spacing else [],
+        "spacing": [*asked, "min_uses"] if settings.spacing else [],
+        f"metric = {settings.metric}": asked if features.METRICS[settings.metric] != 2 else [],
     }
     for one, others in clashes.items():
         for other in others:

@@ -93,14 +93,18 @@ def write_page(
     mosaic: str | Path | None = None,
     title: str = "Photo mosaic",
     finish: Finish | None = None,
+    photo: Array | None = None,
 ) -> None:
     """Write an HTML page about a (rows, cols) match: mosaic, target, report, most and least used.
 
-    `mosaic` is a file to link to: the mosaic, or its viewer.
+    `mosaic` is a file to link to: the mosaic, or its viewer. `photo` (n,) is the photo of each
+    thumbnail, if some are of the same one.
     """
     path = Path(path)
     small = preview(draw, match, thumb_res, finish=finish)
-    uses = np.bincount(match[match >= 0], minlength=len(names))
+    photo = np.arange(len(names)) if photo is None else photo
+    first = np.unique(photo, return_index=True)[1]
+    uses = np.bincount(photo[match[match >= 0]], minlength=len(first))
     link = f'<a href="{html.escape(address(mosaic, path))}">' if mosaic else "<a>"
     text = fill(
         PAGE,
@@ -110,7 +114,12 @@ def write_page(
         mosaic=embed(small),
         target=embed(fit_target(target, small.size)),
         report=report_rows(report),
-        photos=photo_grids(draw, thumb_res, names, uses),
+        photos=photo_grids(
+            lambda which, size: draw(first[which], size),
+            thumb_res,
+            [names[i] for i in first],
+            uses,
+        ),
     )
     with atomic(path) as part:
         part.write_text(text, "utf-8")

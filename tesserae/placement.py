@@ -782,18 +782,21 @@ def match_unique(
 
 
 # ~/~ begin <<tesserae/placement.md#spacing>>[init]
-def match_rows(tiles: Floats, cells: Floats, shape: tuple[int, int], spacing: int) -> Ints:
-    """Row by row the nearest photo that is not in the window yet: (m,)."""
+def match_rows(
+    tiles: Floats, cells: Floats, shape: tuple[int, int], spacing: int, owner: Ints
+) -> Ints:
+    """Row by row the nearest tile whose photo is not in the window yet: (m,)."""
     rows, cols = shape
-    enough = 2 * spacing * (spacing + 1) + 1
+    enough = (2 * spacing * (spacing + 1) + 1) * int(np.bincount(owner).max())
     near = cheapest(cells, tiles, np.zeros(len(tiles)), enough)[0].tolist()
-    grid = [[-1] * cols for _ in range(rows)]
+    grid, match, photo = [[-1] * cols for _ in range(rows)], [], owner.tolist()
     for i, choices in enumerate(near):
         r, c = divmod(i, cols)
         window = slice(max(0, c - spacing), c + spacing + 1)
         taken = {j for row in grid[max(0, r - spacing) : r + 1] for j in row[window]}
-        grid[r][c] = next((j for j in choices if j not in taken), choices[0])
-    return np.array(grid, np.int64).ravel()
+        match.append(next((j for j in choices if photo[j] not in taken), choices[0]))
+        grid[r][c] = photo[match[-1]]
+    return np.array(match, np.int64)
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#spacing>>[1]
@@ -824,26 +827,35 @@ def fits(grid: Ints, cell: int, photo: int, other: int, spacing: int) -> bool:
 
 
 def move_apart(
-    tiles: Floats, cells: Floats, grid: Ints, spacing: int, left: Ints, tries: int = 500
+    tiles: Floats,
+    cells: Floats,
+    grid: Ints,
+    spacing: int,
+    left: Ints,
+    owner: Ints,
+    tries: int = 500,
 ) -> None:
-    """Exchange photos in `grid` until no twins are left; `left` (n,) uses are still free."""
-    flat = grid.reshape(-1)
-    for i in twins(grid, spacing)[0]:
-        mine, spare = flat[i], np.flatnonzero(left > 0)
+    """Exchange tiles in `grid` until no twins are left; `left` uses of photos are still free."""
+    flat, shown = grid.reshape(-1), owner[grid]
+    for i in twins(shown, spacing)[0]:
+        mine, spare = flat[i], np.flatnonzero(left[owner] > 0)
         own = squared(cells, tiles[flat])
         swap = squared(cells[i], tiles[flat]) + squared(cells, tiles[mine]) - own - own[i]
         gain = np.r_[swap, squared(cells[i], tiles[spare]) - own[i]]
         few = np.argpartition(gain, min(tries, len(gain) - 1))[:tries]
         for k in few[np.argsort(gain[few], kind="stable")].tolist():
-            j, photo = (k, flat[k]) if k < len(flat) else (i, spare[k - len(flat)])
-            if photo == mine or not fits(grid, i, photo, j, spacing):
+            j, tile = (k, flat[k]) if k < len(flat) else (i, spare[k - len(flat)])
+            old, new = owner[mine], owner[tile]
+            if old == new or not fits(shown, i, new, j, spacing):
                 continue
             if j == i:
-                left[mine], left[photo], flat[i] = left[mine] + 1, left[photo] - 1, photo
-                break
-            if fits(grid, j, mine, i, spacing):
-                flat[i], flat[j] = photo, mine
-                break
+                left[old], left[new], flat[i] = left[old] + 1, left[new] - 1, tile
+            elif fits(shown, j, old, i, spacing):
+                flat[i], flat[j] = tile, mine
+            else:
+                continue
+            shown.reshape(-1)[[j, i]] = owner[flat[[j, i]]]
+            break
 
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#spacing>>[3]
@@ -855,27 +867,29 @@ def match_spaced(
     shape: tuple[int, int],
     spacing: int,
     max_uses: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
 ) -> tuple[Ints, int]:
     """A cheap match without equal photos in windows of (2 * spacing + 1)**2 cells.
 
-    `shape` is (rows, cols) of the m cells. Returns (m,) indices of tiles and how many pairs
+    `shape` is (rows, cols) of the m cells; `groups` as for `match_unique`. Returns (m,) indices of tiles and how many pairs
     of equal photos are still too close: 0, unless there are too few photos.
 
     >>> match_spaced([[0.0], [1.0]], [[0.0], [0.0], [0.0]], (1, 3), 1)
     (array([0, 1, 0]), 0)
     """
     x, y = features("cells", cells), features("tiles", tiles)
+    owner, n = owners(len(y), groups, () if max_uses is None else max_uses)
     if max_uses is None:
-        match, high = match_rows(y, x, shape, spacing), np.full(len(y), len(x))
+        match, high = match_rows(y, x, shape, spacing, owner), np.full(n, len(x))
     else:
-        match, _ = match_unique(y, x, max_uses)
-        high = np.broadcast_to(np.asarray(max_uses, np.int64), len(y))
-    grid, left = match.reshape(shape), high - np.bincount(match, minlength=len(y))
+        match, _ = match_unique(y, x, max_uses, groups=owner)
+        high = np.broadcast_to(np.asarray(max_uses, np.int64), n)
+    grid, left = match.reshape(shape), high - np.bincount(owner[match], minlength=n)
     for _ in range(3):
-        if not twins(grid, spacing)[1]:
+        if not twins(owner[grid], spacing)[1]:
             break
-        move_apart(y, x, grid, spacing, left)
-    return match, twins(grid, spacing)[1]
+        move_apart(y, x, grid, spacing, left, owner)
+    return match, twins(owner[grid], spacing)[1]
 
 # ~/~ end
 # ~/~ end

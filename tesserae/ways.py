@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 import mosaic
 from tesserae import features, output
-from tesserae.demands import DEMANDING, Demands, own_settings
+from tesserae.demands import Demands, own_settings
 from tesserae.output import Array, Bands, Draw, Finish
 from tesserae.photos import upright_size
 from tesserae.settings import MosaicError
@@ -170,7 +170,7 @@ def find_match(
     else:
         match, more = match_unique(tiles, cells, settings, demands, on_round)
     cost = total_cost(tiles, cells, match, settings.metric)
-    report |= {"cells": len(cells), "cost": cost} | more
+    report |= more | {"cells": len(cells), "cost": cost}
     plain = settings.metric == "euclidean" and settings.weights == (1, 1, 1)
     if plain and settings.feature != "histogram" and settings.colour == "rgb":
         report["levels"] = round(math.sqrt(3 * cost / cells.size), 3)
@@ -196,9 +196,10 @@ def match_unique(
     from tesserae import placement  # here, for it takes half a second to load
 
     most, least = demands.most, demands.least
+    dense = settings.solver == "dense" or features.METRICS[settings.metric] != 2
+    if dense and len(least) < len(tiles):
+        raise MosaicError("`variants` need solver = sparse and metric = euclidean or cosine")
     if features.METRICS[settings.metric] != 2:
-        if asked := [key for key in DEMANDING if getattr(settings, key)]:
-            raise MosaicError(f"{asked[0]} needs metric = euclidean or cosine")
         costs = features.cost_matrix(tiles, cells, settings.metric)
         return mosaic.transport(costs, int(most[0]), int(least[0])), {}
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
@@ -218,7 +219,10 @@ def match_unique(
         )
     except placement.Infeasible as error:
         raise MosaicError(str(error)) from error
-    return match, proof.as_dict() | {"proof": proof.sentence()}
+    found = proof.as_dict() | {"proof": proof.sentence()}
+    if settings.metric == "cosine":
+        found["bound"] /= 2  # as the cost
+    return match, found
 # ~/~ end
 # ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[2]
 def match_in_grid(
@@ -236,8 +240,9 @@ def match_in_grid(
         return features.match_dithered(tiles, full, empty.shape)[~empty.ravel()], {}
     tiles, full = (features.prepare(one, settings.metric) for one in (tiles, full))
     most = demands.most if settings.method == "unique" else None
-    match = placement.match_spaced(tiles, full, empty.shape, settings.spacing, most)[0]
-    apart = np.where(empty.ravel(), len(tiles) + np.arange(empty.size), match)
+    photo = demands.photo
+    match = placement.match_spaced(tiles, full, empty.shape, settings.spacing, most, photo)[0]
+    apart = np.where(empty.ravel(), len(tiles) + np.arange(empty.size), photo[match])
     near = placement.twins(apart.reshape(empty.shape), settings.spacing)[1]
     return match[~empty.ravel()], {"too_near": int(near)}
 # ~/~ end
@@ -278,7 +283,8 @@ def vary(choices: Array) -> Array:
     for cell in np.ndindex(*match.shape):
         ranked = choices[cell]
         match[cell] = ranked[uses[ranked].argmin()]
-        uses[match[cell]] += 1
+        if match[cell] >= 0:  # or the cell is empty
+            uses[match[cell]] += 1
     return match
 # ~/~ end
 

@@ -78,6 +78,11 @@ def run(*words: object) -> str:
     return printed.getvalue()
 
 
+def by(method: str, uses: int) -> list[object]:
+    """The words for a method; only the unique match has a budget."""
+    return ["--method", method, *(["--max-uses", uses] if method == "unique" else [])]
+
+
 def make(*words: object) -> str:
     """Make out.png, of 3 x 2 cells of 24 x 16 pixels, of what is here."""
     return run("make", "photos", "target.png", *USUAL, *words)
@@ -137,7 +142,7 @@ def test_pixels_see_where_an_edge_is_and_the_mean_sees_none(method: str) -> None
     collect(wb="white|black", bw="black|white", grey="#808080")
     row = ["white|black", "black|white", "#808080"]
     picture("target.png", [row, row[::-1]])
-    words = ["--method", method, "--max-uses", 2]
+    words = [*by(method, 2)]
     make(*words, "--feature", "pixels", "--detail", 2)
     assert chosen() == [["wb", "bw", "grey"], ["grey", "bw", "wb"]]
     make(*words)
@@ -160,7 +165,7 @@ def test_histograms_tell_stripes_from_grey_but_not_left_from_right(method: str) 
     collect(bw="black|white", grey="#808080", one="#a08080")
     row = ["white|black", "black|white", "#808080"]
     picture("target.png", [row, row[::-1]])
-    words = ["--method", method, "--max-uses", 4, "--feature", "histogram", "--bins"]
+    words = [*by(method, 4), "--feature", "histogram", "--bins"]
     make(*words, 16)
     assert chosen() == [["bw", "bw", "grey"], ["grey", "bw", "bw"]]
     picture("target.png", SIX)
@@ -181,7 +186,7 @@ BEST["cosine"] = ("d", 0)
 def test_each_metric_has_another_nearest(metric: str, method: str) -> None:
     collect(**CANDIDATES)
     picture("target.png", [["#646464"] * 3] * 2)
-    words = ["--method", method, "--choices", 2, "--max-uses", 6]
+    words = [*by(method, 6), "--choices", 2]
     said, (name, far) = make("--metric", metric, *words), BEST[metric]
     assert chosen() == [[name] * 3] * 2
     once = far**2 if metric == "euclidean" else far
@@ -248,7 +253,7 @@ def test_colours_are_compared_in_the_space_asked_for(colour: str, method: str) -
 def test_a_weight_of_zero_ignores_a_channel(method: str, feature: str) -> None:
     collect(bluer="#c832ff", darker="#a03264")
     picture("target.png", [["#c83264"] * 3] * 2)
-    words = ["--method", method, "--max-uses", 6, "--feature", feature]
+    words = [*by(method, 6), "--feature", feature]
     make(*words)
     assert chosen() == [["darker"] * 3] * 2
     make(*words, "--weights", 1, 1, 0)
@@ -347,6 +352,7 @@ def test_choices_that_are_not_there_are_refused(refusal: Refusal) -> None:
     assert "`choices` needs a table of choices, .csv" in refusal(*paste, 2)
     words = ["--target", "t.png", "--target-res", 3, 2, *NEAREST, "--choices", 5]
     assert "choices = 5: there are 4 photos" in refusal("match", "s.h5", "o.tab", *words)
+    assert "call the table .tab" in refusal("match", "s.h5", "o.csv", *words)
     assert files() == before
 
 
@@ -357,7 +363,7 @@ def test_choices_that_are_not_there_are_refused(refusal: Refusal) -> None:
 def test_equal_photos_keep_apart(method: str) -> None:
     collect(a="#606060", b="#646464", c="#686868", d="#6c6c6c")
     picture("target.png", [["#606060"] * 3] * 2)
-    said = make("--method", method, "--max-uses", 2, "--spacing", 1)
+    said = make(*by(method, 2), "--spacing", 1)
     found = chosen()
     for left in (0, 1):
         assert len({found[i][left + j] for i in (0, 1) for j in (0, 1)}) == 4
@@ -376,7 +382,7 @@ def test_too_few_photos_to_keep_apart_are_counted() -> None:
 @BOTH
 def test_a_photo_keeps_apart_from_its_mirror_image(method: str) -> None:
     prepare(SIX, [["red"] * 3] * 2)
-    make("--method", method, "--spacing", 1, "--max-uses", 2, "--variants", "mirror")
+    make(*by(method, 2), "--spacing", 1, "--variants", "mirror")
     found = chosen()
     for left in (0, 1):
         assert len({found[i][left + j] for i in (0, 1) for j in (0, 1)}) == 4
@@ -404,8 +410,23 @@ def test_the_grid_can_follow_from_the_pixels_of_the_target() -> None:
     run("make", "photos", "target.png", "-o", "out.png", *words)
     assert pixels().shape == (24, 72, 3)
     assert apart(means(), levels(SIX)) < 6
-    assert report()["settings"] == {"target_res": [3, 2], "tile": 16}
+    asked = {"target_res": [3, 2], "thumb_res": [24, 12], "tile": 16}
+    assert report()["settings"] == asked
     assert report()["score"]["rmse"] < 8  # cut elsewhere, it would see the border
+
+
+@pytest.mark.parametrize("more", [["--metric", "cityblock"], ["--solver", "dense"]])
+def test_what_knows_no_variants_refuses_them(more: list[str], refusal: Refusal) -> None:
+    prepare()
+    words = ["make", "photos", "target.png", *USUAL, "--variants", "mirror", *more]
+    assert "`variants` need solver = sparse" in refusal(*words)
+
+
+def test_a_page_counts_photos_and_not_their_mirror_images() -> None:
+    prepare()
+    make("--variants", "mirror")
+    run("page", "out.png")
+    assert "filled with 6 of 6 photos" in Path("out.html").read_text()
 
 
 # Collections
@@ -477,8 +498,8 @@ def test_a_data_set_is_fetched_by_its_name_and_made_into_a_mosaic(
     about = Path(archive).stat().st_size, unpack, f"sha256:{pooch.file_hash(archive)}"
     data = collection.DataSet(f"{server}/tiny.tar.gz", *about, "none", "a test")
     monkeypatch.setitem(collection.DATASETS, "tiny", data)
-    said = run("fetch", "tiny", "--data-path", "data")
-    path = Path("data/tiny" if unpack else "data/tiny.tar.gz")
+    said = run("fetch", "tiny", "--data-path", "sets")
+    path = Path("sets/tiny" if unpack else "sets/tiny.tar.gz")
     assert Path(said.strip()).absolute() == path.absolute()
     run("make", said.strip(), "target.png", *USUAL)
     assert apart(means(), levels(SIX)) < 6
