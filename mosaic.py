@@ -75,38 +75,6 @@ class Settings:
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#open-photos>>[init]
-ENDINGS = "jpg jpeg jpe jfif png webp tif tiff gif bmp avif heic heif"
-SUFFIXES = frozenset("." + ending for ending in ENDINGS.split())
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[1]
-def list_photos(folder: str) -> list[str]:
-    """List the photos in a folder and its subfolders, sorted, as paths below `folder`."""
-    if not Path(folder).is_dir():
-        raise MosaicError(f"there is no folder {folder!r}; let image_path name your photos")
-    names, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=report_folder):
-        about = Path(place).stat()
-        if (about.st_dev, about.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((about.st_dev, about.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = os.path.relpath(place, folder)
-        names += [
-            os.path.normpath(os.path.join(below, name))  # noqa: PTH118 (faster by far)
-            for name in files
-            if not name.startswith(".")
-            and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-            and os.path.isfile(os.path.join(place, name))  # noqa: PTH113, PTH118
-        ]
-    return sorted(names)
-
-
-def report_folder(error: OSError) -> None:
-    """Say on the terminal that a folder could not be read."""
-    print(f"skipped the folder {show(str(error.filename))}: {error.strerror}", file=sys.stderr)
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[2]
 Box = tuple[float, float, float, float]
 
 
@@ -126,7 +94,7 @@ def crop_box(
     left, top = across * at, down * at
     return left, top, size[0] - across + left, size[1] - down + top
 # ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[3]
+# ~/~ begin <<mosaic.md#open-photos>>[1]
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -27,6 +27,7 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mosaic
+from tesserae.collection import list_photos
 from tesserae.disk import atomic
 from tesserae.output import save_bands
 from tesserae.photos import open_photo
@@ -117,7 +118,7 @@ def compare(*ways: Sequence[Any], repeats: int = REPEATS) -> list[Cost]:
 def enlarge_photos(folder: Path, photos: str, shape: tuple[int, int], count: int) -> None:
     """Write photos enlarged to (width, height), with a grain as of a camera."""
     rng = np.random.default_rng(1)
-    for name in mosaic.list_photos(photos)[:count]:
+    for name in list_photos(photos)[:count]:
         with Image.open(Path(photos, name)) as photo:
             large = ImageOps.fit(photo, shape, Image.Resampling.BICUBIC)
         grain = rng.normal(0, 6, (shape[1], shape[0], 1)).astype(np.float32)
@@ -261,7 +262,7 @@ POOLS: dict[str, type[Executor]] = {
 
 def thumbnails_by(kind: str, workers: int, chunk: int, folder: str, count: int) -> Cost:
     """Make thumbnails by a number of workers; "serial" has none."""
-    names = mosaic.list_photos(folder)[:count]
+    names = list_photos(folder)[:count]
     batches = [names[i : i + chunk] for i in range(0, len(names), chunk)]
     task = partial(make_batch, folder=folder)
 

@@ -553,6 +553,9 @@ FEATURE_WAYS: dict[str, dict[str, Any]] = {
 }
 
 
+USES = ("photos_used", "most_used", "equal_neighbours")
+
+
 def match_by(made: Made, method: str, how: dict[str, Any]) -> dict[str, Any]:
     """The match of a method and a feature as a list, its scores and use of photos."""
     settings = dataclasses.replace(made.settings, method=method, repeats="fewest", **how)
@@ -567,7 +570,7 @@ def match_by(made: Made, method: str, how: dict[str, Any]) -> dict[str, Any]:
     bands = mosaic.paste_bands(made.draw, match, made.thumb_res)
     for _ in ways.watch(bands, match.shape[1], seen):
         pass
-    found = ways.score(np.concatenate(seen), view) | {key: report[key] for key in ways.USES}
+    found = ways.score(np.concatenate(seen), view) | {key: report[key] for key in USES}
     return {"match": match.tolist(), **found}
 
 
@@ -587,7 +590,7 @@ def scores_table(found: dict[str, dict[str, Any]]) -> list[list[str]]:
     for name, one in found.items():
         marks = [f"{one['rmse']:.1f}", f"{one['ciede2000']:.1f}"]
         marks += [f"{one[key]:.3f}" for key in ("ssim", "ssim_twice")]
-        rows.append([*name.split("; "), *marks, *(f"{one[key]:,}" for key in ways.USES[1:])])
+        rows.append([*name.split("; "), *marks, *(f"{one[key]:,}" for key in USES)])
     return rows
 
 

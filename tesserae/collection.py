@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tarfile
 import threading
 import zipfile
@@ -29,7 +30,7 @@ from tqdm import tqdm
 
 from tesserae.disk import atomic
 from tesserae.photos import formats, open_photo
-from tesserae.settings import MosaicError
+from tesserae.settings import MosaicError, show
 
 Array = NDArray[Any]
 # ~/~ end
@@ -197,14 +198,46 @@ def open_record(path: str, member: str, number: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
 # ~/~ end
 
+# ~/~ begin <<tesserae/collection.md#list-photos>>[init]
+ENDINGS = "jpg jpeg jpe jfif png webp tif tiff gif bmp avif heic heif"
+SUFFIXES = frozenset("." + ending for ending in ENDINGS.split())
+# ~/~ end
+# ~/~ begin <<tesserae/collection.md#list-photos>>[1]
+def list_photos(folder: str) -> list[str]:
+    """List the photos in a folder and its subfolders, sorted, as paths below `folder`."""
+    if not Path(folder).is_dir():
+        raise MosaicError(f"there is no folder {folder!r}; let image_path name your photos")
+    names, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=report_folder):
+        about = Path(place).stat()
+        if (about.st_dev, about.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = os.path.relpath(place, folder)
+        names += [
+            os.path.normpath(os.path.join(below, name))  # noqa: PTH118 (faster by far)
+            for name in files
+            if not name.startswith(".")
+            and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+            and os.path.isfile(os.path.join(place, name))  # noqa: PTH113, PTH118
+        ]
+    return sorted(names)
+
+
+def report_folder(error: OSError) -> None:
+    """Say on the terminal that a folder could not be read."""
+    print(f"skipped the folder {show(str(error.filename))}: {error.strerror}", file=sys.stderr)
+# ~/~ end
+
 # ~/~ begin <<tesserae/collection.md#describe-collections>>[init]
-Walk = Callable[[str], list[str]]
 Entry = tuple[str, int, int]
 
 
-def describe_folder(folder: str, walk: Walk) -> Iterator[Entry]:
+def describe_folder(folder: str) -> Iterator[Entry]:
     """Name, size and time of the photos in a folder, and of CIFAR pictures right in it."""
-    for name in walk(folder):
+    for name in list_photos(folder):
         with contextlib.suppress(FileNotFoundError):  # it went away just now
             about = Path(folder, name).stat()
             yield name, about.st_size, about.st_mtime_ns
@@ -213,25 +246,25 @@ def describe_folder(folder: str, walk: Walk) -> Iterator[Entry]:
         yield from ((path.name + mark, size, time) for mark in number_records(path.name, size))
 
 
-def describe_archive(path: str, endings: frozenset[str]) -> Iterator[Entry]:
+def describe_archive(path: str) -> Iterator[Entry]:
     """Name, size and version of the photos in an archive, hidden ones left out."""
     for name, about in index_archive(file_stamp(path)).items():
         if any(part.startswith(".") for part in PurePosixPath(name).parts):
             continue
-        if PurePosixPath(name).suffix.lower() in endings:
+        if PurePosixPath(name).suffix.lower() in SUFFIXES:
             yield f"!/{name}", about.size, about.version
         for mark in number_records(name, about.size):
             yield f"!/{name}{mark}", about.size, about.version
 # ~/~ end
 # ~/~ begin <<tesserae/collection.md#describe-collections>>[1]
-def describe_file(path: str, endings: frozenset[str]) -> Iterator[Entry]:
+def describe_file(path: str) -> Iterator[Entry]:
     """Name, size and version of what is in a file; the name follows that of the file."""
     _, size, time = file_stamp(path)
     if path.lower().endswith(ARCHIVES):
-        yield from describe_archive(path, endings)
+        yield from describe_archive(path)
     elif record_length(path, size):
         yield from ((mark, size, time) for mark in number_records(path, size))
-    elif Path(path).suffix.lower() in endings:
+    elif Path(path).suffix.lower() in SUFFIXES:
         yield "", size, time
     else:
         raise MosaicError(
@@ -239,25 +272,23 @@ def describe_file(path: str, endings: frozenset[str]) -> Iterator[Entry]:
         )
 
 
-def describe_collection(
-    paths: str | Sequence[str], walk: Walk, endings: frozenset[str]
-) -> list[Entry]:
+def describe_collection(paths: str | Sequence[str]) -> list[Entry]:
     """Name, size and version of all photos in folders and archives, sorted, none twice."""
     paths = [paths] if isinstance(paths, str) else paths
     root, found = collection_root(paths), dict[str, Entry]()
     for path in paths:
         below = os.path.relpath(path, root)
         if Path(path).is_dir():
-            lead, entries = "" if below == "." else below + os.sep, describe_folder(path, walk)
+            lead, entries = "" if below == "." else below + os.sep, describe_folder(path)
         else:
-            lead, entries = below, describe_file(path, endings)
+            lead, entries = below, describe_file(path)
         found.update((lead + entry[0], (lead + entry[0], *entry[1:])) for entry in entries)
     return sorted(found.values())
 
 
-def list_collection(paths: str | Sequence[str], walk: Walk, endings: frozenset[str]) -> list[str]:
+def list_collection(paths: str | Sequence[str]) -> list[str]:
     """The names of all photos in folders and archives, sorted."""
-    return [name for name, _, _ in describe_collection(paths, walk, endings)]
+    return [name for name, _, _ in describe_collection(paths)]
 # ~/~ end
 # ~/~ begin <<tesserae/collection.md#describe-collections>>[2]
 def open_any(root: str, name: str) -> Image.Image:

@@ -75,7 +75,7 @@ def is_made_of(path: str, origin: str) -> bool:
 # ~/~ begin <<tesserae/command.md#make-the-store>>[1]
 def describe_photos(paths: Sequence[str], output: str | None = None) -> list[str]:
     """A line of JSON for each photo of a collection but the output: name, bytes, time."""
-    found = collection.describe_collection(paths, mosaic.list_photos, mosaic.SUFFIXES)
+    found = collection.describe_collection(paths)
     if output:
         root, own = collection.collection_root(paths), os.path.realpath(output)
         same = [name for name, *_ in found if Path(name).name == Path(own).name]
@@ -173,39 +173,50 @@ def asked_for(settings: Settings, keys: Sequence[str]) -> dict[str, Any]:
 def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     """Match a target with the thumbnails of a store; write the table and return the report."""
     check_together(settings)
-    store, beside = mosaic.read_store(args.store), Path(args.table).with_suffix(".json")
-    if Path(args.table).suffix == ".csv":
-        raise MosaicError(f"{args.table} would be a list of choices; call the table .tab")
-    check_ours(beside, args.table, *choices_of(args.table, settings))
-    target = target_name(settings, store)
-    count = len(set(store.names)) * settings.max_uses
+    store, table = mosaic.read_store(args.store), Path(args.table)
+    if table.suffix == ".csv":
+        raise MosaicError(f"{table} would be a list of choices; call the table .tab")
+    check_ours(table, table.with_suffix(".json"), *choices_of(table, settings))
+    target, count = target_name(settings, store), len(set(store.names)) * settings.max_uses
     view = open_view(target, store.thumb_res, settings, count)
-    paths = choices_of(args.table, settings)
     photo, alike = find_photos(store, settings)
     demands = make_demands(store.names, photo, view.empty.shape, settings, view.empty)
     draw = functools.partial(mosaic.read_thumbnails, store.path)
     tiles, cells = ways.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
     with watch_proof() as on_round:
         match, report = ways.find_match(tiles, cells, settings, demands, view.empty, on_round)
-    choices = ways.rank(tiles, cells, settings, view.empty) if paths else None
+    for path in choices_of(table, settings):
+        ranked = ways.rank(tiles, cells, settings, view.empty)
+        with atomic(path) as part:
+            collection.write_choices(part, *ranked, label(store))
+    if alike:
+        with atomic(table.with_suffix(".alike.txt")) as part:
+            part.write_text("".join(show(line) + "\n" for line in alike))
+    report |= {"most_used_photo": most_used(match, store), "store": store.digest}
+    report |= remember(args, settings, view, store, target)
+    mosaic.write_match(args.table, match, report)
+    print_match(report, len(alike), table, settings)
+    return report
+
+
+def remember(
+    args: Any, settings: Settings, view: ways.View, store: Store, target: str
+) -> dict[str, Any]:
+    """What a report keeps for later steps: settings, and files as they are seen from it."""
     seen = {"target_res": view.grid, "thumb_res": store.thumb_res}
-    report |= {
-        "store": store.digest,
-        "settings": asked_for(settings, [*VIEW, *COMPARING]) | seen,
-    }
     files = {"store": args.store, "table": args.table, "target": target}
     files |= {"mask": settings.mask} if settings.mask else {}
     files |= {"photos": args.given["image_path"]} if "image_path" in args.given else {}
-    report["files"] = keep_paths(files, beside)
-    mosaic.write_match(args.table, match, report)
-    if choices:
-        with atomic(paths[0]) as part:
-            collection.write_choices(part, choices[0], choices[1], label(store))
-    if alike:
-        with atomic(Path(args.table).with_suffix(".alike.txt")) as part:
-            part.write_text("".join(show(line) + "\n" for line in alike))
-    print_match(report, len(alike), args.table, settings)
-    return report
+    return {
+        "settings": asked_for(settings, [*VIEW, *COMPARING]) | seen,
+        "files": keep_paths(files, Path(args.table).with_suffix(".json")),
+    }
+
+
+def most_used(match: Array, store: Store) -> str:
+    """The name of the photo that a (rows, cols) match uses most."""
+    uses = np.bincount(store.photo[match[match >= 0]])
+    return show(store.names[int(np.flatnonzero(store.photo == uses.argmax())[0])])
 
 
 def label(store: Store) -> list[str]:
@@ -214,12 +225,12 @@ def label(store: Store) -> list[str]:
     return [f"{name} ({variant})" if variant else name for name, variant in pairs]
 
 
-def choices_of(table: str, settings: Settings) -> list[Path]:
+def choices_of(table: Path, settings: Settings) -> list[Path]:
     """Where the best photos of each cell are listed, if that is asked for."""
-    return [Path(table).with_suffix(".csv")] if settings.choices > 1 else []
+    return [table.with_suffix(".csv")] if settings.choices > 1 else []
 
 
-def print_match(report: dict[str, Any], alike: int, table: str, settings: Settings) -> None:
+def print_match(report: dict[str, Any], alike: int, table: Path, settings: Settings) -> None:
     """Say what a match is like."""
     if alike:
         hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
@@ -408,6 +419,7 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
         known = {key: report[key] for key in report if key not in ABOUT.split()}
         report = known | {"method": "choices", "among": among}
         report |= ways.count_uses(work.match, work.store.photo)
+        report["most_used_photo"] = most_used(work.match, work.store)
     if work.view:
         report["score"] = ways.score(np.concatenate(seen), work.view)
     files = {"store": args.store, "table": args.table, "mosaic": args.output}
@@ -434,7 +446,7 @@ def run_make(args: Any, settings: Settings) -> None:
     args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
     args.thumb_res, args.given["choices"] = None, 1
     names = [args.store, args.table, f"{stem}.json"]
-    check_ours(*names, *choices_of(args.table, settings))
+    check_ours(*names, *choices_of(Path(args.table), settings))
     clock = [time.perf_counter()]
     store = run_thumbnails(args, settings)
     clock.append(time.perf_counter())

@@ -3,7 +3,6 @@
 
 # ~/~ begin <<tesserae/output.md#output-imports>>[init]
 import functools
-import importlib.util
 import io
 import itertools
 import math
@@ -171,7 +170,7 @@ def deflate_tile(tile: Array) -> bytes:
 
 def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
     """Write bands as a tiled TIFF of (width, height) pixels, in a stream; BigTIFF if large."""
-    import tifffile  # here, for it is an extra
+    import tifffile  # here, for it takes a while to load
 
     channels, bands = measure(bands, size)
     shape = (size[1], size[0], channels)
@@ -276,7 +275,7 @@ def check_size(path: str | Path, size: tuple[int, int]) -> None:
     asked = f"{path}: {size[0]} x {size[1]} pixels"
     if max(size) > LARGEST[ending]:
         raise MosaicError(f"{asked}, but {ending} ends at {LARGEST[ending]}; {repair}")
-    if ending not in stream_writers() and 5 * size[0] * size[1] > memory():
+    if ending not in STREAMS and 5 * size[0] * size[1] > memory():
         raise MosaicError(f"{asked} do not fit into memory, as {ending} must; {repair}")
     if Path(path).is_dir():
         raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
@@ -292,12 +291,12 @@ def memory() -> float:
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 # ~/~ end
 # ~/~ begin <<tesserae/output.md#choose-the-writer>>[1]
-def stream_writers() -> dict[str, Write]:
-    """The endings that are written in a stream, and by whom."""
-    writers: dict[str, Write] = {".png": write_png, ".dzi": write_deepzoom}
-    if importlib.util.find_spec("tifffile"):
-        writers |= {".tif": write_tiff, ".tiff": write_tiff}
-    return writers
+STREAMS: dict[str, Write] = {
+    ".png": write_png,
+    ".tif": write_tiff,
+    ".tiff": write_tiff,
+    ".dzi": write_deepzoom,
+}
 
 
 def save_bands(
@@ -306,8 +305,8 @@ def save_bands(
     """Save an image of (width, height) pixels from its bands, as the name's ending says."""
     check_size(path, size)
     ending = Path(path).suffix.lower()
-    if ending in stream_writers():
-        stream_writers()[ending](path, bands, size)
+    if ending in STREAMS:
+        STREAMS[ending](path, bands, size)
         return
     channels, bands = measure(bands, size)
     opaque = channels == 3 or ending in (".jpg", ".jpeg")

@@ -345,7 +345,7 @@ def score(seen: Array, view: View) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in found.items()}
 # ~/~ end
 # ~/~ begin <<tesserae/ways.md#score-any-mosaic>>[1]
-USES = ("photos", "photos_used", "most_used", "equal_neighbours")
+USES = ("photos", "photos_used", "most_used", "most_used_photo", "equal_neighbours")
 
 
 def describe_score(report: dict[str, Any]) -> list[str]:
@@ -362,9 +362,8 @@ def describe_uses(report: dict[str, Any]) -> list[str]:
     if not set(USES) <= set(report):
         return []
     most, beside = report["most_used"], report["equal_neighbours"]
-    return [
-        f"used     {report['photos_used']} of {report['photos']} photos, none more than "
-        f"{'once' if most == 1 else f'{most} times'}; {beside} equal neighbours"
-    ]
+    times = "once" if most == 1 else f"{most} times ({report['most_used_photo']})"
+    used = f"{report['photos_used']} of {report['photos']} photos"
+    return [f"used     {used}, none more than {times}; {beside} equal neighbours"]
 # ~/~ end
 # ~/~ end

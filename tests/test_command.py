@@ -55,7 +55,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
         r"new/out\.jpg: 2400 x 1600 pixels",
         r"photos +30 read, 0 skipped",
         r"match +unique, 1536 cells",
-        r"used +30 of 30 photos, none more than 52 times; \d+ equal neighbours",
+        r"used +30 of 30 photos, none more than 52 times \(\d+\.jpg\); \d+ equal neighbours",
         r"cost +[\d.]+(e\+\d+)?, on average [\d.]+ levels a cell",
         r"proof +.*",
         r"alike +\d+ groups of photos that look the same can share budgets: --dedupe",

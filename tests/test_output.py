@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import ot
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -192,7 +193,6 @@ def test_a_streamed_png_reads_as_the_same_pixels(
 def test_a_tiff_reads_as_the_same_pixels_by_two_programs(
     tmp_path: Path, channels: int
 ) -> None:
-    tifffile = pytest.importorskip("tifffile")
     image = picture(300, 270, channels)
     output.write_tiff(tmp_path / "a.tif", bands(image, 50), (300, 270))
     assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), image)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 import mosaic
+from tesserae import collection
 from tesserae.collection import write_lists
 from tesserae.command import describe_photos
 from tesserae.photos import ORIENTATION, formats, open_photo, upright_size
@@ -110,7 +111,7 @@ def test_photos_are_listed_by_ending_in_any_case_and_sorted(tmp_path: Path) -> N
     for name in [*names, "notes.txt", "jpg", "k.jpg.part", "l.mp4", "m"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert mosaic.list_photos(str(tmp_path)) == sorted(names)
+    assert collection.list_photos(str(tmp_path)) == sorted(names)
 
 
 def test_hidden_files_and_previews_are_no_photos(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_hidden_files_and_previews_are_no_photos(tmp_path: Path) -> None:
     ]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert mosaic.list_photos(str(tmp_path)) == ["a.jpg"]
+    assert collection.list_photos(str(tmp_path)) == ["a.jpg"]
 
 
 def test_links_in_circles_and_to_nowhere_are_survived(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_links_in_circles_and_to_nowhere_are_survived(tmp_path: Path) -> None:
     (tmp_path / "nowhere.jpg").symlink_to("gone.jpg")
     (tmp_path / "sub" / "up").symlink_to("..")
     (tmp_path / "sub" / "here").symlink_to(".")
-    assert mosaic.list_photos(str(tmp_path)) == ["sub/a.jpg"]
+    assert collection.list_photos(str(tmp_path)) == ["sub/a.jpg"]
 
 
 def test_a_link_to_a_photo_is_a_photo_and_a_folder_is_entered_once(tmp_path: Path) -> None:
@@ -143,32 +144,32 @@ def test_a_link_to_a_photo_is_a_photo_and_a_folder_is_entered_once(tmp_path: Pat
     (tmp_path / "album" / "a.jpg").touch()
     (tmp_path / "b.jpg").symlink_to("album/a.jpg")
     (tmp_path / "same").symlink_to("album")
-    assert mosaic.list_photos(str(tmp_path)) == ["album/a.jpg", "b.jpg"]
+    assert collection.list_photos(str(tmp_path)) == ["album/a.jpg", "b.jpg"]
 
 
 def test_a_pipe_and_a_folder_are_no_photos_whatever_their_names(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
-    assert mosaic.list_photos(str(tmp_path)) == []
+    assert collection.list_photos(str(tmp_path)) == []
 
 
 def test_a_missing_folder_is_an_error() -> None:
     with pytest.raises(mosaic.MosaicError, match="there is no folder 'nowhere'"):
-        mosaic.list_photos("nowhere")
+        collection.list_photos("nowhere")
 
 
 def test_a_folder_that_cannot_be_read_is_named_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    mosaic.report_folder(PermissionError(13, "Permission denied", "a\nb\udcff"))
+    collection.report_folder(PermissionError(13, "Permission denied", "a\nb\udcff"))
     assert capsys.readouterr().err == ("skipped the folder a\\nb\\xff: Permission denied\n")
 
 
 def test_a_photo_that_goes_away_while_the_folder_is_read_is_left_out(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = mosaic.list_photos(str(photos))
-    monkeypatch.setattr(mosaic, "list_photos", lambda folder: ["gone.jpg", *names])
+    names = collection.list_photos(str(photos))
+    monkeypatch.setattr(collection, "list_photos", lambda folder: ["gone.jpg", *names])
     assert len(describe_photos([str(photos)])) == len(names)
 
 
@@ -677,7 +678,7 @@ def test_the_bytes_are_the_same_for_any_number_of_workers(
 
 
 def test_thumbnails_come_in_the_order_of_the_names(photos: Path) -> None:
-    names = mosaic.list_photos(str(photos))[::-1]
+    names = collection.list_photos(str(photos))[::-1]
     make = functools.partial(mosaic.make_thumbnails, names, str(photos), (6, 4))
     assert [one.name for one in make()] == names
 

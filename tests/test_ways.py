@@ -691,7 +691,7 @@ def test_a_score_gives_the_numbers_of_the_report() -> None:
     printed = [line for line in make(*NEAREST).splitlines() if "RMSE" in line]
     shown = run("score", "out.png", "target.png").splitlines()
     assert shown[:1] == printed
-    assert shown[1].startswith("used     1 of 1 photos, none more than 6 times; 7 equal")
+    assert shown[1].startswith("used     1 of 1 photos, none more than 6 times (only.png); 7")
     found, known = json.loads(run("score", "out.png", "target.png", "--json")), report()
     assert found == {key: known[key] for key in found}
     assert set(found["score"]) == {"rmse", "ciede2000", "ssim", "ssim_twice"}

@@ -7,7 +7,8 @@ import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
-from mosaic import Reject, Thumbnail, list_photos, make_thumbnail
+from mosaic import Reject, Thumbnail, make_thumbnail
+from tesserae.collection import list_photos
 from tesserae.settings import cores
 
 Made = list[Thumbnail | Reject]
