@@ -491,7 +491,7 @@ def server() -> Iterator[str]:
 def test_a_data_set_is_fetched_by_its_name_and_made_into_a_mosaic(
     unpack: bool, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pooch
+    pooch = pytest.importorskip("pooch")
 
     prepare()
     archive = pack("served/tiny.tar.gz")
