@@ -10,12 +10,15 @@ import mosaic
 from tesserae import collection, command
 from tesserae.settings import MosaicError, load_settings, options
 
-code = ["collection", "command", "disk", "photos", "settings"]
-chapters = ["demands", "features", "output", "placement", "ways"]
-code = ["mosaic.py", *(f"tesserae/{name}.py" for name in code)]
-chapters = [f"tesserae/{name}.py" for name in chapters]
+everywhere = ("collection", "command", "disk", "photos", "settings")
+code = ["mosaic.py", *(f"tesserae/{name}.py" for name in everywhere)]
+sometimes = ("demands", "features", "output", "placement", "ways")
+chapters = [f"tesserae/{name}.py" for name in sometimes]
 try:
     settings = load_settings(mosaic.Settings, "config.toml", config)
+    for name in ("method", "workers"):
+        if getattr(settings, name) != getattr(mosaic.Settings(), name):
+            raise MosaicError(f"{name} is no key of config.toml; leave it out")
     photos, data = list(settings.image_path), settings.data_path
     parts = [f"{i:03}" for i in range(settings.chunks)]
     lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
@@ -104,7 +107,12 @@ rule store:
 rule match:
     input:
         store=rules.store.output,
-        images=[image for image in (settings.target, settings.mask) if image],
+        images=[path for path in (settings.target, settings.mask) if path],
+        tables=lambda wildcards: [
+            path
+            for path in (settings.budgets, settings.pins)
+            if path and wildcards.method == "unique"
+        ],
         code=code + chapters,
     output:
         table=f"{data}/matches_{{method}}.tab",

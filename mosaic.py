@@ -36,7 +36,7 @@ from tesserae.settings import MosaicError, cores, key, show
 # ~/~ begin <<mosaic.md#settings>>[init]
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All settings: each field is a key of config.toml and an option of the program."""
+    """All settings, with what is usual: options, keys of config.toml, or both."""
 
     image_path: tuple[str, ...] = key(("data/cats",), "folders and archives of photos")
     data_path: str = key("data", "folder for thumbnails and matches")
@@ -350,8 +350,8 @@ def read_thumbnails(path: str, which: Sequence[int] | Array, size: tuple[int, in
     with open_store(path) as file:
         starts, jpeg = file["starts"][:], file["jpeg"]
         for image, i in zip(images, which, strict=True):
-            stone = Image.open(io.BytesIO(jpeg[starts[i] : starts[i + 1]]), formats=["JPEG"])
-            image[:] = np.asarray(stone if stone.size == size else shrink_photo(stone, size))
+            thumbnail = Image.open(io.BytesIO(jpeg[starts[i] : starts[i + 1]]), formats=["JPEG"])
+            image[:] = np.asarray(thumbnail if thumbnail.size == size else shrink_photo(thumbnail, size))
     return images
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[5]
@@ -489,7 +489,7 @@ def read_match(path: str, store: Store) -> Array:
     if digest not in (None, store.digest):
         raise MosaicError(f"{path} was made for other thumbnails than {store.path}; match anew")
     if not match.size or match.min() < -1 or match.max() >= len(store.names):
-        raise MosaicError(f"{path} has numbers outside 0 to {len(store.names) - 1}; match anew")
+        raise MosaicError(f"{path} has numbers other than -1 to {len(store.names) - 1}; match anew")
     return match
 # ~/~ end
 # ~/~ begin <<mosaic.md#paste>>[2]
@@ -506,9 +506,9 @@ def paste_bands(draw: Draw, match: Array, thumb_res: tuple[int, int]) -> Iterato
     once = np.unique(match).size * width * height * 3 <= KEEP
     for part in [match] if once else np.split(match, len(match)):
         which, place = np.unique(part, return_inverse=True)
-        stones = draw(which, thumb_res)
+        thumbnails = draw(which, thumb_res)
         for row in place.reshape(part.shape):
-            yield stones[row].swapaxes(0, 1).reshape(height, len(row) * width, 3)
+            yield thumbnails[row].swapaxes(0, 1).reshape(height, len(row) * width, 3)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#command-line>>[init]

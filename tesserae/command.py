@@ -2,6 +2,7 @@
 """The command line: make, its steps, and what else is done; explained in command.md."""
 
 # ~/~ begin <<tesserae/command.md#command-imports>>[init]
+import argparse
 import contextlib
 import dataclasses
 import functools
@@ -48,7 +49,7 @@ def run_thumbnails(args: Any, settings: Settings) -> Store:
         if listed
         else describe_photos(settings.image_path, vars(args).get("output"))
     )
-    check_ours(args.store)
+    check_ours(args.store, Path(args.store).with_suffix(".rejects.tsv"))
     how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
     origin = hashlib.sha256("\n".join([*lines, str((mosaic.VERSION, *how))]).encode()).hexdigest()
     if not is_made_of(args.store, origin):
@@ -77,10 +78,16 @@ def describe_photos(paths: Sequence[str], output: str | None = None) -> list[str
     """A line of JSON for each photo of a collection but the output: name, bytes, time."""
     found = collection.describe_collection(paths)
     if output:
-        root, own = collection.collection_root(paths), os.path.realpath(output)
-        same = [name for name, *_ in found if Path(name).name == Path(own).name]
-        same = [name for name in same if os.path.realpath(Path(root, name)) == own]
-        found = [about for about in found if about[0] not in same]
+        root, own = collection.collection_root(paths), Path(output).resolve()
+        tiles = own.with_name(f"{own.stem}_files")  # of a .dzi
+
+        def is_output(name: str) -> bool:
+            if not {own.name, tiles.name} & set(Path(name).parts):
+                return False  # most are not, and to resolve a path takes time
+            path = Path(root, name).resolve()
+            return path == own or tiles in path.parents
+
+        found = [about for about in found if not is_output(about[0])]
     return [json.dumps(about) for about in found]
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-store>>[2]
@@ -106,11 +113,11 @@ def run_list(args: Any, settings: Settings) -> None:
 
 def run_merge(args: Any, settings: Settings) -> None:
     """Merge stores into one."""
-    check_ours(args.store)
+    check_ours(args.store, Path(args.store).with_suffix(".rejects.tsv"))
     mosaic.merge_stores(args.store, args.parts)
     finish_store(args.store)
-
-
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-store>>[4]
 def run_fetch(args: Any, settings: Settings) -> None:
     """Fetch a data set by its name, into a folder; print where it is."""
     print(show(str(collection.fetch(args.name, settings.data_path))))
@@ -170,13 +177,14 @@ def asked_for(settings: Settings, keys: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, (value, usual) in both.items() if value != usual}
 
 
-def run_match(args: Any, settings: Settings) -> dict[str, Any]:
-    """Match a target with the thumbnails of a store; write the table and return the report."""
+def run_match(args: Any, settings: Settings) -> None:
+    """Match a target with the thumbnails of a store; write a table and a report."""
     check_together(settings)
     store, table = mosaic.read_store(args.store), Path(args.table)
-    if table.suffix == ".csv":
+    if table.suffix.lower() == ".csv":
         raise MosaicError(f"{table} would be a list of choices; call the table .tab")
-    check_ours(table, table.with_suffix(".json"), *choices_of(table, settings))
+    names = [table.with_suffix(ending) for ending in (".json", ".alike.txt")]
+    check_ours(table, *names, *choices_of(table, settings))
     target, count = target_name(settings, store), len(set(store.names)) * settings.max_uses
     view = open_view(target, store.thumb_res, settings, count)
     photo, alike = find_photos(store, settings)
@@ -196,7 +204,6 @@ def run_match(args: Any, settings: Settings) -> dict[str, Any]:
     report |= remember(args, settings, view, store, target)
     mosaic.write_match(args.table, match, report)
     print_match(report, len(alike), table, settings)
-    return report
 
 
 def remember(
@@ -239,7 +246,7 @@ def print_match(report: dict[str, Any], alike: int, table: Path, settings: Setti
     words = ", ".join(f"{key} {value}" for key, value in asked.items())
     print(f"match    {report['method']}, {report['cells']} cells" + (f" ({words})" if words else ""))
     print(*ways.describe_uses(report), sep="\n")
-    mean = f", on average {report['levels']} levels a cell" if "levels" in report else ""
+    mean = f", root mean square {report['levels']} levels a cell" if "levels" in report else ""
     print(f"cost     {report['cost']:.6g}{mean}")
     if "proof" in report:
         print(f"proof    {report['proof']}")
@@ -290,7 +297,7 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a store, a table or a report of ours, whole or damaged."""
+    """Whether a file is a store, a table, a list or a report of ours."""
     report = {}
     with contextlib.suppress(MosaicError):
         report = read_report(path.with_suffix(".json"))
@@ -300,6 +307,10 @@ def is_ours(path: Path) -> bool:
         head = file.read(40)
     if path.suffix == ".tab":
         return not head.strip(b"-\t\r\n0123456789")
+    if path.suffix == ".tsv":
+        return not head or path.read_bytes().partition(b"\n")[0].count(b"\t") == 1
+    if path.suffix == ".txt":
+        return not head or b" look the same" in path.read_bytes()
     if path.suffix == ".csv":
         return head.startswith(",".join(collection.CHOICES).encode())
     with contextlib.suppress(OSError), h5py.File(path, "r") as file:
@@ -388,7 +399,19 @@ def read_table(path: str, store: Store, view: ways.View | None, among: int) -> A
     return ways.vary(choices[..., :among])
 
 
-ABOUT = "cost levels proof gap bound rounds arcs tiles stopped too_near"  # a match, not choices
+def save_mosaic(
+    path: str, work: Work, thumb_res: tuple[int, int] | None
+) -> tuple[tuple[int, int], Array]:
+    """Paste and save; its (width, height), and its look at twice the grid, (2 rows, 2 cols, 3)."""
+    size = None if thumb_res else ways.wanted_size(work.settings)
+    shape, (rows, cols) = thumb_res or work.store.thumb_res, work.match.shape
+    size, bands = ways.paste(work.draw, work.match, shape, size, work.finish)
+    output.check_size(path, size)
+    seen: list[Array] = []
+    bands = ways.watch(progress(bands, rows, "pasting"), cols, seen)
+    empty = work.match < 0
+    output.save_bands(path, output.cover(bands, empty, size) if empty.any() else bands, size)
+    return size, np.concatenate(seen)
 
 
 def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
@@ -397,33 +420,12 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     check_ours(beside)
     if args.thumb_res and args.given.get("size"):
         raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
-    among = args.given.get("choices", 1)
-    of = Path(args.table).with_suffix(".json")
+    among, of = args.given.get("choices", 1), Path(args.table).with_suffix(".json")
     work = open_work(of, args.given, args.store, args.table, among)
     read = {"target": work.settings.target, "store": args.store, "mask": work.settings.mask}
     check_kept(args.output, **read)
-    size = None if args.thumb_res else ways.wanted_size(work.settings)
-    thumb_res = settings.thumb_res if args.thumb_res else work.store.thumb_res
-    size, bands = ways.paste(work.draw, work.match, thumb_res, size, work.finish)
-    output.check_size(args.output, size)
-    seen: list[Array] = []
-    (rows, cols), empty = work.match.shape, work.match < 0
-    bands = ways.watch(progress(bands, rows, "pasting"), cols, seen)
-    if empty.any():
-        bands = output.cover(bands, empty, size)
-    output.save_bands(args.output, bands, size)
-    report = {key: value for key, value in work.report.items() if key != "score"}
-    report |= {"store": work.store.digest, "size": size}
-    report |= {"finish": asked_for(work.settings, FINISHING)}
-    if args.table.lower().endswith(".csv"):
-        known = {key: report[key] for key in report if key not in ABOUT.split()}
-        report = known | {"method": "choices", "among": among}
-        report |= ways.count_uses(work.match, work.store.photo)
-        report["most_used_photo"] = most_used(work.match, work.store)
-    if work.view:
-        report["score"] = ways.score(np.concatenate(seen), work.view)
-    files = {"store": args.store, "table": args.table, "mosaic": args.output}
-    report["files"] = keep_paths(report.get("files", {}) | files, beside)
+    size, seen = save_mosaic(args.output, work, settings.thumb_res if args.thumb_res else None)
+    report = report_mosaic(args, work, seen) | {"size": size}
     with atomic(beside) as part:
         part.write_text(json.dumps(report, indent=1) + "\n")
     for key, strength in report["finish"].items():
@@ -432,6 +434,25 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     return size
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-mosaic>>[4]
+OF_A_MATCH = {"cost", "levels", "proof", "gap", "bound", "rounds", "arcs", "tiles", "stopped"}
+
+
+def report_mosaic(args: Any, work: Work, seen: Array) -> dict[str, Any]:
+    """The report of a mosaic, from what it looks like at twice the grid, (2 rows, 2 cols, 3)."""
+    report = {key: value for key, value in work.report.items() if key != "score"}
+    report |= {"store": work.store.digest, "finish": asked_for(work.settings, FINISHING)}
+    if args.table.lower().endswith(".csv"):
+        report = {key: report[key] for key in report if key not in OF_A_MATCH | {"too_near"}}
+        report |= {"method": "choices", "among": args.given.get("choices", 1)}
+        report |= ways.count_uses(work.match, work.store.photo)
+        report["most_used_photo"] = most_used(work.match, work.store)
+    if work.view:
+        report["score"] = ways.score(seen, work.view)
+    files = {"store": args.store, "table": args.table, "mosaic": args.output}
+    beside = Path(args.output).with_suffix(".json")
+    return report | {"files": keep_paths(report.get("files", {}) | files, beside)}
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#make-the-mosaic>>[5]
 def run_make(args: Any, settings: Settings) -> None:
     """Make a mosaic of a collection of photos, from beginning to end."""
     (cols, rows), (width, height) = settings.target_res, settings.thumb_res
@@ -443,9 +464,11 @@ def run_make(args: Any, settings: Settings) -> None:
         raise MosaicError(f"detail = {settings.detail}: thumbnails do not have so many pixels")
     check_kept(args.output, target=settings.target, mask=settings.mask)
     stem = Path(args.output).with_suffix("")
-    args.store, args.table, args.list = f"{stem}.h5", f"{stem}.tab", None
-    args.thumb_res, args.given["choices"] = None, 1
-    names = [args.store, args.table, f"{stem}.json"]
+    own = {"store": f"{stem}.h5", "table": f"{stem}.tab", "list": None, "thumb_res": None}
+    given = args.given | {"choices": 1}  # paste what was matched, and do not choose anew
+    args = argparse.Namespace(**vars(args) | own | {"given": given})
+    endings = (".h5", ".tab", ".json", ".rejects.tsv", ".alike.txt")
+    names = [f"{stem}{ending}" for ending in endings]
     check_ours(*names, *choices_of(Path(args.table), settings))
     clock = [time.perf_counter()]
     store = run_thumbnails(args, settings)
@@ -496,10 +519,10 @@ def run_page(args: Any, settings: Settings) -> None:
         work.store.names,
         work.view.target,
         {key: value for key, value in work.report.items() if key not in ("files", "store")},
-        link,
-        title,
-        work.finish,
-        work.store.photo,
+        mosaic=link,
+        title=title,
+        finish=work.finish,
+        photo=work.store.photo,
     )
     print(show(str(path)))
 # ~/~ end
@@ -541,7 +564,7 @@ def find_root(photos: Sequence[str]) -> str | None:
 
 
 def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]) -> Array:
-    """Draw small tiles from the store, and large ones from the photos themselves."""
+    """Draw small thumbnails from the store, and large ones from the photos themselves."""
     tiles = work.draw(which, size)
     if root is None or size[0] <= work.store.thumb_res[0]:
         return tiles
@@ -586,7 +609,7 @@ class Command(NamedTuple):
     options: Sequence[str] = ()
 
 
-STONES = ["thumb_res", "thumb_quality", "variants", "workers"]
+THUMBNAILS = ["thumb_res", "thumb_quality", "variants", "workers"]
 VIEW = ["target_res", "tile", "size", "mask"]
 COMPARING = ["feature", "detail", "bins", "colour", "metric", "weights"]
 MATCHING = ["max_uses", "min_uses", "repeats", "solver", "spacing", "choices", *DEMANDING]
@@ -598,10 +621,10 @@ COMMANDS = [
         run_make,
         "PHOTOS+ TARGET",
         "~/Pictures me.jpg -o mosaic.jpg",
-        [*STONES, *WAYS, *FINISHING],
+        [*THUMBNAILS, *WAYS, *FINISHING],
         ["-o"],
     ),
-    Command(run_thumbnails, "PHOTOS+ STORE", "~/Pictures thumbnails.h5", STONES, ["--list"]),
+    Command(run_thumbnails, "PHOTOS+ STORE", "~/Pictures thumbnails.h5", THUMBNAILS, ["--list"]),
     Command(run_list, "PHOTOS LISTS+", "~/Pictures list-0 list-1 list-2"),
     Command(run_merge, "STORE PARTS+", "thumbnails.h5 part-0.h5 part-1.h5"),
     Command(
@@ -648,8 +671,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "print the scores as JSON"},
 }
 USUAL = {"make": {"repeats": "fewest"}}
-
-
+# ~/~ end
+# ~/~ begin <<tesserae/command.md#read-the-words>>[2]
 def build_parser() -> Parser:
     """The command line, made of the table of commands."""
     parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
@@ -668,7 +691,7 @@ def build_parser() -> Parser:
         sub.set_defaults(run=command.run)
     return parser
 # ~/~ end
-# ~/~ begin <<tesserae/command.md#read-the-words>>[2]
+# ~/~ begin <<tesserae/command.md#read-the-words>>[3]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     args = build_parser().parse_args(argv)

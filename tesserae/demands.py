@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tesserae import features
+from tesserae import collection, features
 from tesserae.settings import MosaicError
 
 Array = NDArray[Any]
@@ -24,6 +24,13 @@ def use_budget(
     >>> use_budget(300, 1600, 1, "fewest")
     (5, 6)
     """
+    if min_uses > max_uses:
+        raise MosaicError(f"min_uses = {min_uses} exceeds max_uses = {max_uses}; lower it")
+    if n * min_uses > m:
+        raise MosaicError(
+            f"{m} cells cannot hold {n} photos used at least {min_uses} times: "
+            f"{n * min_uses - m} uses are too many; lower min_uses, or add cells"
+        )
     if n * max_uses >= m:
         return min_uses, max_uses
     if repeats == "fewest":
@@ -63,8 +70,6 @@ def make_demands(
 
     Where `empty`, (rows, cols), is true, there is no cell: m is the number of the others.
     """
-    from tesserae import collection
-
     filled = np.ones(shape, bool) if empty is None else ~empty
     k, m = len(np.unique(photo)), int(np.count_nonzero(filled))
     if not k:
@@ -91,17 +96,25 @@ def make_demands(
 # ~/~ end
 
 # ~/~ begin <<tesserae/demands.md#refuse-clashes>>[init]
+DEMANDING = ["budgets", "pins", "dedupe", "gap", "time_limit"]
+
+
+def own_settings(settings: Any) -> dict[str, int]:
+    """The settings of the feature itself, as far as they are set."""
+    own = {key: getattr(settings, key) for key in ("detail", "bins")}
+    return {key: value for key, value in own.items() if value}
+
+
 def check_finish(settings: Any) -> None:
     """Raise MosaicError if a mosaic cannot be finished so."""
     if settings.tint and settings.colour != "rgb":
         raise MosaicError("`tint` needs colour = rgb")
     if settings.tint and settings.blend:
         raise MosaicError("`tint` does not go with `blend`; take one of them")
-
-
+# ~/~ end
+# ~/~ begin <<tesserae/demands.md#refuse-clashes>>[1]
 def check_together(settings: Any) -> None:
     """Raise MosaicError if settings ask for things that exclude each other."""
-    plain = type(settings)()
     check_finish(settings)
     features.weigh(np.ones((1, 3)), settings.weights)
     features.check_choices(
@@ -112,37 +125,28 @@ def check_together(settings: Any) -> None:
         settings.dither,
         **own_settings(settings),
     )
+    grid, metric, squared = settings.target_res, settings.metric, features.is_squared(settings.metric)
     for wrong, words in [
-        (settings.tile and any(settings.target_res), "`tile` does not go with `target_res`"),
+        (0 in grid and any(grid), f"target_res = {grid}: give both numbers, or 0 0"),
+        (settings.tile and any(grid), "`tile` does not go with `target_res`"),
+        (settings.tile and any(settings.size), "`tile` does not go with `size`"),
         (settings.dither and settings.spacing, "`dither` does not go with `spacing`"),
+        (
+            settings.spacing and not squared,
+            f"`spacing` needs metric = euclidean or cosine, not {metric}",
+        ),
     ]:
         if wrong:
             raise MosaicError(words)
-    if settings.spacing and features.METRICS[settings.metric] != 2:
-        raise MosaicError(f"`spacing` needs metric = euclidean or cosine, not {settings.metric}")
-    if 0 in settings.target_res and settings.target_res != (0, 0):
-        raise MosaicError(f"target_res = {settings.target_res}: give both numbers, or 0 0")
-    asked = [key for key in DEMANDING if getattr(settings, key) != getattr(plain, key)]
-    clashes = {
-        'method = "nearest"': (
-            [*asked, "min_uses", "max_uses", "solver"] if settings.method == "nearest" else []
-        ),
-        'solver = "dense"': asked if settings.solver == "dense" else [],
-        "spacing": [*asked, "min_uses"] if settings.spacing else [],
-        f"metric = {settings.metric}": asked if features.METRICS[settings.metric] != 2 else [],
-    }
-    for one, others in clashes.items():
+    plain, nearest = type(settings)(), settings.method == "nearest"
+    for asked, one, others in [
+        (nearest, 'method = "nearest"', [*DEMANDING, "min_uses", "max_uses", "solver"]),
+        (settings.solver == "dense", 'solver = "dense"', DEMANDING),
+        (settings.spacing, "spacing", [*DEMANDING, "min_uses"]),
+        (not squared, f"metric = {metric}", DEMANDING),
+    ]:
         for other in others:
-            if getattr(settings, other) != getattr(plain, other):
+            if asked and getattr(settings, other) != getattr(plain, other):
                 raise MosaicError(f"{other} does not go with {one}; leave out one of them")
-
-
-DEMANDING = ["budgets", "pins", "dedupe", "gap", "time_limit"]
-
-
-def own_settings(settings: Any) -> dict[str, int]:
-    """The settings of the feature itself, as far as they are set."""
-    own = {key: getattr(settings, key) for key in ("detail", "bins")}
-    return {key: value for key, value in own.items() if value}
 # ~/~ end
 # ~/~ end

@@ -24,14 +24,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
             if path.exists():
                 path.rename(old)
             part.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
         else:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for folder in (part, old):
+            shutil.rmtree(folder, ignore_errors=True)
         part.unlink(missing_ok=True)
 # ~/~ end
 

@@ -193,6 +193,11 @@ def make_features(
 
 # ~/~ begin <<tesserae/features.md#measure-distances>>[init]
 METRICS = {"euclidean": 2.0, "cityblock": 1.0, "chebyshev": np.inf, "cosine": 2.0}
+
+
+def is_squared(metric: str) -> bool:
+    """Whether the cost is a squared Euclidean distance, of features that are prepared for it."""
+    return METRICS[metric] == 2
 # ~/~ end
 # ~/~ begin <<tesserae/features.md#measure-distances>>[1]
 def weigh(features: Array, weights: Sequence[float] = (1, 1, 1)) -> Array:
@@ -216,7 +221,7 @@ def prepare(
     For `cosine` it is twice the cosine distance; black, without direction, counts as grey.
     Raises MosaicError for `cityblock` and `chebyshev`, for which there is none.
     """
-    if METRICS[metric] != 2:
+    if not is_squared(metric):
         raise MosaicError(
             f"metric = {metric} is no squared distance; set metric = euclidean or cosine"
         )

@@ -24,14 +24,14 @@ FEW, MANY = 1600, 10_000
 
 
 def fit_grid(
-    size: tuple[float, float], thumb_res: tuple[int, int], photos: int
+    size: tuple[float, float], thumb_res: tuple[int, int], uses: int
 ) -> tuple[int, int]:
-    """Choose (cols, rows) for a target of (width, height) and a number of photos.
+    """Choose (cols, rows) for a target of (width, height) and a number of uses of photos.
 
     >>> fit_grid((450, 300), (50, 50), 2400)
     (60, 40)
     """
-    cells = max(FEW, min(photos, MANY))
+    cells = max(FEW, min(uses, MANY))
     shape = size[0] / thumb_res[0] * thumb_res[1] / size[1]  # cols / rows
 
     def misfit(grid: tuple[int, int]) -> float:
@@ -97,7 +97,7 @@ def make_view(
     if size := wanted_size(settings):
         if size[0] < grid[0] or size[1] < grid[1]:
             raise MosaicError(f"size = {size}: that is too small for {grid[0]} x {grid[1]} cells")
-        shape = shape if settings.tile else (size[0] / grid[0], size[1] / grid[1])
+        shape = (size[0] / grid[0], size[1] / grid[1])
     empty = output.empty_cells(target, grid, shape)
     if mask:
         empty = empty | output.mask_cells(mask, grid, shape)
@@ -114,7 +114,7 @@ def wanted_size(settings: Any) -> tuple[int, int] | None:
 # ~/~ end
 
 # ~/~ begin <<tesserae/ways.md#compare-in-any-way>>[init]
-AT_ONCE, PIXELS = 1024, 1 << 26
+BATCH, PIXELS = 1024, 1 << 26  # thumbnails at once; pixels of a target at most
 
 
 def make_tiles_and_cells(
@@ -132,9 +132,9 @@ def make_tiles_and_cells(
         how = {"feature": settings.feature, "colour": settings.colour, **own}
         make: Callable[[Array], Array] = functools.partial(features.make_features, **how)
         numbers = np.arange(len(mean))
-        starts = range(0, max(1, len(mean)), AT_ONCE)
+        starts = range(0, max(1, len(mean)), BATCH)
         tiles = np.concatenate(
-            [make(draw(numbers[i : i + AT_ONCE], thumb_res)) for i in starts]
+            [make(draw(numbers[i : i + BATCH], thumb_res)) for i in starts]
         )
         cells = make(view.cut(cell_size(view, thumb_res, settings.detail or 3))[filled])
     return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
@@ -196,10 +196,10 @@ def match_unique(
     from tesserae import placement  # here, for it takes half a second to load
 
     most, least = demands.most, demands.least
-    dense = settings.solver == "dense" or features.METRICS[settings.metric] != 2
-    if dense and len(least) < len(tiles):
+    squared = features.is_squared(settings.metric)
+    if len(least) < len(tiles) and (settings.solver == "dense" or not squared):
         raise MosaicError("`variants` need solver = sparse and metric = euclidean or cosine")
-    if features.METRICS[settings.metric] != 2:
+    if not squared:
         costs = features.cost_matrix(tiles, cells, settings.metric)
         return mosaic.transport(costs, int(most[0]), int(least[0])), {}
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
@@ -229,13 +229,16 @@ def match_in_grid(
     tiles: Array, cells: Array, settings: Any, demands: Demands, empty: Array
 ) -> tuple[Array, dict[str, Any]]:
     """Match with regard to neighbours: tile numbers of the filled cells, (m,), and a report."""
+    from scipy.ndimage import distance_transform_edt
+
     from tesserae import placement
 
     if settings.method == "unique" and empty.any():
         raise MosaicError('`spacing` with empty cells needs method = "nearest"')
-    full = np.zeros((empty.size, cells.shape[1]), cells.dtype)
-    full[~empty.ravel()] = cells
-    full[empty.ravel()] = cells[0]
+    number = np.zeros(empty.shape, np.int64)
+    number[~empty] = np.arange(len(cells))
+    row, col = distance_transform_edt(empty, return_distances=False, return_indices=True)
+    full = cells[number[row, col].ravel()]
     if settings.dither:
         return features.match_dithered(tiles, full, empty.shape)[~empty.ravel()], {}
     tiles, full = (features.prepare(one, settings.metric) for one in (tiles, full))
@@ -250,10 +253,10 @@ def match_in_grid(
 def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
     """The sum of all distances of a metric, or of their squares if it is Euclidean."""
     total = 0.0
-    if features.METRICS[metric] == 2:
+    if features.is_squared(metric):
         tiles, cells = features.prepare(tiles, metric), features.prepare(cells, metric)
-    for i in range(0, len(cells), AT_ONCE):
-        some, which = cells[i : i + AT_ONCE], match[i : i + AT_ONCE]
+    for i in range(0, len(cells), BATCH):
+        some, which = cells[i : i + BATCH], match[i : i + BATCH]
         if metric in ("euclidean", "cosine"):
             total += mosaic.match_cost(tiles, some, which)
         else:
@@ -290,7 +293,7 @@ def vary(choices: Array) -> Array:
 
 # ~/~ begin <<tesserae/ways.md#finish-in-any-way>>[init]
 def make_finish(view: View, settings: Any) -> Finish | None:
-    """The function that changes tiles at their places; none if they stay as they are."""
+    """The function that changes thumbnails at their places; none if they stay as they are."""
     if not settings.tint and not settings.blend:
         return None
     change = output.tint_tiles if settings.tint else output.blend_tiles

@@ -241,8 +241,8 @@ def test_a_match_of_another_store_is_refused(table: str, store: Store) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("0\t5\n", "outside 0 to 4"),
-        ("0\t-2\n", "outside 0 to 4"),
+        ("0\t5\n", "other than -1 to 4"),
+        ("0\t-2\n", "other than -1 to 4"),
         ("", "match anew"),
         ("0\tone\n", "cannot read"),
         ("0\t1.5\n", "cannot read"),

@@ -691,7 +691,9 @@ def test_a_score_gives_the_numbers_of_the_report() -> None:
     printed = [line for line in make(*NEAREST).splitlines() if "RMSE" in line]
     shown = run("score", "out.png", "target.png").splitlines()
     assert shown[:1] == printed
-    assert shown[1].startswith("used     1 of 1 photos, none more than 6 times (only.png); 7")
+    assert shown[1].startswith(
+        "used     1 of 1 photos, none more than 6 times (only.png); 7"
+    )
     found, known = json.loads(run("score", "out.png", "target.png", "--json")), report()
     assert found == {key: known[key] for key in found}
     assert set(found["score"]) == {"rmse", "ciede2000", "ssim", "ssim_twice"}
@@ -756,7 +758,9 @@ def test_a_page_and_a_dive_need_a_report(refusal: Refusal) -> None:
     assert files() == {}
 
 
-@pytest.mark.parametrize("name", ["h5", "json", "html", "csv", "tab"])
+@pytest.mark.parametrize(
+    "name", ["h5", "json", "html", "csv", "tab", "rejects.tsv", "alike.txt"]
+)
 def test_files_that_are_not_ours_are_never_overwritten(name: str, refusal: Refusal) -> None:
     prepare()
     Path(f"results.{name}").write_text('{"my": "results"}')
@@ -794,6 +798,23 @@ def test_no_command_overwrites_what_it_reads(
     assert Path(kept).read_bytes() == before
 
 
+def test_a_mosaic_among_the_photos_and_its_tiles_are_no_photos_of_the_next() -> None:
+    prepare()
+    for _ in range(2):
+        said = make("-o", "photos/out.dzi")
+        assert "used     6 of 6 photos" in said
+        assert Path("photos/out_files").is_dir()
+
+
+@pytest.mark.parametrize("more", [["--solver", "dense"], ["--metric", "cityblock"], []])
+def test_more_uses_than_cells_are_refused_however_they_are_solved(
+    more: list[str], refusal: Refusal
+) -> None:
+    prepare([*SIX, ["teal"]])
+    words = ["make", "photos", "target.png", *USUAL, "--min-uses", 1, *more]
+    assert "6 cells cannot hold 7 photos used at least 1 times" in refusal(*words)
+
+
 # What does not go together
 
 DEMANDS: dict[str, list[object]] = {
@@ -815,6 +836,7 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--tint", 0.5, "--colour", "lab"], "`tint` needs colour = rgb"),
     (["--tint", 0.5, "--blend", 0.5], "`tint` does not go with `blend`"),
     (["--tile", 16], "`tile` does not go with `target_res`"),
+    (["--tile", 16, "--size", 90, 40], "`tile` does not go with"),
     (["--target-res", 0, 4], "give both numbers, or 0 0"),
     (["--size", 0, 40], "give width and height, or 0 0"),
     (["--size", 2, 40], "size = (2, 40)"),

@@ -202,6 +202,15 @@ def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
 
 
+def test_an_edited_table_of_budgets_concerns_the_unique_match(tmp_path: Path) -> None:
+    folder = new_project(tmp_path / "project", CONFIG + 'budgets = "budgets.csv"\n')
+    (folder / "budgets.csv").write_text("name,min,max\n00.png,1,1\n")
+    assert snakemake(folder).returncode == 0
+    assert planned(folder) == {}
+    (folder / "budgets.csv").write_text("name,min,max\n00.png,0,0\n")
+    assert planned(folder) == {"match": 1, "paste": 1}
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
@@ -209,6 +218,7 @@ def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) 
         ("target_res = 100", "target_res = 100: it must be two whole numbers"),
         ("image_path = 'nowhere'", "there is no folder or archive 'nowhere'"),
         ("target_res = ", "cannot read the settings in config.toml"),
+        ("method = 'nearest'", "method is no key of config.toml"),
     ],
 )
 def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
