@@ -10,9 +10,11 @@ import heapq
 import io
 import itertools
 import json
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -224,6 +226,14 @@ def prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")
+    threading.Thread(target=follow_parent, daemon=True).start()
+
+
+def follow_parent() -> None:
+    """Wait for the main process to end; if it was killed, end as well."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[init]
@@ -438,12 +448,14 @@ def transport(cost: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
     heaps = [(max_uses - min_uses, 0.0), (min_uses, (m + 1) * (1 + cost.max()))]
     heaps = [heap for heap in heaps if heap[0]]
     supply = np.concatenate([np.full(n, float(copies)) for copies, _ in heaps])
-    demand, spare = np.ones(m), n * max_uses - m
-    cost = np.vstack([cost] * len(heaps))
+    spare = n * max_uses - m
+    demand = np.append(np.ones(m), spare) if spare else np.ones(m)
+    costs: Array = np.empty((len(heaps), n, len(demand)))
+    costs[:, :, :m] = cost
     if spare:
-        demand = np.append(demand, spare)
-        cost = np.c_[cost, np.concatenate([np.full(n, road) for _, road in heaps])]
-    plan, log = ot.emd(supply, demand, cost, numItermax=10**9, log=True, check_marginals=False)
+        costs[:, :, m] = [[road] for _, road in heaps]
+    costs = costs.reshape(len(supply), len(demand))
+    plan, log = ot.emd(supply, demand, costs, numItermax=10**9, log=True, check_marginals=False)
     match: Array = plan[:, :m].argmax(axis=0) % n
     uses = np.bincount(match, minlength=n)
     if log["result_code"] != 1 or uses.max() > max_uses or uses.min() < min_uses:

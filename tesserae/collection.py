@@ -214,7 +214,8 @@ def list_photos(folder: str) -> list[str]:
             folders.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        tiles = {f"{name[:-4]}_files" for name in files if name.endswith(".dzi")}
+        folders[:] = sorted(name for name in folders if name[0] != "." and name not in tiles)
         below = os.path.relpath(place, folder)
         names += [
             os.path.normpath(os.path.join(below, name))  # noqa: PTH118 (faster by far)
@@ -308,14 +309,18 @@ def open_any(root: str, name: str) -> Image.Image:
 # ~/~ begin <<tesserae/collection.md#describe-collections>>[3]
 def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
     """Divide lines about photos among lists, by name; touch only lists that change."""
+    for path in paths:
+        if Path(path).is_file() and Path(path).read_bytes()[:2] not in (b"", b'["'):
+            raise MosaicError(f"{path} is no list of photos; choose another name for the list")
     parts: list[list[str]] = [[] for _ in paths]
     for line in lines:
         name = json.loads(line)[0].encode(errors="surrogateescape")
         parts[zlib.crc32(name) % len(paths)].append(line + "\n")
     for path, part in zip(paths, parts, strict=True):
-        if not Path(path).is_file() or Path(path).read_text() != "".join(part):
+        text = "".join(part)
+        if not Path(path).is_file() or Path(path).read_bytes() != text.encode():
             with atomic(path) as fresh:
-                fresh.write_text("".join(part))
+                fresh.write_text(text)
 
 
 def read_list(path: str) -> list[str]:

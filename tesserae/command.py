@@ -49,7 +49,7 @@ def run_thumbnails(args: Any, settings: Settings) -> Store:
         if listed
         else describe_photos(settings.image_path, vars(args).get("output"))
     )
-    check_ours(args.store, Path(args.store).with_suffix(".rejects.tsv"))
+    check_ours(**store_files(args.store))
     how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
     origin = hashlib.sha256("\n".join([*lines, str((mosaic.VERSION, *how))]).encode()).hexdigest()
     if not is_made_of(args.store, origin):
@@ -78,16 +78,10 @@ def describe_photos(paths: Sequence[str], output: str | None = None) -> list[str
     """A line of JSON for each photo of a collection but the output: name, bytes, time."""
     found = collection.describe_collection(paths)
     if output:
-        root, own = collection.collection_root(paths), Path(output).resolve()
-        tiles = own.with_name(f"{own.stem}_files")  # of a .dzi
-
-        def is_output(name: str) -> bool:
-            if not {own.name, tiles.name} & set(Path(name).parts):
-                return False  # most are not, and to resolve a path takes time
-            path = Path(root, name).resolve()
-            return path == own or tiles in path.parents
-
-        found = [about for about in found if not is_output(about[0])]
+        root, own = collection.collection_root(paths), os.path.realpath(output)
+        same = [name for name, *_ in found if Path(name).name == Path(own).name]
+        same = [name for name in same if os.path.realpath(Path(root, name)) == own]
+        found = [about for about in found if about[0] not in same]
     return [json.dumps(about) for about in found]
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-store>>[2]
@@ -113,7 +107,7 @@ def run_list(args: Any, settings: Settings) -> None:
 
 def run_merge(args: Any, settings: Settings) -> None:
     """Merge stores into one."""
-    check_ours(args.store, Path(args.store).with_suffix(".rejects.tsv"))
+    check_ours(**store_files(args.store))
     mosaic.merge_stores(args.store, args.parts)
     finish_store(args.store)
 # ~/~ end
@@ -183,9 +177,10 @@ def run_match(args: Any, settings: Settings) -> None:
     store, table = mosaic.read_store(args.store), Path(args.table)
     if table.suffix.lower() == ".csv":
         raise MosaicError(f"{table} would be a list of choices; call the table .tab")
-    names = [table.with_suffix(ending) for ending in (".json", ".alike.txt")]
-    check_ours(table, *names, *choices_of(table, settings))
     target, count = target_name(settings, store), len(set(store.names)) * settings.max_uses
+    read = {key: getattr(settings, key) for key in ("mask", "budgets", "pins")}
+    check_kept(args.table, store=args.store, target=target, **read)
+    check_ours(**table_files(table, settings))
     view = open_view(target, store.thumb_res, settings, count)
     photo, alike = find_photos(store, settings)
     demands = make_demands(store.names, photo, view.empty.shape, settings, view.empty)
@@ -193,9 +188,9 @@ def run_match(args: Any, settings: Settings) -> None:
     tiles, cells = ways.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
     with watch_proof() as on_round:
         match, report = ways.find_match(tiles, cells, settings, demands, view.empty, on_round)
-    for path in choices_of(table, settings):
+    if settings.choices > 1:
         ranked = ways.rank(tiles, cells, settings, view.empty)
-        with atomic(path) as part:
+        with atomic(table.with_suffix(".csv")) as part:
             collection.write_choices(part, *ranked, label(store))
     if alike:
         with atomic(table.with_suffix(".alike.txt")) as part:
@@ -232,11 +227,6 @@ def label(store: Store) -> list[str]:
     return [f"{name} ({variant})" if variant else name for name, variant in pairs]
 
 
-def choices_of(table: Path, settings: Settings) -> list[Path]:
-    """Where the best photos of each cell are listed, if that is asked for."""
-    return [table.with_suffix(".csv")] if settings.choices > 1 else []
-
-
 def print_match(report: dict[str, Any], alike: int, table: Path, settings: Settings) -> None:
     """Say what a match is like."""
     if alike:
@@ -250,9 +240,12 @@ def print_match(report: dict[str, Any], alike: int, table: Path, settings: Setti
     print(f"cost     {report['cost']:.6g}{mean}")
     if "proof" in report:
         print(f"proof    {report['proof']}")
+    if report.get("stopped", "optimal") != "optimal":
+        print(f"stopped  {report['stopped']}; this is the best match so far")
     if "too_near" in report:
         print(f"spacing  {report['too_near']} pairs of equal photos are too near")
-    for path in choices_of(table, settings):
+    if settings.choices > 1:
+        path = table.with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-match>>[2]
@@ -296,33 +289,48 @@ def read_report(path: Path) -> dict[str, Any]:
         raise MosaicError(f"cannot read the report {path}: {error}; match anew") from error
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a file is a store, a table, a list or a report of ours."""
+def is_ours(kind: str, path: Path) -> bool:
+    """Whether a file is of our making, and of a kind: a store, a table, a list, a report."""
     report = {}
     with contextlib.suppress(MosaicError):
         report = read_report(path.with_suffix(".json"))
-    if path.suffix == ".json" or os.path.normpath(path) in report.get("files", {}).values():
+    if kind == "report":
         return "store" in report
     with path.open("rb") as file:
-        head = file.read(40)
-    if path.suffix == ".tab":
-        return not head.strip(b"-\t\r\n0123456789")
-    if path.suffix == ".tsv":
-        return not head or path.read_bytes().partition(b"\n")[0].count(b"\t") == 1
-    if path.suffix == ".txt":
-        return not head or b" look the same" in path.read_bytes()
-    if path.suffix == ".csv":
-        return head.startswith(",".join(collection.CHOICES).encode())
-    with contextlib.suppress(OSError), h5py.File(path, "r") as file:
-        return bool(file.attrs.get("format") == mosaic.FORMAT)
-    return not head
+        head, line = file.read(40), file.readline(10_000)
+    if kind == "store":
+        if os.path.normpath(path) == report.get("files", {}).get("store"):
+            return True  # even if it is damaged
+        with contextlib.suppress(OSError), h5py.File(path, "r") as stored:
+            return bool(stored.attrs.get("format") == mosaic.FORMAT)
+    looks = {
+        "table": not head.strip(b"-\t\r\n0123456789"),
+        "choices": head.startswith(",".join(collection.CHOICES).encode()),
+        "rejects": (head + line).partition(b"\n")[0].count(b"\t") == 1,
+        "alike": b" look the same" in path.read_bytes(),
+    }
+    return not head or looks.get(kind, False)
 
 
-def check_ours(*paths: str | Path) -> None:
-    """Raise MosaicError if there are files of these names that are not of our making."""
-    for path in map(Path, paths):
-        if path.is_file() and not is_ours(path):
-            raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+def check_ours(**files: str | Path) -> None:
+    """Raise MosaicError if a file is there that is not of our making and of its kind."""
+    for kind, path in files.items():
+        if Path(path).is_file() and not is_ours(kind, Path(path)):
+            raise MosaicError(
+                f"{path} is not of our making, or no {kind}; move it, or choose another name"
+            )
+
+
+def store_files(path: str) -> dict[str, Any]:
+    """The files that belong to a store, by their kinds."""
+    return {"store": path, "rejects": Path(path).with_suffix(".rejects.tsv")}
+
+
+def table_files(table: Path, settings: Settings) -> dict[str, Path]:
+    """The files that belong to a table, by their kinds."""
+    endings = {"table": table.suffix, "report": ".json", "alike": ".alike.txt"}
+    endings |= {"choices": ".csv"} if settings.choices > 1 else {}
+    return {kind: table.with_suffix(ending) for kind, ending in endings.items()}
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-mosaic>>[1]
 def check_kept(written: str, **read: str) -> None:
@@ -417,7 +425,7 @@ def save_mosaic(
 def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
     """Paste a mosaic from a store and a table; return its (width, height)."""
     beside = Path(args.output).with_suffix(".json")
-    check_ours(beside)
+    check_ours(report=beside)
     if args.thumb_res and args.given.get("size"):
         raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
     among, of = args.given.get("choices", 1), Path(args.table).with_suffix(".json")
@@ -467,9 +475,7 @@ def run_make(args: Any, settings: Settings) -> None:
     own = {"store": f"{stem}.h5", "table": f"{stem}.tab", "list": None, "thumb_res": None}
     given = args.given | {"choices": 1}  # paste what was matched, and do not choose anew
     args = argparse.Namespace(**vars(args) | own | {"given": given})
-    endings = (".h5", ".tab", ".json", ".rejects.tsv", ".alike.txt")
-    names = [f"{stem}{ending}" for ending in endings]
-    check_ours(*names, *choices_of(Path(args.table), settings))
+    check_ours(**store_files(args.store), **table_files(Path(args.table), settings))
     clock = [time.perf_counter()]
     store = run_thumbnails(args, settings)
     clock.append(time.perf_counter())
@@ -484,7 +490,7 @@ def run_make(args: Any, settings: Settings) -> None:
 def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[float]) -> None:
     """Say what was made of what, and how long it took."""
     print(f"{show(args.output)}: {size[0]} x {size[1]} pixels")
-    print(f"photos   {len(store.names)} read, {len(store.rejects)} skipped")
+    print(f"photos   {len(set(store.names))} read, {len(store.rejects)} skipped")
     steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
     print(show(f"kept     {args.store}, {args.table}; mosaic paste makes them into other sizes"))
@@ -492,8 +498,12 @@ def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[fl
 
 # ~/~ begin <<tesserae/command.md#make-more-of-it>>[init]
 def report_of(args: Any) -> Path:
-    """The report beside a mosaic."""
-    return Path(args.mosaic).with_suffix(".json")
+    """The report beside a mosaic; raises MosaicError if it is about another one."""
+    path = Path(args.mosaic).with_suffix(".json")
+    about = read_report(path).get("files", {}).get("mosaic", args.mosaic)
+    if os.path.normpath(about) != os.path.normpath(args.mosaic) and Path(about).is_file():
+        raise MosaicError(f"the report {path} is about {about}; paste {args.mosaic} anew")
+    return path
 
 
 def run_page(args: Any, settings: Settings) -> None:
@@ -504,7 +514,7 @@ def run_page(args: Any, settings: Settings) -> None:
     work = open_work(report_of(args), args.given)
     if not work.view:
         raise MosaicError(f"a page shows the target, too: {work.missing}")
-    title, view = Path(args.mosaic).stem, path.with_suffix(".view.html")
+    title, view = page.show_name(Path(args.mosaic).stem), path.with_suffix(".view.html")
     for old in (path, view):
         if old.exists() and page.MARK not in old.read_bytes()[:200]:
             raise MosaicError(f"{old} is not of our making; move it, or choose another name")
@@ -541,6 +551,7 @@ def run_zoom(args: Any, settings: Settings) -> None:
         raise MosaicError("a dive needs at least 16 x 16 pixels, and from 0 to 600 seconds")
     photos = args.given.get("image_path") or work.report["files"].get("photos")
     count = max(2, round(25 * args.seconds))
+    output.check_animation(args.output, (size[0], size[1]), count)
     frames = output.zoom_frames(
         functools.partial(draw_sharp, work, find_root(photos or [])),
         work.match,
@@ -582,12 +593,14 @@ def run_score(args: Any, settings: Settings) -> None:
     report = read_report(report_of(args))
     settings = recall(report, args.given)
     if "target_res" in args.given:
-        settings = dataclasses.replace(settings, tile=0)
+        settings = dataclasses.replace(settings, tile=0, size=(0, 0))
     if 0 in settings.target_res:
         raise MosaicError(f"there is no report {report_of(args)}; say --target-res COLS ROWS")
     seen = load_image(args.mosaic, "mosaic")
     (cols, rows), (width, height) = settings.target_res, seen.size
-    view = open_view(args.target, (width * rows, height * cols), settings)
+    seen_so = "target_res" in args.given or "settings" not in report
+    shape = (width * rows, height * cols) if seen_so else settings.thumb_res
+    view = open_view(args.target, shape, settings)
     cols, rows = view.grid
     flat = output.over_white(np.asarray(seen.convert("RGBA")))
     small = Image.fromarray(flat).resize((2 * cols, 2 * rows), Image.Resampling.BOX)
@@ -692,18 +705,29 @@ def build_parser() -> Parser:
     return parser
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#read-the-words>>[3]
+class Stopped(BaseException):
+    """The process was told to end."""
+
+
+def stop(*ignored: Any) -> None:
+    """End at once, and not with the best match so far, as Ctrl-C does."""
+    raise Stopped
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    """Run the command line; return the exit status: 0, 2 for bad input, 130 if stopped."""
     args = build_parser().parse_args(argv)
     with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, stop)
+    with contextlib.suppress(AttributeError):  # names may be in any alphabet
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.simplefilter("ignore")
     try:
         keys = {field.name for field in dataclasses.fields(Settings)}
         given = {key: word for key, word in vars(args).items() if key in keys}
         args.given = {key: word for key, word in given.items() if word is not None}
         args.run(args, make_settings(Settings, args.given))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         print("mosaic: stopped; what was finished is kept", file=sys.stderr)
         return 130
     except MosaicError as error:

@@ -52,6 +52,7 @@ class Demands:
     least: Array  # (k,) how often each photo is used, at least
     most: Array  # (k,) and at most
     pins: Array  # (m,) the tile that is fixed in a cell, or -1
+    names: Sequence[str] = ()  # of the photos, (k,)
 
 
 def simple_demands(n: int, m: int, settings: Any) -> Demands:
@@ -85,6 +86,10 @@ def make_demands(
     if settings.budgets:
         lows, highs = collection.read_budgets(settings.budgets, known, low, high)
         named = (lows != low) | (highs != high)
+        others, rest = k - len(np.unique(photo[first[named]])), m - int(highs[named].sum())
+        if settings.repeats == "fewest" and 0 < others * high < rest:
+            low, high = use_budget(others, rest, high, "fewest", low)
+            least[:], most[:] = low, high
         least[photo[first[named]]], most[photo[first[named]]] = lows[named], highs[named]
     if settings.pins:
         places = collection.read_pins(settings.pins, known, shape).reshape(shape)
@@ -92,7 +97,8 @@ def make_demands(
             raise MosaicError(f"{settings.pins}: the cell in row {row}, col {col} stays empty")
         pins = places[filled]
         pins = np.where(pins < 0, pins, first[pins])
-    return Demands(photo, least, most, pins)
+    shown = np.unique(photo, return_index=True)[1]
+    return Demands(photo, least, most, pins, [names[i] for i in shown])
 # ~/~ end
 
 # ~/~ begin <<tesserae/demands.md#refuse-clashes>>[init]

@@ -498,10 +498,16 @@ def save_animation(
         stack[0].save(part, save_all=True, quality=80, method=2, **more)
 
 
-def check_animation(path: str | Path) -> None:
-    """Raise MosaicError unless an animation can be saved under this name."""
+def check_animation(path: str | Path, size: tuple[int, int] = (1, 1), count: int = 1) -> None:
+    """Raise MosaicError unless so many frames of (width, height) can be saved there."""
     if Path(path).suffix.lower() not in (".gif", ".webp"):
         raise MosaicError(f"{path}: the name of an animation must end in .gif or .webp")
+    megabytes = 4 * size[0] * size[1] * count >> 20  # Pillow wants all frames at once
+    if max(size) > LARGEST[".webp"] or megabytes > 2048:
+        raise MosaicError(
+            f"{path}: {count} frames of {size[0]} x {size[1]} pixels need {megabytes} MB, and "
+            f"end at 2048 MB or {LARGEST['.webp']} pixels; set a smaller size or fewer seconds"
+        )
 
 
 def to_palette(frame: Image.Image) -> Image.Image:

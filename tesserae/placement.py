@@ -48,6 +48,13 @@ def squared(a: Floats, b: Floats) -> Floats:
     """Squared distance along the last axis of `a` and `b`, which broadcast."""
     return np.asarray(((a - b) ** 2).sum(-1))
 
+
+def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
+    """Squared distances of x[i] and y[j], row by row; some at a time, to spare memory."""
+    step = max(1, 1_000_000 // x.shape[1])
+    starts = range(0, max(1, len(i)), step)
+    return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
+
 # ~/~ end
 # ~/~ begin <<tesserae/placement.md#all-arcs>>[1]
 
@@ -314,7 +321,7 @@ def best_tile(task: Task, match: Ints) -> Ints:
     many = start[match + 1] - start[match]
     cell, first = np.repeat(np.arange(len(match)), many), np.cumsum(many) - many
     row = np.arange(len(cell)) + (start[match] - first)[cell]
-    order = np.lexsort((squared(task.x[cell], task.y[row]), cell))
+    order = np.lexsort((pair_costs(task.x, cell, task.y, row), cell))
     return np.asarray(row[order[first]])
 
 # ~/~ end
@@ -333,10 +340,7 @@ class Arcs:
 def list_arcs(level: Level, keys: Ints) -> Arcs:
     """The arcs with these keys, cell * R + thumbnail, and what they cost."""
     cell, row = np.divmod(keys, len(level.tiles))
-    blocks = np.array_split(np.arange(len(keys)), len(keys) // 100_000 + 1)
-    cost = np.concatenate(
-        [squared(level.cells[cell[b]], level.tiles[row[b]]) for b in blocks]
-    )
+    cost = pair_costs(level.cells, cell, level.tiles, row)
     photo = level.owner[row]
     if len(level.owner) > len(level.low):
         order = np.lexsort((cost, photo, cell))

@@ -5,6 +5,7 @@
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -218,7 +219,9 @@ def match_unique(
             on_progress=on_round,
         )
     except placement.Infeasible as error:
-        raise MosaicError(str(error)) from error
+        named = [f"the photo {name!r}" for name in demands.names]
+        words = re.sub(r"photo (\d+)", lambda found: named[int(found[1])], str(error))
+        raise MosaicError(words) from error
     found = proof.as_dict() | {"proof": proof.sentence()}
     if settings.metric == "cosine":
         found["bound"] /= 2  # as the cost
