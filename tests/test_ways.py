@@ -7,6 +7,7 @@ import http.server
 import io
 import itertools
 import json
+import os
 import tarfile
 import threading
 import zipfile
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 import mosaic
-from tesserae import collection, features
+from tesserae import collection, command, features
 
 Array = NDArray[Any]
 Grid = list[list[str]]
@@ -865,3 +866,86 @@ def test_what_does_not_go_together_is_refused_before_any_work(
     before = files()
     assert said in refusal("make", "photos", "target.png", *USUAL, *words)
     assert files() == before
+
+
+# What a user may come upon
+
+
+def test_lists_and_stores_and_tables_do_not_replace_each_other(refusal: Refusal) -> None:
+    prepare()
+    make()
+    Path("notes.txt").write_text("my notes")
+    before = files()
+    words = ["--target", "target.png", "--target-res", 3, 2]
+    for line in (
+        ["list", "photos", "notes.txt"],
+        ["match", "out.h5", "out.h5", *words],
+        ["thumbnails", "photos", "out.tab", *THUMBS],
+    ):
+        refusal(*line)
+    assert files() == before
+
+
+def test_a_demand_that_cannot_be_kept_names_the_photo(refusal: Refusal) -> None:
+    prepare()
+    Path("p.csv").write_text("row,col,name\n0,0,blue.png\n1,1,blue.png\n")
+    words = ["make", "photos", "target.png", *USUAL, "--pins", "p.csv"]
+    assert "the photo 'blue.png' is pinned to 2 cells" in refusal(*words)
+
+
+def test_the_fewest_repeats_are_counted_among_photos_without_a_budget() -> None:
+    collect(red="red", blue="blue", lime="lime")
+    picture("target.png", SIX)
+    Path("b.csv").write_text("name,min,max\nred.png,0,0\n")
+    make("--budgets", "b.csv")
+    assert sorted(flat(chosen())) == ["blue"] * 3 + ["lime"] * 3
+
+
+def test_a_page_is_not_made_by_the_report_of_another_mosaic(refusal: Refusal) -> None:
+    prepare()
+    make("-o", "out.jpg")
+    make("-o", "out.png")
+    assert "is about out.png" in refusal("page", "out.jpg")
+
+
+def test_a_page_of_a_mosaic_whose_name_is_no_text() -> None:
+    prepare()
+    make("-o", os.fsdecode(b"m\xff.png"))
+    run("page", os.fsdecode(b"m\xff.png"))
+    text = Path(os.fsdecode(b"m\xff.html")).read_text()
+    assert "<title>m\\xff</title>" in text
+
+
+def test_a_dive_that_would_fill_the_memory_is_refused(refusal: Refusal) -> None:
+    prepare()
+    make()
+    zoom = ["zoom", "out.png", "z.webp", "--seconds"]
+    assert "need 3955 MB" in refusal(*zoom, 5, "--size", "3840x2160")
+    assert "16383 pixels" in refusal(*zoom, 0.1, "--size", "20000x20")
+    for seconds in ("nan", "inf", -1, 0):
+        assert "seconds" in refusal(*zoom, seconds)
+
+
+def test_a_score_sees_the_target_as_the_match_did() -> None:
+    prepare()
+    outer = Image.new("RGB", (72, 60), "teal")
+    outer.paste(Image.open("target.png"), (0, 14))
+    outer.save("target.png")
+    make()
+    run("paste", "out.h5", "out.tab", "wide.png", "--thumb-res", 40, 12)
+    found = json.loads(run("score", "wide.png", "target.png", "--json"))["score"]
+    assert found == report("wide.json")["score"]
+    assert found["rmse"] < 10
+
+
+def test_a_process_that_is_told_to_end_leaves_no_poor_mosaic() -> None:
+    with pytest.raises(command.Stopped):
+        command.stop()
+    assert not issubclass(command.Stopped, KeyboardInterrupt)  # which a match survives
+
+
+def test_the_tiles_of_a_deep_zoom_image_are_no_photos() -> None:
+    prepare()
+    make("-o", "photos/out.dzi")
+    said = make("-o", "photos/other.png")
+    assert "used     6 of 6 photos" in said
