@@ -549,6 +549,15 @@ def test_ctrl_c_ends_in_one_line_and_leaves_nothing_half_done(
     wait_for_the_end_of_all(interrupted.pid)
 
 
+def test_a_program_that_is_killed_leaves_no_workers(
+    interrupted: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    interrupted.kill()
+    interrupted.communicate(timeout=10)
+    wait_for_the_end_of_all(interrupted.pid)
+    assert (tmp_path / "new" / "out.jpg").read_text() == "the mosaic of before"
+
+
 def test_a_program_told_to_end_leaves_no_workers_and_no_files(
     interrupted: subprocess.Popen[str], tmp_path: Path
 ) -> None:
