@@ -192,6 +192,7 @@ def run_match(args: Any, settings: Settings) -> None:
         ranked = ways.rank(tiles, cells, settings, view.empty)
         with atomic(table.with_suffix(".csv")) as part:
             collection.write_choices(part, *ranked, label(store))
+    table.with_suffix(".alike.txt").unlink(missing_ok=True)  # of an earlier match
     if alike:
         with atomic(table.with_suffix(".alike.txt")) as part:
             part.write_text("".join(show(line) + "\n" for line in alike))
