@@ -7,10 +7,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 import mosaic
-from tesserae import collection, command
+from tesserae import command, steps
 from tesserae.settings import MosaicError, load_settings, options
 
-everywhere = ("collection", "command", "disk", "photos", "settings")
+everywhere = ("collection", "command", "disk", "photos", "settings", "steps")
 code = ["mosaic.py", *(f"tesserae/{name}.py" for name in everywhere)]
 sometimes = ("demands", "features", "output", "placement", "ways")
 chapters = [f"tesserae/{name}.py" for name in sometimes]
@@ -24,7 +24,7 @@ try:
     lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
     paint = photos == ["data/cats"] and not any(Path("data/cats").glob("*"))
     if workflow.is_main_process and not paint:
-        collection.write_lists(command.describe_photos(photos), lists)
+        steps.write_lists(command.describe_photos(photos), lists)
 except MosaicError as error:
     print(f"mosaic: {error}", file=sys.stderr)
     sys.exit(2)

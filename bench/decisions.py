@@ -32,6 +32,7 @@ from tesserae.disk import atomic
 from tesserae.output import save_bands
 from tesserae.photos import open_photo
 from tesserae.settings import cores, load_settings
+from tesserae.steps import iterate_store
 
 ROOT = Path(__file__).resolve().parents[1]
 Array = NDArray[Any]
@@ -163,7 +164,7 @@ def compare_opening(photos: str, shape: tuple[int, int]) -> list[Cost]:
 def some_thumbnails(store: str, count: int) -> list[mosaic.Thumbnail]:
     """So many thumbnails, those of a store over and over, under different names."""
     found = [
-        one for one in mosaic.iterate_store(store) if isinstance(one, mosaic.Thumbnail)
+        one for one in iterate_store(store) if isinstance(one, mosaic.Thumbnail)
     ]
     again = (found[i % len(found)] for i in range(count))
     return [
@@ -192,7 +193,7 @@ def write_datasets(store: str, count: int, path: str) -> Cost:
 
 def read_blob(path: str) -> Cost:
     """Read all thumbnails of a store."""
-    return measure_here(lambda: list(mosaic.iterate_store(path)))
+    return measure_here(lambda: list(iterate_store(path)))
 
 
 def read_datasets(path: str) -> Cost:

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # ~/~ begin <<fig/figures.md#fig-own-imports>>[1]
 import mosaic
 from bench.decisions import Cost, measure_all, measure_command
-from tesserae import collection, command, output, ways
+from tesserae import command, output, steps, ways
 from tesserae.demands import simple_demands
 from tesserae.disk import atomic
 from tesserae.settings import MosaicError, cores, load_settings, options
@@ -177,7 +177,7 @@ def load_made(root: Path) -> Made:
     data = root / settings.data_path
     store = mosaic.read_store(str(data / "thumbnails.h5"))
     matches = {
-        way: mosaic.read_match(str(data / f"matches_{way}.tab"), store) for way in ("nearest", "unique")
+        way: steps.read_match(str(data / f"matches_{way}.tab"), store) for way in ("nearest", "unique")
     }
     settings = dataclasses.replace(settings, image_path=photos, target=target)
     return Made(root, settings, store, matches)
@@ -678,7 +678,7 @@ def list_steps(made: Made, folder: str) -> Iterator[tuple[str, list[list[str]]]]
     grid = shlex.split(options(settings, *keys, "target_res", "max_uses", "repeats"))
     yield "paint", [["data/cats.py", f"{folder}/cats"]]
     yield "thumbnails, in one process", [["thumbnails", *photos, f"{folder}/one.h5", *small]]
-    collection.write_lists(command.describe_photos(photos), parts)
+    steps.write_lists(command.describe_photos(photos), parts)
     jobs = [["thumbnails", *photos, f"{part}.h5", "--list", part, *small] for part in parts]
     yield f"thumbnails, in {len(parts)} parts", jobs
     yield "store", [["merge", store, *stores]]

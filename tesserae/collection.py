@@ -8,7 +8,6 @@ import difflib
 import functools
 import gzip
 import io
-import json
 import math
 import os
 import re
@@ -28,7 +27,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from tesserae.disk import atomic
 from tesserae.photos import formats, open_photo
 from tesserae.settings import MosaicError, show
 
@@ -305,33 +303,6 @@ def open_any(root: str, name: str) -> Image.Image:
         return Image.open(content, formats=formats())
     except UnidentifiedImageError as error:
         raise UnidentifiedImageError("cannot identify image file") from error
-# ~/~ end
-# ~/~ begin <<tesserae/collection.md#describe-collections>>[3]
-def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
-    """Divide lines about photos among lists, by name; touch only lists that change."""
-    for path in paths:
-        if Path(path).is_file() and Path(path).read_bytes()[:2] not in (b"", b'["'):
-            raise MosaicError(f"{path} is no list of photos; choose another name for the list")
-    parts: list[list[str]] = [[] for _ in paths]
-    for line in lines:
-        name = json.loads(line)[0].encode(errors="surrogateescape")
-        parts[zlib.crc32(name) % len(paths)].append(line + "\n")
-    for path, part in zip(paths, parts, strict=True):
-        text = "".join(part)
-        if not Path(path).is_file() or Path(path).read_bytes() != text.encode():
-            with atomic(path) as fresh:
-                fresh.write_text(text)
-
-
-def read_list(path: str) -> list[str]:
-    """Read the lines of a list of photos; raises MosaicError."""
-    try:
-        lines = Path(path).read_text().splitlines()
-        if not all(isinstance(json.loads(line)[0], str) for line in lines):
-            raise ValueError("a line without a name")
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        raise MosaicError(f"cannot read the list {path}: {error}; list anew") from error
-    return lines
 # ~/~ end
 
 # ~/~ begin <<tesserae/collection.md#table-of-data-sets>>[init]

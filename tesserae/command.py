@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 import mosaic
 from mosaic import Settings, Store
-from tesserae import collection, output, ways
+from tesserae import collection, output, steps, ways
 from tesserae.demands import DEMANDING, check_finish, check_together, make_demands
 from tesserae.disk import atomic
 from tesserae.photos import UNREADABLE, formats, list_variants
@@ -45,7 +45,7 @@ def run_thumbnails(args: Any, settings: Settings) -> Store:
     """Make the store of all photos of a collection, or of those in a list, unless it is there."""
     root, listed = collection.collection_root(settings.image_path), vars(args).get("list")
     lines = (
-        collection.read_list(listed)
+        steps.read_list(listed)
         if listed
         else describe_photos(settings.image_path, vars(args).get("output"))
     )
@@ -102,13 +102,13 @@ def finish_store(path: str, allow_empty: bool = False) -> Store:
 # ~/~ begin <<tesserae/command.md#make-the-store>>[3]
 def run_list(args: Any, settings: Settings) -> None:
     """Divide the photos of a collection among lists, for jobs that run in parallel."""
-    collection.write_lists(describe_photos(settings.image_path), args.lists)
+    steps.write_lists(describe_photos(settings.image_path), args.lists)
 
 
 def run_merge(args: Any, settings: Settings) -> None:
     """Merge stores into one."""
     check_ours(**store_files(args.store))
-    mosaic.merge_stores(args.store, args.parts)
+    steps.merge_stores(args.store, args.parts)
     finish_store(args.store)
 # ~/~ end
 # ~/~ begin <<tesserae/command.md#make-the-store>>[4]
@@ -198,7 +198,7 @@ def run_match(args: Any, settings: Settings) -> None:
             part.write_text("".join(show(line) + "\n" for line in alike))
     report |= {"most_used_photo": most_used(match, store), "store": store.digest}
     report |= remember(args, settings, view, store, target)
-    mosaic.write_match(args.table, match, report)
+    steps.write_match(args.table, match, report)
     print_match(report, len(alike), table, settings)
 
 
@@ -400,7 +400,7 @@ def read_table(path: str, store: Store, view: ways.View | None, among: int) -> A
     if Path(path).suffix.lower() != ".csv":
         if among > 1:
             raise MosaicError("`choices` needs a table of choices, .csv; match with --choices")
-        return mosaic.read_match(path, store)
+        return steps.read_match(path, store)
     empty = view.empty if view else None
     choices, _ = collection.read_choices(path, label(store), empty)
     if among > choices.shape[2]:

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 import mosaic
-from tesserae import collection, command
+from tesserae import command, steps
 
 ROOT = Path(__file__).parents[1]
 Refusal = Callable[..., str]
@@ -170,10 +170,10 @@ def test_a_list_is_not_touched_when_nothing_has_changed(
     photos: Path, tmp_path: Path
 ) -> None:
     lists = [str(tmp_path / f"{i}") for i in range(3)]
-    collection.write_lists(command.describe_photos([str(photos)]), lists)
+    steps.write_lists(command.describe_photos([str(photos)]), lists)
     before = [Path(path).stat().st_mtime_ns for path in lists]
     (photos / "05.jpg").write_bytes(b"other")
-    collection.write_lists(command.describe_photos([str(photos)]), lists)
+    steps.write_lists(command.describe_photos([str(photos)]), lists)
     after = [Path(path).stat().st_mtime_ns for path in lists]
     assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mosaic
-from mosaic import MosaicError, Store, paste_bands, read_match, read_thumbnails
+from mosaic import MosaicError, Store, paste_bands, read_thumbnails
 from tesserae.output import check_size, save_bands
+from tesserae.steps import read_match, write_match
 
 Array = NDArray[Any]
 COLOURS = ["black", "blue", "lime", "red", "white"]
@@ -40,7 +41,7 @@ def store(tmp_path: Path, paint: Callable[..., Path]) -> Store:
 def table(tmp_path: Path, store: Store) -> str:
     """The table of MATCH, made for the store."""
     path = str(tmp_path / "m.tab")
-    mosaic.write_match(path, MATCH, {"store": store.digest})
+    write_match(path, MATCH, {"store": store.digest})
     return path
 
 
@@ -218,7 +219,7 @@ def test_a_match_of_a_single_row_or_column_keeps_its_shape(
     shape: tuple[int, int], tmp_path: Path, store: Store
 ) -> None:
     path = str(tmp_path / "m.tab")
-    mosaic.write_match(path, np.zeros(shape, np.int64), {})
+    write_match(path, np.zeros(shape, np.int64), {})
     assert read_match(path, store).shape == shape
 
 

@@ -19,9 +19,9 @@ from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 import mosaic
 from tesserae import collection
-from tesserae.collection import write_lists
 from tesserae.command import describe_photos
 from tesserae.photos import ORIENTATION, formats, open_photo, upright_size
+from tesserae.steps import write_lists
 
 Array = NDArray[Any]
 ENDINGS = {

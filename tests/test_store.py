@@ -18,6 +18,7 @@ from PIL import Image
 
 import mosaic
 from mosaic import MosaicError, Reject, Thumbnail, read_store, write_store
+from tesserae import steps
 from tesserae.disk import atomic
 
 NAMES = st.binary(min_size=1, max_size=30).map(
@@ -79,7 +80,7 @@ def test_what_is_written_is_read_again(made: list[Thumbnail | Reject], batch: in
         patch.setattr(mosaic, "BATCH", batch)
         path = f"{folder}/s.h5"
         write_store(path, made, (7, 5), "somewhere")
-        again = list(mosaic.iterate_store(path))
+        again = list(steps.iterate_store(path))
         found = read_store(path)
     good = [one for one in made if isinstance(one, Thumbnail)]
     assert again == good + [one for one in made if isinstance(one, Reject)]
@@ -179,10 +180,10 @@ def test_merged_parts_are_the_store_of_the_whole(
         parts = [f"{folder}/{part}.h5" for part in range(3)]
         for number, part in enumerate(parts):
             write_store(part, [one for one, at in made if at == number], (7, 5))
-        mosaic.merge_stores(f"{folder}/merged.h5", parts)
+        steps.merge_stores(f"{folder}/merged.h5", parts)
         write_store(f"{folder}/whole.h5", [one for one, _ in made], (7, 5))
         merged, whole = (f"{folder}/{name}.h5" for name in ("merged", "whole"))
-        assert list(mosaic.iterate_store(merged)) == list(mosaic.iterate_store(whole))
+        assert list(steps.iterate_store(merged)) == list(steps.iterate_store(whole))
         assert read_store(merged).digest == read_store(whole).digest
 
 
@@ -190,14 +191,14 @@ def test_parts_of_different_sizes_are_not_merged(store: str, tmp_path: Path) -> 
     other = str(tmp_path / "other.h5")
     write_store(other, [], (4, 6))
     with pytest.raises(MosaicError, match="4 x 6"):
-        mosaic.merge_stores(str(tmp_path / "all.h5"), [store, other])
+        steps.merge_stores(str(tmp_path / "all.h5"), [store, other])
 
 
 def test_a_missing_part_is_an_error_and_nothing_is_written(
     store: str, tmp_path: Path
 ) -> None:
     with pytest.raises(MosaicError, match=r"there is no store .*gone\.h5"):
-        mosaic.merge_stores(str(tmp_path / "all.h5"), [store, str(tmp_path / "gone.h5")])
+        steps.merge_stores(str(tmp_path / "all.h5"), [store, str(tmp_path / "gone.h5")])
     assert files(tmp_path) == ["four.h5"]
 
 

@@ -1,5 +1,5 @@
-# ~/~ begin <<mosaic.md#tests/solutions/abstractions.py>>[init]
-"""Threads or processes, small chunks or large? A solution from mosaic.md."""
+# ~/~ begin <<tesserae/solutions.md#tests/solutions/abstractions.py>>[init]
+"""Threads or processes, small chunks or large? Explained in solutions.md."""
 
 import itertools
 import sys

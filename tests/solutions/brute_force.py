@@ -1,5 +1,5 @@
-# ~/~ begin <<mosaic.md#tests/solutions/brute_force.py>>[init]
-"""Brute force against a k-d tree: a solution from mosaic.md."""
+# ~/~ begin <<tesserae/solutions.md#tests/solutions/brute_force.py>>[init]
+"""Brute force against a k-d tree; explained in solutions.md."""
 
 import time
 from typing import Any
