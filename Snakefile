@@ -7,13 +7,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 import mosaic
-from tesserae import command, steps
-from tesserae.settings import MosaicError, load_settings, options
+from smalti import command, steps
+from smalti.ground.settings import MosaicError, load_settings, options
 
-everywhere = ("collection", "command", "disk", "photos", "settings", "steps")
-code = ["mosaic.py", *(f"tesserae/{name}.py" for name in everywhere)]
+everywhere = ("collection", "command", "steps", "ground/files", "ground/photos", "ground/settings")
+code = ["mosaic.py", *(f"smalti/{name}.py" for name in everywhere)]
 sometimes = ("demands", "features", "output", "placement", "ways")
-chapters = [f"tesserae/{name}.py" for name in sometimes]
+chapters = [f"smalti/{name}.py" for name in sometimes]
 try:
     settings = load_settings(mosaic.Settings, "config.toml", config)
     for name in ("method", "workers"):

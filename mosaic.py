@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from tesserae.collection import open_any
-from tesserae.disk import Disk, atomic
-from tesserae.features import COLOURS, FEATURES, METRICS
-from tesserae.photos import UNREADABLE, formats, make_averageable
-from tesserae.photos import orientation, to_srgb, upright_size
-from tesserae.settings import MosaicError, cores, key, show
+from smalti.collection import open_any
+from smalti.ground.files import Disk, atomic
+from smalti.features import COLOURS, FEATURES, METRICS
+from smalti.ground.photos import UNREADABLE, formats, make_averageable
+from smalti.ground.photos import orientation, to_srgb, upright_size
+from smalti.ground.settings import MosaicError, cores, key, show
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
@@ -460,7 +460,7 @@ def paste_bands(draw: Draw, match: Array, thumb_res: tuple[int, int]) -> Iterato
 # ~/~ begin <<mosaic.md#command-line>>[init]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
-    from tesserae import command
+    from smalti import command
 
     return command.main(argv)
 # ~/~ end

@@ -27,12 +27,12 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mosaic
-from tesserae.collection import list_photos
-from tesserae.disk import atomic
-from tesserae.output import save_bands
-from tesserae.photos import open_photo
-from tesserae.settings import cores, load_settings
-from tesserae.steps import iterate_store
+from smalti.collection import list_photos
+from smalti.ground.files import atomic
+from smalti.ground.photos import open_photo
+from smalti.ground.settings import cores, load_settings
+from smalti.output import save_bands
+from smalti.steps import iterate_store
 
 ROOT = Path(__file__).resolve().parents[1]
 Array = NDArray[Any]

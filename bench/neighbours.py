@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tesserae.features import choose_by_force, choose_by_tree, match_nearest
+from smalti.features import choose_by_force, choose_by_tree, match_nearest
 
 Array = NDArray[Any]
 Search = Callable[[Array, Array], Array]
@@ -91,7 +91,7 @@ def small() -> None:
             found = np.mean(distances <= best * 1.000001)
             rows.append(f"| {f} | {name} | {spent:.2f} | {100 * found:.1f} % |")
             print(rows[-1], flush=True)
-    chapter = Path(__file__).parents[1] / "tesserae/features.md"
+    chapter = Path(__file__).parents[1] / "smalti/features.md"
     mark, end = "<!-- table: neighbours -->", "<!-- end -->"
     table = "\n".join([mark, "", *rows, "", end])
     text = re.sub(f"{mark}.*?{end}", table, chapter.read_text(), flags=re.DOTALL)

@@ -23,7 +23,7 @@ from PIL import Image  # noqa: E402
 
 import mosaic  # noqa: E402
 from data import cats  # noqa: E402
-from tesserae import output  # noqa: E402
+from smalti import output  # noqa: E402
 
 STORE = ROOT / "data/output.h5"
 LINES = [
@@ -86,7 +86,7 @@ def main(giga: bool) -> None:
         row = [name, f"{megapixels:,}", *found.stdout.split()]
         rows.append("| " + " | ".join(row) + " |")
         print(rows[-1], flush=True)
-    chapter = ROOT / "tesserae/output.md"
+    chapter = ROOT / "smalti/output.md"
     table = "<!-- table: output -->\n\n" + "\n".join(rows) + "\n\n<!-- end -->"
     text = re.sub(
         "<!-- table: output -->.*?<!-- end -->", table, chapter.read_text(), flags=re.DOTALL

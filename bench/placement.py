@@ -23,7 +23,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tesserae.placement import Floats, match_dense, match_unique, scene, squared  # noqa: E402
+from smalti.placement import Floats, match_dense, match_unique, scene, squared  # noqa: E402
 
 Row = dict[str, Any]
 KEYS = ("method", "cells", "photos", "features", "uses", "until")

@@ -39,7 +39,7 @@ def main(photos: int) -> None:
         folder = Path(name)
         for source in ("Snakefile", "mosaic.py"):
             shutil.copy(ROOT / source, folder)
-        shutil.copytree(ROOT / "tesserae", folder / "tesserae")
+        shutil.copytree(ROOT / "smalti", folder / "smalti")
         (folder / "config.toml").write_text('image_path = "photos"\n')
         for i in range(photos):
             path = folder / "photos" / f"{i // 1000:03}" / f"{i:06}.jpg"

@@ -33,7 +33,7 @@ from sphinx.errors import SphinxError
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 REFERENCE = re.compile(r"^\s*<<([\w-]+)>>\s*$", re.M)
 HTML_REFERENCE = re.compile(r"&lt;&lt;((?:<[^>]+>|[\w-])+?)&gt;&gt;")
-PROGRAMS = ["*.py", "config.toml", "Snakefile", "data/*.py", "fig/*.py", "tesserae/*.py"]
+PROGRAMS = ["*.py", "config.toml", "Snakefile", "data/*.py", "fig/*.py", "smalti/**/*.py"]
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 def contents(names: list[str], book: str) -> str:
     """Write the table of contents that the theme shows at the side."""
-    chapters = [name for name in names if name.startswith("tesserae/")]
+    chapters = [name for name in names if name.startswith("smalti/")]
     rest = [name for name in names if name not in chapters and name != book]
     parts = {"The book": ["self"], "Further chapters": chapters, "Appendices": rest}
     return "\n\n".join(

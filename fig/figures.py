@@ -32,10 +32,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # ~/~ begin <<fig/figures.md#fig-own-imports>>[1]
 import mosaic
 from bench.decisions import Cost, measure_all, measure_command
-from tesserae import command, output, steps, ways
-from tesserae.demands import simple_demands
-from tesserae.disk import atomic
-from tesserae.settings import MosaicError, cores, load_settings, options
+from smalti import command, output, steps, ways
+from smalti.demands import simple_demands
+from smalti.ground.files import atomic
+from smalti.ground.settings import MosaicError, cores, load_settings, options
 
 Array = NDArray[Any]
 # ~/~ end

@@ -27,8 +27,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 import mosaic
 from data import cats
-from tesserae import collection
-from tesserae.collection import (
+from smalti import collection
+from smalti.collection import (
     DATASETS,
     DataSet,
     collection_root,
@@ -49,8 +49,8 @@ from tesserae.collection import (
     unpack,
     write_choices,
 )
-from tesserae.photos import UNREADABLE
-from tesserae.settings import MosaicError
+from smalti.ground.photos import UNREADABLE
+from smalti.ground.settings import MosaicError
 
 NAMES = st.text(min_size=1).map(lambda text: text.replace("\0", "?"))
 

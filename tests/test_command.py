@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 import mosaic
-from tesserae import command, steps
+from smalti import command, steps
 
 ROOT = Path(__file__).parents[1]
 Refusal = Callable[..., str]

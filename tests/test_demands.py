@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import mosaic
-from tesserae.demands import check_together, make_demands
-from tesserae.settings import MosaicError
+from smalti.demands import check_together, make_demands
+from smalti.ground.settings import MosaicError
 
 COLOURS = ["red", "lime", "navy", "white", "black", "yellow", "gray", "purple"]
 

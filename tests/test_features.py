@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 import mosaic
-from tesserae import features
-from tesserae.features import (
+from smalti import features
+from smalti.features import (
     BLACK_TO_WHITE,
     COLOURS,
     FEATURES,
@@ -36,7 +36,7 @@ from tesserae.features import (
     usage,
     weigh,
 )
-from tesserae.settings import MosaicError
+from smalti.ground.settings import MosaicError
 
 Array = NDArray[Any]
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

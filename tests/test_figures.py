@@ -9,7 +9,7 @@ from PIL import Image
 
 import mosaic
 from fig import figures
-from tesserae.settings import MosaicError
+from smalti.ground.settings import MosaicError
 
 BOOK = "# A book\n\n<!-- table: one -->\n\n<!-- end -->\n\nText.\n\n<!-- table: two -->\n<!-- end -->\n"
 ROWS = [["step", "CPU"], ["match", "1.5"], ["paste", "0.2"]]

@@ -20,9 +20,9 @@ from mosaic import (
     match_unique,
     mean_rgb,
 )
-from tesserae.demands import simple_demands, use_budget
-from tesserae.photos import ORIENTATION
-from tesserae.ways import FEW, MANY, find_match, fit_grid
+from smalti.demands import simple_demands, use_budget
+from smalti.ground.photos import ORIENTATION
+from smalti.ways import FEW, MANY, find_match, fit_grid
 
 Array = NDArray[Any]
 

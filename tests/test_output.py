@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from tesserae import output
-from tesserae.disk import atomic
-from tesserae.settings import MosaicError
+from smalti import output
+from smalti.ground.files import atomic
+from smalti.ground.settings import MosaicError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -16,7 +16,7 @@ from selenium.webdriver.common.action_chains import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tesserae import output, page
+from smalti import output, page
 
 EVIL = '</script><img src=x onerror="document.title=1">&amp;\u202e.jpg'
 NAMES = ["red.jpg", EVIL, os.fsdecode(b"caf\xe9/blue.jpg"), "unused 'one'.jpg"]

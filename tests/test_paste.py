@@ -16,8 +16,8 @@ from PIL import Image
 
 import mosaic
 from mosaic import MosaicError, Store, paste_bands, read_thumbnails
-from tesserae.output import check_size, save_bands
-from tesserae.steps import read_match, write_match
+from smalti.output import check_size, save_bands
+from smalti.steps import read_match, write_match
 
 Array = NDArray[Any]
 COLOURS = ["black", "blue", "lime", "red", "white"]

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 import mosaic
-from tesserae import collection
-from tesserae.command import describe_photos
-from tesserae.photos import ORIENTATION, formats, open_photo, upright_size
-from tesserae.steps import write_lists
+from smalti import collection
+from smalti.command import describe_photos
+from smalti.ground.photos import ORIENTATION, formats, open_photo, upright_size
+from smalti.steps import write_lists
 
 Array = NDArray[Any]
 ENDINGS = {

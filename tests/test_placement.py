@@ -1,4 +1,4 @@
-"""The placements of tesserae/placement.md are optimal, and the proofs are true."""
+"""The placements of smalti/placement.md are optimal, and the proofs are true."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 
-import tesserae.placement as placement
-from tesserae.placement import (
+import smalti.placement as placement
+from smalti.placement import (
     Certificate,
     Floats,
     Infeasible,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import mosaic
-from tesserae.command import build_parser
+from smalti.command import build_parser
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -21,7 +21,7 @@ ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 README = (ROOT / "README.md").read_text()
 CONDA_NAMES = {"snakemake-minimal": "snakemake", "matplotlib-base": "matplotlib"}
 CHAPTERS = [
-    path.stem for path in (ROOT / "tesserae").glob("*.py") if path.stem != "__init__"
+    path.stem for path in (ROOT / "smalti").glob("*.py") if path.stem != "__init__"
 ]
 
 
@@ -56,7 +56,7 @@ def test_every_package_has_a_lower_bound_and_no_upper_one() -> None:
 
 def test_the_settings_file_has_known_keys_and_the_values_of_the_exercise() -> None:
     path = ROOT / "config.toml"
-    from tesserae.settings import load_settings
+    from smalti.ground.settings import load_settings
 
     settings = load_settings(mosaic.Settings, str(path))
     found = tomllib.loads(path.read_text())
@@ -68,7 +68,7 @@ def test_the_settings_file_has_known_keys_and_the_values_of_the_exercise() -> No
     assert found["thumb_res"] == [50, 50]
 
 
-@pytest.mark.parametrize("module", ["mosaic", *(f"tesserae.{name}" for name in CHAPTERS)])
+@pytest.mark.parametrize("module", ["mosaic", *(f"smalti.{name}" for name in CHAPTERS)])
 def test_the_examples_in_the_program_hold(module: str) -> None:
     __import__(module)
     assert doctest.testmod(sys.modules[module]).failed == 0
@@ -102,7 +102,7 @@ def commands(text: str) -> list[list[str]]:
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "mosaic.md",
-    *sorted((ROOT / "tesserae").glob("*.md")),
+    *sorted((ROOT / "smalti").glob("*.md")),
 ]
 COMMANDS = [words for path in DOCUMENTS for words in commands(path.read_text())]
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mosaic import Settings
-from tesserae.command import build_parser
-from tesserae.settings import MosaicError, check_setting, load_settings, options
+from smalti.command import build_parser
+from smalti.ground.settings import MosaicError, check_setting, load_settings, options
 
 KEYS = {field.name: field for field in dataclasses.fields(Settings)}
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 import mosaic
 from mosaic import MosaicError, Reject, Thumbnail, read_store, write_store
-from tesserae import steps
-from tesserae.disk import atomic
+from smalti import steps
+from smalti.ground.files import atomic
 
 NAMES = st.binary(min_size=1, max_size=30).map(
     lambda name: os.fsdecode(name.replace(b"\0", b"?").replace(b"/", b"?"))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 import mosaic
-from tesserae import collection, command, features
+from smalti import collection, command, features
 
 Array = NDArray[Any]
 Grid = list[list[str]]

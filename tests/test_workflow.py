@@ -41,7 +41,7 @@ def new_project(folder: Path, config: str = CONFIG, photos: str = "photos") -> P
     folder.mkdir(parents=True)
     for name in ("Snakefile", "mosaic.py"):
         shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "tesserae", folder / "tesserae")
+    shutil.copytree(ROOT / "smalti", folder / "smalti")
     (folder / "config.toml").write_text(config)
     for i in range(100):
         paint(folder / photos / f"{i:02}.png", i)
@@ -137,7 +137,7 @@ def test_settings_on_the_command_line_win(project: Path) -> None:
     assert planned(project, "--config", "max_uses=2") == {"match": 1, "paste": 1}
 
 
-@pytest.mark.parametrize("program", ["mosaic.py", "tesserae/photos.py"])
+@pytest.mark.parametrize("program", ["mosaic.py", "smalti/ground/photos.py"])
 def test_an_edited_program_concerns_everything(program: str, project: Path) -> None:
     with (project / program).open("a") as file:
         file.write("\n# edited\n")
@@ -226,7 +226,7 @@ def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
 ) -> None:
     for name in ("Snakefile", "mosaic.py"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "tesserae", tmp_path / "tesserae")
+    shutil.copytree(ROOT / "smalti", tmp_path / "smalti")
     (tmp_path / "config.toml").write_text(config)
     done = snakemake(tmp_path)
     assert done.returncode != 0
@@ -238,7 +238,7 @@ def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
 def test_the_demo_is_painted_first_when_it_is_not_there(tmp_path: Path) -> None:
     for name in ("Snakefile", "mosaic.py", "config.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "tesserae", tmp_path / "tesserae")
+    shutil.copytree(ROOT / "smalti", tmp_path / "smalti")
     done = snakemake(tmp_path, "--dry-run", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "data" / "cats").exists()

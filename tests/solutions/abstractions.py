@@ -1,4 +1,4 @@
-# ~/~ begin <<tesserae/solutions.md#tests/solutions/abstractions.py>>[init]
+# ~/~ begin <<docs/solutions.md#tests/solutions/abstractions.py>>[init]
 """Threads or processes, small chunks or large? Explained in solutions.md."""
 
 import itertools
@@ -8,8 +8,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 from mosaic import Reject, Thumbnail, make_thumbnail
-from tesserae.collection import list_photos
-from tesserae.settings import cores
+from smalti.collection import list_photos
+from smalti.ground.settings import cores
 
 Made = list[Thumbnail | Reject]
 

@@ -1,4 +1,4 @@
-# ~/~ begin <<tesserae/solutions.md#tests/solutions/brute_force.py>>[init]
+# ~/~ begin <<docs/solutions.md#tests/solutions/brute_force.py>>[init]
 """Brute force against a k-d tree; explained in solutions.md."""
 
 import time

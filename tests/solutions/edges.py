@@ -1,12 +1,12 @@
-# ~/~ begin <<tesserae/features.md#tests/solutions/edges.py>>[init]
-"""A feature that sees lines: a solution from tesserae/features.md."""
+# ~/~ begin <<smalti/features.md#tests/solutions/edges.py>>[init]
+"""A feature that sees lines: a solution from smalti/features.md."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tesserae.features import FEATURES
+from smalti.features import FEATURES
 
 Array = NDArray[Any]
 

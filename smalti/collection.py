@@ -1,49 +1,7 @@
-# Collections
-
-In the [book](../mosaic.md) a collection is a folder of photos. Other people's photos come
-as archives of some hundred megabytes, or as files of a kind that no image viewer opens. And
-one's own are spread over several folders, with some of them twice. This chapter makes
-`tesserae/collection.py`: photos in archives and in several places, data sets by name,
-near-duplicates, and the tables in which people say what they want of single photos.
-
-```console
-$ mosaic fetch pets
-$ mosaic make data/pets ~/Pictures album.zip me.jpg -o mosaic.jpg --dedupe
-```
-
-```python file=tesserae/collection.py .noeval
+# ~/~ begin <<smalti/collection.md#smalti/collection.py>>[init]
 """Collections: archives, data sets, duplicates and tables; explained in collection.md."""
 
-<<collection-imports>>
-
-<<name-a-place>>
-
-<<look-into-archives>>
-
-<<read-cifar>>
-
-<<list-photos>>
-
-<<describe-collections>>
-
-<<table-of-data-sets>>
-
-<<unpack-safely>>
-
-<<fetch-data-sets>>
-
-<<fingerprint-photos>>
-
-<<find-duplicates>>
-
-<<read-tables>>
-
-<<budgets-and-pins>>
-
-<<ranked-choices>>
-```
-
-```python #collection-imports
+# ~/~ begin <<smalti/collection.md#collection-imports>>[init]
 import contextlib
 import csv
 import difflib
@@ -69,29 +27,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from tesserae.photos import formats, open_photo
-from tesserae.settings import MosaicError, show
+from smalti.ground.photos import formats, open_photo
+from smalti.ground.settings import MosaicError, show
 
 Array = NDArray[Any]
-```
+# ~/~ end
 
-## A name for every photo
-
-The book calls a photo by its path below the folder. We keep that, and let names go on where
-the file system ends. A photo in an archive has the name of the archive, `!/`, and its name
-in there; a picture in a file of many has `#` and its number:
-
-| name | which photo |
-|---|---|
-| `2021/beach.jpg` | a file below the folder |
-| `album.zip!/cats/1.jpg` | a file in an archive |
-| `data_batch_1.bin#00123` | picture 123 in a file of pictures |
-| `cifar.tar.gz!/data_batch_1.bin#00123` | such a file in an archive |
-
-So a name is still a single text, which can be sorted, stored and printed, and whoever does
-not open photos need not know that some are not files.
-
-```python #name-a-place
+# ~/~ begin <<smalti/collection.md#name-a-place>>[init]
 INSIDE = re.compile(r"(.+?\.(?:zip|tar|tar\.gz|tgz))!/(.+)", re.DOTALL | re.IGNORECASE)
 NUMBERED = re.compile(r"(.+\.bin)#(\d+)", re.DOTALL | re.IGNORECASE)
 
@@ -114,12 +56,8 @@ def parse_name(name: str) -> Place:
     name, number = (numbered[1], int(numbered[2])) if numbered else (name, -1)
     inside = INSIDE.fullmatch(name)
     return Place(inside[1], inside[2], number) if inside else Place(name, "", number)
-```
-
-If the collection is one folder, names are paths below it, as in the book. If it is several
-folders or archives, they are paths below the closest folder that holds them all, the *root*:
-
-```python #name-a-place
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#name-a-place>>[1]
 def collection_root(paths: str | Sequence[str]) -> str:
     """The folder below which a collection's names are paths; raises MosaicError."""
     paths = [paths] if isinstance(paths, str) else paths
@@ -135,19 +73,9 @@ def collection_root(paths: str | Sequence[str]) -> str:
         return os.path.commonpath([Path(folder).absolute() for folder in folders])
     except ValueError as error:
         raise MosaicError(f"photos on several drives cannot be one collection: {error}") from error
-```
+# ~/~ end
 
-## Archives, without unpacking
-
-A `.zip` ends with a list of its members, each compressed by itself: any of them can be read
-at once. A `.tar` has no list, but in front of each member a line about it; walking from line
-to line once gives the position of everything. A `.tar.gz` is a tar that was compressed as a
-whole, and to read at a position one has to begin at the start. The package `indexed_gzip`
-helps: it remembers the state of decompression at a thousand places, and resumes at the
-nearest. Where it is not installed, Python's own `gzip` does the work, very slowly if the photos
-in the archive are not in the order of their names.
-
-```python #look-into-archives
+# ~/~ begin <<smalti/collection.md#look-into-archives>>[init]
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 DAMAGES = (zipfile.BadZipFile, tarfile.TarError, RuntimeError, EOFError, zlib.error, OSError)
 Stamp = tuple[str, int, int]
@@ -167,14 +95,8 @@ def open_gzip(path: str) -> Any:
         return gzip.open(path)
     spacing = max(1 << 18, Path(path).stat().st_size >> 10)
     return IndexedGzipFile(path, spacing=spacing, buffer_size=1 << 16)
-```
-
-Opening a large archive takes a second, so it is opened once and kept: once in each process
-and thread, and that matters. A process that is forked from another inherits its open
-files, *with the position in them*. Two workers that take turns in moving one and the same
-position read each other's photos.
-
-```python #look-into-archives
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#look-into-archives>>[1]
 def keep_open(stamp: Stamp) -> Any:
     """Open a .zip or a compressed tar, once in each process and thread."""
     return open_for(stamp, os.getpid(), threading.get_ident())
@@ -185,13 +107,8 @@ def open_for(stamp: Stamp, process: int, thread: int) -> Any:
     """Open a .zip or a compressed tar for a thread of a process."""
     path = stamp[0]
     return zipfile.ZipFile(path) if path.lower().endswith(".zip") else open_gzip(path)
-```
-
-The index of an archive can be inherited safely, for nobody changes it. Links and devices
-are left out. For each member it has what tells whether it has changed: in a zip the
-checksum of its content, in a tar its time.
-
-```python #look-into-archives
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#look-into-archives>>[2]
 class Member(NamedTuple):
     """A file in an archive: its size in bytes, its time or checksum, where a tar has it."""
 
@@ -215,12 +132,8 @@ def index_archive(stamp: Stamp) -> dict[str, Member]:
             }
     except DAMAGES as error:
         raise MosaicError(f"cannot read the archive {stamp[0]}: {error}") from error
-```
-
-The bytes of a member are read from where it begins. Its size is known before, so that a
-member that would unfold to more than memory holds is refused.
-
-```python #look-into-archives
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#look-into-archives>>[3]
 LARGEST = 1 << 30  # bytes that one photo may have
 
 
@@ -248,17 +161,9 @@ def read_bytes(path: str, member: str, start: int = 0, count: int = -1) -> bytes
             return bytes(file.read(count))
     except DAMAGES as error:
         raise OSError(f"the archive is damaged: {error}") from error
-```
+# ~/~ end
 
-### Sixty thousand pictures in six files
-
-CIFAR-10, a data set on which generations of classifiers were trained, has 60,000 pictures
-of 32 x 32 pixels. It is offered as Python pickles, which can run any program when they are
-opened, and as plain bytes, which cannot. We read the latter. A record is one byte that says
-what is on the picture (CIFAR-100 has two), then 1,024 bytes of red, as many of green, and
-of blue. Whether it is one byte or two, the size of the file tells.
-
-```python #read-cifar
+# ~/~ begin <<smalti/collection.md#read-cifar>>[init]
 SIDE = 32
 PLANES = 3 * SIDE * SIDE
 
@@ -289,23 +194,13 @@ def open_record(path: str, member: str, number: int) -> Image.Image:
     record = read_bytes(path, member, number * length, length)
     planes = np.frombuffer(record[-PLANES:], np.uint8).reshape(3, SIDE, SIDE)
     return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
-```
+# ~/~ end
 
-## Several places, one collection
-
-Now for the list of all photos. A photo is a regular file with one of these endings, in upper
-or lower case:
-
-```python #list-photos
+# ~/~ begin <<smalti/collection.md#list-photos>>[init]
 ENDINGS = "jpg jpeg jpe jfif png webp tif tiff gif bmp avif heic heif"
 SUFFIXES = frozenset("." + ending for ending in ENDINGS.split())
-```
-
-We walk through a folder and follow links, but enter each folder only once: a folder is
-known by the numbers of its device and its inode, by whatever path we came. What is hidden
-stays so, and the tiles of a Deep Zoom image are no photos.
-
-```python #list-photos
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#list-photos>>[1]
 def list_photos(folder: str) -> list[str]:
     """List the photos in a folder and its subfolders, sorted, as paths below `folder`."""
     if not Path(folder).is_dir():
@@ -333,13 +228,9 @@ def list_photos(folder: str) -> list[str]:
 def report_folder(error: OSError) -> None:
     """Say on the terminal that a folder could not be read."""
     print(f"skipped the folder {show(str(error.filename))}: {error.strerror}", file=sys.stderr)
-```
+# ~/~ end
 
-A line about each photo, its name, size and time, is what the book needs to see whether
-anything has changed. For an archive these are the size and the version of the member, so
-that one more photo in it makes one more photo to read, and not all of them again.
-
-```python #describe-collections
+# ~/~ begin <<smalti/collection.md#describe-collections>>[init]
 Entry = tuple[str, int, int]
 
 
@@ -363,12 +254,8 @@ def describe_archive(path: str) -> Iterator[Entry]:
             yield f"!/{name}", about.size, about.version
         for mark in number_records(name, about.size):
             yield f"!/{name}{mark}", about.size, about.version
-```
-
-What a path is, its ending tells. A single photo is allowed too, so that a shell may spell
-out `holiday/*.jpg`.
-
-```python #describe-collections
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#describe-collections>>[1]
 def describe_file(path: str) -> Iterator[Entry]:
     """Name, size and version of what is in a file; the name follows that of the file."""
     _, size, time = file_stamp(path)
@@ -401,11 +288,8 @@ def describe_collection(paths: str | Sequence[str]) -> list[Entry]:
 def list_collection(paths: str | Sequence[str]) -> list[str]:
     """The names of all photos in folders and archives, sorted."""
     return [name for name, _, _ in describe_collection(paths)]
-```
-
-And any of them is opened by its name:
-
-```python #describe-collections
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#describe-collections>>[2]
 def open_any(root: str, name: str) -> Image.Image:
     """Open a photo of a collection by its name; raises one of `UNREADABLE`."""
     place = parse_name(name)
@@ -419,45 +303,9 @@ def open_any(root: str, name: str) -> Image.Image:
         return Image.open(content, formats=formats())
     except UnidentifiedImageError as error:
         raise UnidentifiedImageError("cannot identify image file") from error
-```
+# ~/~ end
 
-Let us paint some cats into a folder and an archive, and ask for both:
-
-```python
-import tempfile
-
-from data import cats
-
-
-folder = Path(tempfile.mkdtemp())
-(folder / "new").mkdir()
-for i in range(3):
-    cats.paint_cat(i).save(folder / "new" / f"{i}.jpg")
-with zipfile.ZipFile(folder / "old.zip", "w") as archive:
-    for i in range(3, 6):
-        picture = io.BytesIO()
-        cats.paint_cat(i).save(picture, "JPEG")
-        archive.writestr(f"cats/{i}.jpg", picture.getvalue())
-paths = [str(folder / "new"), str(folder / "old.zip")]
-names = list_collection(paths)
-names
-```
-
-```python
-row = Image.new("RGB", (6 * 200, 200))
-for i, name in enumerate(names):
-    row.paste(open_any(collection_root(paths), name), (200 * i, 0))
-row
-```
-
-## Data sets by name
-
-Whoever has no ten thousand photos can borrow some. All that has to be known of a data set
-stands in one table. The checksum is as its users have published it; where none is known,
-the size must do, and the program prints the checksum that it found. A data set that can be
-used as it came is not unpacked.
-
-```python #table-of-data-sets
+# ~/~ begin <<smalti/collection.md#table-of-data-sets>>[init]
 class DataSet(NamedTuple):
     """A data set: address and bytes of its archive, and what is in it."""
 
@@ -496,17 +344,9 @@ DATASETS = {
         "see kaggle.com", "about 10,000 cats, each of them twice; needs a log-in",
     ),
 }
-```
+# ~/~ end
 
-### Unpacking what strangers have packed
-
-An archive is a list of file names that a stranger has chosen. `../../.bashrc` is a file
-name; so is a link to `/etc` followed by a file in that link; and forty kilobytes can unfold
-to forty gigabytes. `tarfile` has had a filter against the first two since Python 3.11.4.
-We need less than it offers, plain files and folders, so we write these ourselves, for zip
-and tar alike, and refuse the rest.
-
-```python #unpack-safely
+# ~/~ begin <<smalti/collection.md#unpack-safely>>[init]
 def safe_path(folder: Path, name: str) -> Path:
     """The path of a member in a folder; MosaicError if it would lie outside.
 
@@ -537,13 +377,8 @@ def iterate_archive(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
                 raise MosaicError(f"the archive holds a link or device: {member.name!r}")
             if member.isreg():
                 yield member.name, member.size, cast(IO[bytes], tar.extractfile(member))
-```
-
-A folder is unpacked under another name, and gets its own when it is complete. The sizes
-are added up before anything is written; each member counts for a little more than it has,
-because a million empty files fill a disk as well.
-
-```python #unpack-safely
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#unpack-safely>>[1]
 def unpack(archive: Path, folder: Path, most: int) -> None:
     """Unpack at most so many bytes from a .zip or .tar(.gz) into a new folder.
 
@@ -565,15 +400,9 @@ def unpack(archive: Path, folder: Path, most: int) -> None:
         raise MosaicError(f"cannot unpack {archive}: {error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-```
+# ~/~ end
 
-### Fetching
-
-The package `pooch` downloads a file under a temporary name, compares its checksum, and only
-then gives it its own name. When it is there already and right, nothing is downloaded.
-Servers that compress on the way are asked not to, for the checksum is that of the file.
-
-```python #fetch-data-sets
+# ~/~ begin <<smalti/collection.md#fetch-data-sets>>[init]
 def download(name: str, data: DataSet, folder: Path, quiet: bool) -> Path:
     """Download the archive of a data set and compare its checksum; raises MosaicError."""
     try:
@@ -601,11 +430,8 @@ def download(name: str, data: DataSet, folder: Path, quiet: bool) -> Path:
     finally:
         bar.close()
     return Path(path)
-```
-
-Without a checksum we can still tell a photo collection from a web page that says "sorry":
-
-```python #fetch-data-sets
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#fetch-data-sets>>[1]
 def check_size(path: Path, data: DataSet) -> None:
     """Compare the size of a download that has no checksum, and print what it has."""
     import pooch
@@ -623,11 +449,8 @@ def check_space(folder: Path, data: DataSet) -> None:
     wanted, free = data.size * (2 if data.unpack else 1), shutil.disk_usage(folder).free
     if wanted > free:
         raise MosaicError(f"{folder} has {free >> 20} MB left, {wanted >> 20} MB are needed")
-```
-
-Kaggle wants to know who downloads, and has a package of its own for that.
-
-```python #fetch-data-sets
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#fetch-data-sets>>[2]
 def fetch_kaggle(handle: str) -> Path:
     """Download a data set from Kaggle; return its folder; raises MosaicError."""
     try:
@@ -643,9 +466,8 @@ def fetch_kaggle(handle: str) -> Path:
             f"Kaggle does not hand out {handle} ({reason}); log in once by "
             "python -c 'import kagglehub; kagglehub.login()'"
         ) from error
-```
-
-```python #fetch-data-sets
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#fetch-data-sets>>[3]
 def fetch(
     name: str,
     folder: str | Path,
@@ -681,26 +503,9 @@ def fetch(
     unpack(archive, final, most=4 * archive.stat().st_size + (64 << 20))
     archive.unlink()
     return final
-```
+# ~/~ end
 
-```python
-for name, data in DATASETS.items():
-    print(f"{name:12} {data.size / 1e6:7,.0f} MB  {data.licence:15} {data.what}")
-```
-
-## The same photo twice
-
-Telephones shoot in bursts, albums are copied, messengers send photos back smaller. In a
-unique mosaic, "each photo once" then means the same face six times. Files that differ in
-every byte can show the same; so we compare what can be seen of them.
-
-A *fingerprint* should stay the same when a photo is made smaller, brighter, or saved at a
-lower quality. All of that leaves the large shapes alone. They are in the low frequencies of
-the cosine transform, by which a JPEG, too, tells what is essential. We take the lowest
-eight across and down, of each colour. Scaled as here, the first is the mean colour, and the
-squares of the others add up to the variance of the thumbnail.
-
-```python #fingerprint-photos
+# ~/~ begin <<smalti/collection.md#fingerprint-photos>>[init]
 LOW = 8
 
 
@@ -720,17 +525,8 @@ def fingerprint(images: Array) -> Array:
         planes = images[i : i + 256].astype(np.float32).transpose(0, 3, 1, 2)
         prints[i : i + 256] = down @ planes @ across.T
     return prints
-```
-
-To compare ten thousand photos with each other is to compare fifty million pairs. It has to
-be cheap, and the cheapest comparison is that of bits. For each of the 64 frequencies of
-grey we note whether it is above the median of all. This is the *perceptual hash* that Neal
-Krawetz described and the package `imagehash` computes; that package takes some 350
-microseconds a photo, because it handles one after the other, and ours about 15. Two hashes are as far apart as the
-number of bits in which they differ. (We round to hundredths of a level, so
-that in a blank photo there are no bits of noise.)
-
-```python #fingerprint-photos
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#fingerprint-photos>>[1]
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -740,17 +536,8 @@ def hash_prints(prints: Array) -> Array:
     bits = grey > np.median(grey[:, 1:], axis=1, keepdims=True)
     hashes: Array = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     return hashes
-```
-
-The distance that lets through a slightly cropped photo lets through different photos of
-the same composition as well, and among portraits of cats there are many. So the bits only
-choose candidates. These are then compared by all their numbers, in colour: we take the
-fingerprint as a vector, and ask for the cosine of the angle between two, which is the
-correlation of two smoothed photos. It does not change with brightness or contrast. The mean
-colour is left out but for a fiftieth, which decides for photos that are all of one
-colour.
-
-```python #fingerprint-photos
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#fingerprint-photos>>[2]
 def unit_prints(prints: Array) -> Array:
     """Fingerprints as vectors of length 1: (n, 3, 8, 8) to (n, 192)."""
     looks = prints.copy()
@@ -758,14 +545,9 @@ def unit_prints(prints: Array) -> Array:
     looks = looks.reshape(-1, 3 * LOW * LOW)
     units: Array = looks / np.linalg.norm(looks, axis=1, keepdims=True)
     return units
-```
+# ~/~ end
 
-Now each photo is compared with all after it: one row of distances, and then a few
-candidates. There is never more than one row in memory, and no pair is missed. `near` keeps
-only photos that are not yet known to belong together with photo i, so that a thousand
-copies of one photo make a thousand pairs and not half a million.
-
-```python #find-duplicates
+# ~/~ begin <<smalti/collection.md#find-duplicates>>[init]
 BRIGHTER = 48  # levels by which the means of two copies may differ
 
 
@@ -800,12 +582,8 @@ def find_alike(prints: Array, distance: int = 10, likeness: float = 0.95) -> Arr
 def find_duplicates(images: Array, distance: int = 10, likeness: float = 0.95) -> Array:
     """Group (n, height, width, 3) thumbnails that look the same: (n,), see `find_alike`."""
     return find_alike(fingerprint(images), distance, likeness)
-```
-
-In the mosaic, a group of duplicates can share one budget. To people we show the groups that
-have more than one photo:
-
-```python #find-duplicates
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#find-duplicates>>[1]
 def list_duplicates(names: Sequence[str], groups: Array) -> Iterator[str]:
     """A line for each group of more than one photo.
 
@@ -816,42 +594,9 @@ def list_duplicates(names: Sequence[str], groups: Array) -> Iterator[str]:
     for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
         if len(group) > 1:
             yield f"{len(group)} photos look the same: {', '.join(names[i] for i in group)}"
-```
+# ~/~ end
 
-Fifty cats, and four of them again: smaller, at the lowest quality, cropped, and brighter.
-
-```python
-pictures = [cats.paint_cat(i) for i in range(50)]
-bad = io.BytesIO()
-pictures[2].save(bad, "JPEG", quality=10)
-copies = [
-    pictures[1].resize((90, 90)),
-    Image.open(bad),
-    pictures[3].crop((6, 4, 197, 195)),
-    pictures[4].point(lambda level: min(255, level * 1.2)),
-]
-small = np.stack([np.asarray(picture.resize((50, 50))) for picture in pictures + copies])
-titles = [f"cat {i}" for i in range(50)] + ["smaller", "low quality", "cropped", "brighter"]
-print(*list_duplicates(titles, find_duplicates(small)), sep="\n")
-```
-
-```python
-both = Image.new("RGB", (4 * 200, 400))
-for i in range(4):
-    both.paste(pictures[i + 1], (200 * i, 0))
-    both.paste(copies[i].resize((200, 200)), (200 * i, 200))
-both
-```
-
-## Tables
-
-Wishes about single photos are best written as a table, in whatever program for tables one
-likes: grandma exactly once, the logo in the middle. Such a program may separate columns by
-commas, semicolons or tabs, and begin the file with three invisible bytes, the mark of
-UTF-8. Names that are not text in any encoding survive as *surrogates*, as everywhere in
-Python.
-
-```python #read-tables
+# ~/~ begin <<smalti/collection.md#read-tables>>[init]
 @contextlib.contextmanager
 def blame(path: str | Path, line: int) -> Iterator[None]:
     """Begin what is said of an error with the place of the error."""
@@ -877,11 +622,8 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[int, d
         yield from ((rows.line_num, row) for row in rows)
     except csv.Error as error:
         raise MosaicError(f"{path}, line {rows.line_num}: {error}") from error
-```
-
-A whole number is a whole number, and nothing else:
-
-```python #read-tables
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#read-tables>>[1]
 def whole_number(row: dict[str, str], column: str, default: int | None = None) -> int:
     """The whole number, 0 or more, in a column of a row; raises MosaicError."""
     text = row[column].strip()
@@ -890,12 +632,8 @@ def whole_number(row: dict[str, str], column: str, default: int | None = None) -
     if not re.fullmatch("[0-9]{1,9}", text):
         raise MosaicError(f"{column} is {text!r}; it must be a whole number, 0 or more")
     return int(text)
-```
-
-Nobody likes to write `2021/summer/album.zip!/beach/IMG_2041.jpg`. If `IMG_2041.jpg` is the
-name of only one photo, it will do.
-
-```python #read-tables
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#read-tables>>[2]
 def name_finder(names: Sequence[str]) -> Callable[[str], int]:
     """A function that finds the number of a photo by its name, or the end of its name."""
     exact = {name: len(names) - 1 - i for i, name in enumerate(reversed(names))}
@@ -915,12 +653,9 @@ def name_finder(names: Sequence[str]) -> Callable[[str], int]:
         raise MosaicError(f"there is no photo {name!r}{hint}")
 
     return find
-```
+# ~/~ end
 
-A table of budgets has the columns `name,min,max`. An empty cell means what holds for all
-photos that are not named.
-
-```python #budgets-and-pins
+# ~/~ begin <<smalti/collection.md#budgets-and-pins>>[init]
 def read_budgets(
     path: str | Path, names: Sequence[str], least: int = 0, most: int = 1
 ) -> tuple[Array, Array]:
@@ -941,12 +676,8 @@ def read_budgets(
             seen.add(i)
             lows[i], highs[i] = low, high
     return lows, highs
-```
-
-A table of pins has the columns `row,col,name`. Rows and columns count from 0, and from the
-top left, as in the table of a match.
-
-```python #budgets-and-pins
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#budgets-and-pins>>[1]
 def read_pins(path: str | Path, names: Sequence[str], shape: tuple[int, int]) -> Array:
     """Read which photo must go to which of (rows, cols) cells: (m,), -1 where any may.
 
@@ -963,23 +694,9 @@ def read_pins(path: str | Path, names: Sequence[str], shape: tuple[int, int]) ->
                 raise MosaicError(f"the cell in row {cell[0]} and col {cell[1]} is pinned twice")
             pins[cell] = find(row["name"])
     return pins.ravel()
-```
+# ~/~ end
 
-```python
-wishes = folder / "pins.csv"
-wishes.write_text("row,col,name\n1,2,grandma.jpg\n9,0,logo.png\n")
-for shape in [(10, 3), (5, 3)]:
-    try:
-        print(read_pins(wishes, ["2020/grandma.jpg", "logo.png"], shape).reshape(shape)[:2])
-    except MosaicError as error:
-        print(str(error).removeprefix(f"{folder}/"))
-```
-
-The last table is one that the program writes: for every cell not only the photo that was
-chosen, but the next best as well, by `rank`, with their distances. Whoever does not like
-the cat in row 7 can exchange it by hand, and paste again.
-
-```python #ranked-choices
+# ~/~ begin <<smalti/collection.md#ranked-choices>>[init]
 CHOICES = ("row", "col", "rank", "name", "distance")
 
 
@@ -995,9 +712,8 @@ def write_choices(
                 for rank, (i, d) in enumerate(zip(*ranked, strict=True)):
                     if i >= 0:  # or the cell is empty
                         table.writerow((row, col, rank, names[i], repr(d)))
-```
-
-```python #ranked-choices
+# ~/~ end
+# ~/~ begin <<smalti/collection.md#ranked-choices>>[1]
 def read_choices(
     path: str | Path, names: Sequence[str], empty: Array | None = None
 ) -> tuple[Array, Array]:
@@ -1028,10 +744,5 @@ def read_choices(
     for at, pair in found.items():
         choices[at], distances[at] = pair
     return choices, distances
-```
-
-```python
-write_choices(folder / "choices.csv", np.array([[[1, 0]]]), np.array([[[0.5, 2]]]), ["a, b", "c"])
-print((folder / "choices.csv").read_text())
-shutil.rmtree(folder)
-```
+# ~/~ end
+# ~/~ end

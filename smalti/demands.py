@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/demands.md#tesserae/demands.py>>[init]
+# ~/~ begin <<smalti/demands.md#smalti/demands.py>>[init]
 """What a match must keep to besides the cost; explained in demands.md."""
 
-# ~/~ begin <<tesserae/demands.md#demand-imports>>[init]
+# ~/~ begin <<smalti/demands.md#demand-imports>>[init]
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tesserae import collection, features
-from tesserae.settings import MosaicError
+from smalti import collection, features
+from smalti.ground.settings import MosaicError
 
 Array = NDArray[Any]
 # ~/~ end
 
-# ~/~ begin <<tesserae/demands.md#count-photos>>[init]
+# ~/~ begin <<smalti/demands.md#count-photos>>[init]
 def use_budget(
     n: int, m: int, max_uses: int, repeats: str, min_uses: int = 0
 ) -> tuple[int, int]:
@@ -43,7 +43,7 @@ def use_budget(
     )
 # ~/~ end
 
-# ~/~ begin <<tesserae/demands.md#describe-demands>>[init]
+# ~/~ begin <<smalti/demands.md#describe-demands>>[init]
 @dataclasses.dataclass(frozen=True)
 class Demands:
     """What a match must keep to besides the cost."""
@@ -101,7 +101,7 @@ def make_demands(
     return Demands(photo, least, most, pins, [names[i] for i in shown])
 # ~/~ end
 
-# ~/~ begin <<tesserae/demands.md#refuse-clashes>>[init]
+# ~/~ begin <<smalti/demands.md#refuse-clashes>>[init]
 DEMANDING = ["budgets", "pins", "dedupe", "gap", "time_limit"]
 
 
@@ -118,7 +118,7 @@ def check_finish(settings: Any) -> None:
     if settings.tint and settings.blend:
         raise MosaicError("`tint` does not go with `blend`; take one of them")
 # ~/~ end
-# ~/~ begin <<tesserae/demands.md#refuse-clashes>>[1]
+# ~/~ begin <<smalti/demands.md#refuse-clashes>>[1]
 def check_together(settings: Any) -> None:
     """Raise MosaicError if settings ask for things that exclude each other."""
     check_finish(settings)

@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/photos.md#tesserae/photos.py>>[init]
+# ~/~ begin <<smalti/ground/photos.md#smalti/ground/photos.py>>[init]
 """Open photos of every kind, with the right colours; explained in photos.md."""
 
-# ~/~ begin <<tesserae/photos.md#photo-imports>>[init]
+# ~/~ begin <<smalti/ground/photos.md#photo-imports>>[init]
 import contextlib
 import functools
 import io
@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image, ImageCms
 # ~/~ end
 
-# ~/~ begin <<tesserae/photos.md#open-one>>[init]
+# ~/~ begin <<smalti/ground/photos.md#open-one>>[init]
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"]
 # ~/~ end
-# ~/~ begin <<tesserae/photos.md#open-one>>[1]
+# ~/~ begin <<smalti/ground/photos.md#open-one>>[1]
 @functools.cache
 def formats() -> list[str]:
     """The formats to open; HEIC too where the package pillow-heif is installed."""
@@ -28,12 +28,12 @@ def formats() -> list[str]:
     pillow_heif.register_heif_opener()
     return [*FORMATS, "HEIF"]
 # ~/~ end
-# ~/~ begin <<tesserae/photos.md#open-one>>[2]
+# ~/~ begin <<smalti/ground/photos.md#open-one>>[2]
 def open_photo(path: str | Path) -> Image.Image:
     """Open a photo in one of the formats that we know; raises one of `UNREADABLE`."""
     return Image.open(path, formats=formats())
 # ~/~ end
-# ~/~ begin <<tesserae/photos.md#open-one>>[3]
+# ~/~ begin <<smalti/ground/photos.md#open-one>>[3]
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -52,7 +52,7 @@ def upright_size(photo: Image.Image) -> tuple[int, int]:
     """The (width, height) of an opened photo, held upright."""
     return photo.size if orientation(photo) < 5 else (photo.height, photo.width)
 # ~/~ end
-# ~/~ begin <<tesserae/photos.md#open-one>>[4]
+# ~/~ begin <<smalti/ground/photos.md#open-one>>[4]
 def list_variants(wanted: Sequence[str]) -> list[str]:
     """The names of the variants of each photo.
 
@@ -63,7 +63,7 @@ def list_variants(wanted: Sequence[str]) -> list[str]:
     return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
 # ~/~ end
 
-# ~/~ begin <<tesserae/photos.md#make-averageable>>[init]
+# ~/~ begin <<smalti/ground/photos.md#make-averageable>>[init]
 def make_averageable(photo: Image.Image) -> Image.Image:
     """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes."""
     if photo.mode.startswith("I"):
@@ -78,14 +78,14 @@ def make_averageable(photo: Image.Image) -> Image.Image:
     return photo.convert("RGB") if photo.mode in ("P", "1") else photo
 # ~/~ end
 
-# ~/~ begin <<tesserae/photos.md#convert-colours>>[init]
+# ~/~ begin <<smalti/ground/photos.md#convert-colours>>[init]
 @functools.lru_cache(maxsize=32)
 def colour_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
     """The transformation of colours from an embedded ICC profile to sRGB."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
 # ~/~ end
-# ~/~ begin <<tesserae/photos.md#convert-colours>>[1]
+# ~/~ begin <<smalti/ground/photos.md#convert-colours>>[1]
 def to_srgb(small: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert an image to opaque RGB pixels in sRGB, over white where it is transparent."""
     colours = small.convert("RGB") if small.mode == "RGBA" else small
@@ -99,7 +99,7 @@ def to_srgb(small: Image.Image, profile: bytes | None) -> Image.Image:
     return colours
 # ~/~ end
 
-# ~/~ begin <<tesserae/photos.md#name-the-failures>>[init]
+# ~/~ begin <<smalti/ground/photos.md#name-the-failures>>[init]
 UNREADABLE = (
     OSError,  # truncated, not an image, no permission
     SyntaxError,  # a broken PNG

@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/placement.md#tesserae/placement.py>>[init]
-"""Exact placement of photos, with proof; tangled from tesserae/placement.md."""
+# ~/~ begin <<smalti/placement.md#smalti/placement.py>>[init]
+"""Exact placement of photos, with proof; tangled from smalti/placement.md."""
 
-# ~/~ begin <<tesserae/placement.md#placement-imports>>[init]
+# ~/~ begin <<smalti/placement.md#placement-imports>>[init]
 from __future__ import annotations
 
 import time
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#example-data>>[init]
+# ~/~ begin <<smalti/placement.md#example-data>>[init]
 def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     """Mean colours of `n` photos, (n, 3), and of side x side cells, (side**2, 3); 0 to 255."""
     rng = np.random.default_rng(seed)
@@ -43,7 +43,7 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#all-arcs>>[init]
+# ~/~ begin <<smalti/placement.md#all-arcs>>[init]
 def squared(a: Floats, b: Floats) -> Floats:
     """Squared distance along the last axis of `a` and `b`, which broadcast."""
     return np.asarray(((a - b) ** 2).sum(-1))
@@ -56,7 +56,7 @@ def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
     return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#all-arcs>>[1]
+# ~/~ begin <<smalti/placement.md#all-arcs>>[1]
 
 
 def transport(supply: Floats, want: Floats, costs: Any) -> tuple[Any, Floats, Floats]:
@@ -75,7 +75,7 @@ def transport(supply: Floats, want: Floats, costs: Any) -> tuple[Any, Floats, Fl
     return plan, log["u"], log["v"]
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#all-arcs>>[2]
+# ~/~ begin <<smalti/placement.md#all-arcs>>[2]
 
 
 def match_dense(tiles: Floats, cells: Floats, max_uses: int = 1) -> Ints:
@@ -95,7 +95,7 @@ def match_dense(tiles: Floats, cells: Floats, max_uses: int = 1) -> Ints:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#best-offers>>[init]
+# ~/~ begin <<smalti/placement.md#best-offers>>[init]
 TREE = 6  # features up to which a k-d tree is quicker than comparing everything
 
 
@@ -116,7 +116,7 @@ def cheapest(
     return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#best-offers>>[1]
+# ~/~ begin <<smalti/placement.md#best-offers>>[1]
 
 
 def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
@@ -138,7 +138,7 @@ def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
     return index
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#best-offers>>[2]
+# ~/~ begin <<smalti/placement.md#best-offers>>[2]
 
 
 def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
@@ -160,7 +160,7 @@ def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
     return np.sqrt(size.clip(0.05, 20))[:, None] * axes.T, fit[1 : 1 + f] / 2
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#best-offers>>[3]
+# ~/~ begin <<smalti/placement.md#best-offers>>[3]
 
 
 def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
@@ -182,7 +182,7 @@ def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#levels>>[init]
+# ~/~ begin <<smalti/placement.md#levels>>[init]
 @dataclass
 class Task:
     """A placement problem without pins; rows of `y` are sorted by their photo, `owner`."""
@@ -202,7 +202,7 @@ class Task:
         self.whole = bool((both == np.rint(both)).all()) and reach < 2**50
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#levels>>[1]
+# ~/~ begin <<smalti/placement.md#levels>>[1]
 
 
 def means(x: Floats, label: Ints) -> Floats:
@@ -239,7 +239,7 @@ class Level:
         return float(self.mass @ u + photos)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#levels>>[2]
+# ~/~ begin <<smalti/placement.md#levels>>[2]
 
 
 def group(task: Task, width: float) -> Level:
@@ -268,7 +268,7 @@ def group(task: Task, width: float) -> Level:
     return Level(cells, mass, cell_box, tiles, owner, low, high, photo_box)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#levels>>[3]
+# ~/~ begin <<smalti/placement.md#levels>>[3]
 
 
 SMALL = 250_000  # so many arcs are simply all listed
@@ -288,7 +288,7 @@ def widths(task: Task) -> list[float]:
     return found
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#levels>>[4]
+# ~/~ begin <<smalti/placement.md#levels>>[4]
 
 
 def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Ints:
@@ -310,7 +310,7 @@ def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Int
     return match
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#levels>>[5]
+# ~/~ begin <<smalti/placement.md#levels>>[5]
 
 
 def best_tile(task: Task, match: Ints) -> Ints:
@@ -327,7 +327,7 @@ def best_tile(task: Task, match: Ints) -> Ints:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#restricted-problem>>[init]
+# ~/~ begin <<smalti/placement.md#restricted-problem>>[init]
 @dataclass
 class Arcs:
     """Listed arcs, sorted by cell, then photo."""
@@ -350,7 +350,7 @@ def list_arcs(level: Level, keys: Ints) -> Arcs:
     return Arcs(cell, photo, cost)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#restricted-problem>>[1]
+# ~/~ begin <<smalti/placement.md#restricted-problem>>[1]
 
 
 def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs]:
@@ -370,7 +370,7 @@ def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs
     return supply, want, Arcs(cell, photo, cost)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#restricted-problem>>[2]
+# ~/~ begin <<smalti/placement.md#restricted-problem>>[2]
 
 
 @dataclass
@@ -405,7 +405,7 @@ def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#pricing>>[init]
+# ~/~ begin <<smalti/placement.md#pricing>>[init]
 def opening_prices(
     task: Task, level: Level, width: float, cells: Floats, u: Floats
 ) -> Floats:
@@ -421,7 +421,7 @@ def opening_prices(
     return np.where(level.low > 0, v, np.minimum(v, 0))
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#pricing>>[1]
+# ~/~ begin <<smalti/placement.md#pricing>>[1]
 
 
 OFFERS = 10
@@ -440,7 +440,7 @@ def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:
     return np.unique(np.r_[to_cell, to_tile, level.cell_box * rows + match]), value[:, 0]
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#pricing>>[2]
+# ~/~ begin <<smalti/placement.md#pricing>>[2]
 
 
 def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
@@ -459,7 +459,7 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     return u, v, np.unique(np.concatenate([*keys, *more]))
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#pricing>>[3]
+# ~/~ begin <<smalti/placement.md#pricing>>[3]
 
 
 def settle_prices(
@@ -482,7 +482,7 @@ def settle_prices(
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[init]
+# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[init]
 @dataclass
 class Round:
     """What is known after a round; `done` is the last round of its level."""
@@ -495,7 +495,7 @@ class Round:
     done: bool
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[1]
+# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[1]
 
 
 def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
@@ -517,7 +517,7 @@ def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[2]
+# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[2]
 
 
 def rounds(task: Task) -> Iterator[Round]:
@@ -534,7 +534,7 @@ def rounds(task: Task) -> Iterator[Round]:
             yield now
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#coarse-to-fine>>[3]
+# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[3]
 
 
 def bound_from(task: Task, now: Round) -> float:
@@ -547,7 +547,7 @@ def bound_from(task: Task, now: Round) -> float:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#certificate>>[init]
+# ~/~ begin <<smalti/placement.md#certificate>>[init]
 @dataclass(frozen=True)
 class Certificate:
     """How good a match is, and how much of that is proven."""
@@ -581,7 +581,7 @@ class Certificate:
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#demands>>[init]
+# ~/~ begin <<smalti/placement.md#demands>>[init]
 class Infeasible(ValueError):
     """A demand that no match can fulfil; the message states the fact and the repair."""
 
@@ -631,7 +631,7 @@ def too_few(m: int, high: Ints, different: Ints) -> str:
     return f"{m} cells cannot be filled by {n} photos {limit}: {lack} are missing; add photos, or {more}"
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#demands>>[1]
+# ~/~ begin <<smalti/placement.md#demands>>[1]
 
 
 def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
@@ -655,7 +655,7 @@ def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[I
     return low, np.minimum(high, free)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#demands>>[2]
+# ~/~ begin <<smalti/placement.md#demands>>[2]
 
 
 def make_task(
@@ -673,7 +673,7 @@ def make_task(
     return Task(x - middle, y[rows] - middle, compact, low[photos], high[photos]), rows
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#demands>>[3]
+# ~/~ begin <<smalti/placement.md#demands>>[3]
 
 
 def features(name: str, x: ArrayLike) -> Floats:
@@ -696,7 +696,7 @@ def owners(n: int, groups: ArrayLike | None, max_uses: ArrayLike) -> tuple[Ints,
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#match-unique>>[init]
+# ~/~ begin <<smalti/placement.md#match-unique>>[init]
 def search(
     task: Task,
     gap: float,
@@ -721,7 +721,7 @@ def search(
     return now, bound if bound > -np.inf else bound_from(task, now), count, stopped
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#match-unique>>[1]
+# ~/~ begin <<smalti/placement.md#match-unique>>[1]
 
 
 def match_unique(
@@ -785,7 +785,7 @@ def match_unique(
 # ~/~ end
 
 
-# ~/~ begin <<tesserae/placement.md#spacing>>[init]
+# ~/~ begin <<smalti/placement.md#spacing>>[init]
 def match_rows(
     tiles: Floats, cells: Floats, shape: tuple[int, int], spacing: int, owner: Ints
 ) -> Ints:
@@ -803,7 +803,7 @@ def match_rows(
     return np.array(match, np.int64)
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#spacing>>[1]
+# ~/~ begin <<smalti/placement.md#spacing>>[1]
 
 
 def twins(grid: Ints, spacing: int) -> tuple[Ints, int]:
@@ -827,7 +827,7 @@ def fits(grid: Ints, cell: int, photo: int, other: int, spacing: int) -> bool:
     return found <= {cell, other}
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#spacing>>[2]
+# ~/~ begin <<smalti/placement.md#spacing>>[2]
 
 
 def move_apart(
@@ -862,7 +862,7 @@ def move_apart(
             break
 
 # ~/~ end
-# ~/~ begin <<tesserae/placement.md#spacing>>[3]
+# ~/~ begin <<smalti/placement.md#spacing>>[3]
 
 
 def match_spaced(

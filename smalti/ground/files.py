@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/disk.md#tesserae/disk.py>>[init]
+# ~/~ begin <<smalti/ground/files.md#smalti/ground/files.py>>[init]
 """Files that are whole, also on a disk that may be full; explained in disk.md."""
 
-# ~/~ begin <<tesserae/disk.md#disk-imports>>[init]
+# ~/~ begin <<smalti/ground/files.md#disk-imports>>[init]
 import contextlib
 import io
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 # ~/~ end
 
-# ~/~ begin <<tesserae/disk.md#appear-whole>>[init]
+# ~/~ begin <<smalti/ground/files.md#appear-whole>>[init]
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path for a file or a folder; on success, move it to `path`."""
@@ -36,7 +36,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 # ~/~ end
 
-# ~/~ begin <<tesserae/disk.md#patient-file>>[init]
+# ~/~ begin <<smalti/ground/files.md#patient-file>>[init]
 class Disk(io.FileIO):
     """A file that keeps its first error of writing, until `check` raises it."""
 

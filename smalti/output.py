@@ -1,46 +1,7 @@
-# Large, exact, tinted, cut out, moving
-
-The [book](../mosaic.md) pastes a mosaic band by band, puts the bands together in one image,
-and saves it. That is right up to some hundred megapixels. A wall in a station, or a picture
-to zoom into until a single whisker fills the screen, has billions of pixels, and then
-nothing may ever hold them all. This chapter makes `tesserae/output.py`: writers that take
-bands as they come and forget them; sizes that are exact to the pixel; tiles that are tinted
-after their cells; cells that stay empty; and a film that dives into the mosaic. The pages
-that show all this in a browser have [a chapter of their own](page.md).
-
-```console
-$ mosaic make ~/Pictures me.jpg -o poster.png --size 5184x3456 --tint 0.3
-$ mosaic paste poster.h5 poster.tab wall.dzi --size 100000x66667
-$ mosaic zoom poster.png dive.webp --cell 12 40
-```
-
-```python file=tesserae/output.py .noeval
+# ~/~ begin <<smalti/output.md#smalti/output.py>>[init]
 """Write mosaics of any size, exact, tinted, cut out or moving; explained in output.md."""
 
-<<output-imports>>
-
-<<exact-sizes>>
-
-<<regroup-bands>>
-
-<<work-in-step>>
-
-<<stream-a-png>>
-
-<<stream-a-tiff>>
-
-<<build-the-pyramid>>
-
-<<choose-the-writer>>
-
-<<tint-the-tiles>>
-
-<<leave-cells-empty>>
-
-<<dive-into-it>>
-```
-
-```python #output-imports
+# ~/~ begin <<smalti/output.md#output-imports>>[init]
 import functools
 import io
 import itertools
@@ -58,17 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from tesserae.disk import atomic
-from tesserae.photos import make_averageable
-from tesserae.settings import MosaicError, cores
-```
-
-Two things go in and out of nearly every function here. *Bands* are horizontal strips of the
-picture, from the top: arrays of (height, width, 3) bytes, or 4 with transparency. And
-whoever wants thumbnails asks a function that *draws* them: given their numbers and a
-(width, height), it returns a (k, height, width, 3) array.
-
-```python #output-imports
+from smalti.ground.files import atomic
+from smalti.ground.photos import make_averageable
+from smalti.ground.settings import MosaicError, cores
+# ~/~ end
+# ~/~ begin <<smalti/output.md#output-imports>>[1]
 Array = NDArray[Any]
 Bands = Iterable[Array]
 Draw = Callable[[Array, tuple[int, int]], Array]
@@ -77,35 +32,9 @@ Write = Callable[[Any, Bands, tuple[int, int]], None]
 Box = tuple[float, float, float, float]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-```
+# ~/~ end
 
-For something to look at, here are the 1,600 cats of the book's notebook, and a match in
-which each is used at most once. The cells are not square.
-
-```python
-import mosaic
-from data import cats
-
-if not Path("data/sample").is_dir():
-    cats.paint_collection(Path("data/sample"), 1600)
-mosaic.main(["thumbnails", "data/sample", "data/output.h5"])  # unless they are there
-store = mosaic.read_store("data/output.h5")
-draw = functools.partial(mosaic.read_thumbnails, store.path)
-
-grid, thumb_res = (30, 32), (48, 36)
-cells = mosaic.cut_cells(cats.paint_cat(5019), grid, thumb_res)
-match = mosaic.match_unique(store.mean, mosaic.mean_rgb(cells)).reshape(grid[1], grid[0])
-match.shape
-```
-
-## Exactly so many pixels
-
-A print shop wants 5184 x 3456 pixels, and the mosaic has 100 columns. Scaling the finished
-picture by a factor of 1.0368 would blur all of it. It is better to let some thumbnails be a
-pixel wider than others. Column i ends where the fraction i / cols of the whole ends,
-rounded down, so that wide and narrow columns alternate evenly.
-
-```python #exact-sizes
+# ~/~ begin <<smalti/output.md#exact-sizes>>[init]
 def sizes(total: int, parts: int) -> Array:
     """Divide `total` pixels among `parts`, evenly to a pixel: whole numbers (parts,).
 
@@ -116,15 +45,8 @@ def sizes(total: int, parts: int) -> Array:
         raise MosaicError(f"{total} pixels are too few for {parts} cells; ask for more")
     ends: Array = np.arange(parts + 1, dtype=np.int64) * total // parts
     return np.diff(ends)
-```
-
-So there are at most two widths and two heights. Each row of cells is pasted like this: for
-each of the two widths, draw the thumbnails of these columns at just this size, each photo
-once, and put them where they belong. A number below zero says that a cell stays empty: it
-is white. And `finish` may do something to the tiles before they are pasted; it is told in
-which cells they go, counted row by row.
-
-```python #exact-sizes
+# ~/~ end
+# ~/~ begin <<smalti/output.md#exact-sizes>>[1]
 def paste_exact(
     draw: Draw,
     match: Array,
@@ -148,25 +70,9 @@ def paste_exact(
             for tile, start in zip(tiles, left[columns], strict=True):
                 band[:, start : start + width] = tile
         yield band
-```
+# ~/~ end
 
-```python
-def whole(bands: Bands) -> Image.Image:
-    """Put bands together, for looking at them."""
-    return Image.fromarray(np.vstack(list(bands)))
-
-
-exact = whole(paste_exact(draw, match, (700, 583)))
-print(exact.size, "widths", set(sizes(700, 30).tolist()), "heights", set(sizes(583, 32).tolist()))
-exact
-```
-
-## Large files
-
-The bands of `paste_exact` are as high as a thumbnail. Every format wants another height, so
-bands are cut and joined:
-
-```python #regroup-bands
+# ~/~ begin <<smalti/output.md#regroup-bands>>[init]
 def regroup(bands: Bands, height: int) -> Iterator[Array]:
     """Make bands of any heights into bands of one height; the last may be lower."""
     kept: list[Array] = []
@@ -182,13 +88,8 @@ def regroup(bands: Bands, height: int) -> Iterator[Array]:
                 del full  # before the next one is put together
     if kept:
         yield np.concatenate(kept)
-```
-
-A file begins with the size of its picture, before we have seen the bands. If they turn out
-to be of another size the file is broken, so this is watched. The first band tells whether
-there is transparency.
-
-```python #regroup-bands
+# ~/~ end
+# ~/~ begin <<smalti/output.md#regroup-bands>>[1]
 def measure(bands: Bands, size: tuple[int, int]) -> tuple[int, Iterator[Array]]:
     """Channels of the bands, 3 or 4, and the bands; raises ValueError unless they fit."""
     first = next(stream := iter(bands))
@@ -204,18 +105,9 @@ def measure(bands: Bands, size: tuple[int, int]) -> tuple[int, Iterator[Array]]:
             raise ValueError(f"the bands end after {high} of {size[1]} rows")
 
     return first.shape[2], watched()
-```
+# ~/~ end
 
-### Ahead, but not too far
-
-Compressing is the greater part of the work, and bands can be compressed independently of
-each other. The libraries that do it let go of Python's lock, so threads are enough: they
-share memory, and nothing has to be copied. `ThreadPoolExecutor.map` has a fault for our
-purpose, though. It takes *all* items at once, and that would be the whole mosaic. We keep a
-short queue: when it is full, the oldest result is waited for before the next item is
-fetched.
-
-```python #work-in-step
+# ~/~ begin <<smalti/output.md#work-in-step>>[init]
 def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Like `map`, by threads, in order, with never more than a few items in memory."""
     workers = cores()
@@ -227,33 +119,15 @@ def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
                 yield queue.popleft().result()
         while queue:
             yield queue.popleft().result()
+# ~/~ end
 
-```
-
-### PNG, in a stream
-
-A PNG is simple enough to be written by hand. It is a signature and a row of *chunks*, each
-with its length, four letters, and a checksum.
-
-```python #stream-a-png
+# ~/~ begin <<smalti/output.md#stream-a-png>>[init]
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """A chunk of a PNG file: length, kind, data, checksum."""
     check = zlib.crc32(data, zlib.crc32(kind))
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
-```
-
-The pixels are compressed by *deflate*, after each row has been replaced by its difference
-from the row above, which is mostly small (filter 2, "up"; every row starts with the number
-of its filter). Deflate looks for repeated strings, and in photos there are none worth the
-search. With the strategy `Z_RLE` it searches only for runs of one byte: for these cats that
-takes two thirds of the time, and the file is 3 % larger.
-
-Deflate works on one long stream, which seems to leave nothing for a second core. But a
-stream may be interrupted at the end of a byte (`Z_SYNC_FLUSH`), and after that point go on
-with what another compressor has made, as long as it looks for nothing further back. So each
-band gets a compressor of its own.
-
-```python #stream-a-png
+# ~/~ end
+# ~/~ begin <<smalti/output.md#stream-a-png>>[1]
 def deflate_band(band: Array) -> tuple[bytes, bytes]:
     """Filter and compress a band for a PNG; return the filtered rows, and them compressed."""
     flat = band.reshape(len(band), -1)
@@ -265,12 +139,8 @@ def deflate_band(band: Array) -> tuple[bytes, bytes]:
     raw = rows.tobytes()
     press = zlib.compressobj(1, zlib.DEFLATED, -15, 8, zlib.Z_RLE)
     return raw, press.compress(raw) + press.flush(zlib.Z_SYNC_FLUSH)
-```
-
-The checksum of the whole goes along from band to band; two bytes, `03 00`, say that the
-stream is over.
-
-```python #stream-a-png
+# ~/~ end
+# ~/~ begin <<smalti/output.md#stream-a-png>>[2]
 def write_png(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
     """Write bands as a PNG of (width, height) pixels, in a stream (PNG, ISO 15948)."""
     channels, bands = measure(bands, size)
@@ -284,23 +154,9 @@ def write_png(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
             file.write(png_chunk(b"IDAT", packed))
         file.write(png_chunk(b"IDAT", b"\x03\x00" + struct.pack(">I", check)))
         file.write(png_chunk(b"IEND", b""))
-```
+# ~/~ end
 
-```python
-size = (1440, 1152)
-bands = list(paste_exact(draw, match, size))
-write_png("data/sample.png", bands, size)
-print("the same pixels:", np.array_equal(Image.open("data/sample.png"), np.vstack(bands)))
-```
-
-### TIFF, in tiles
-
-Print shops and map makers like TIFF. It is divided into square tiles, so that a program can
-read one corner without the rest, and in its variant *BigTIFF* it may be larger than four
-gigabytes. The package `tifffile` writes the frame; we hand it compressed tiles, without any
-loss, each row as differences from pixel to pixel (predictor 2).
-
-```python #stream-a-tiff
+# ~/~ begin <<smalti/output.md#stream-a-tiff>>[init]
 TIFF_TILE = 256
 
 
@@ -335,21 +191,9 @@ def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
             predictor=True,
             extrasamples=["unassalpha"] if channels == 4 else None,
         )
-```
+# ~/~ end
 
-### Deep Zoom: a pyramid of tiles
-
-No browser opens a picture of billions of pixels. Nobody's screen could show it. What a
-viewer wants at any moment is a screenful, at one scale: so the picture is kept as a
-pyramid. At its base is the mosaic, each level above has half as many pixels in both
-directions, down to a single one, and all levels are cut into tiles. Microsoft called this
-*Deep Zoom*: `sample.dzi` names the size, and the tile in column 3, row 2 of level 11 is the
-file `sample_files/11/3_2.jpg`.
-
-One level is a generator. It takes the bands of its level, writes their tiles, and yields
-the bands of the level above it. (Tiles have an even size, so they can be halved one by one.)
-
-```python #build-the-pyramid
+# ~/~ begin <<smalti/output.md#build-the-pyramid>>[init]
 def write_level(
     bands: Bands,
     folder: Path,
@@ -375,14 +219,8 @@ def halve(band: Array) -> Array:
     if band.shape[2] == 4:  # colours count as much as they are opaque
         return np.asarray(image.convert("RGBa").reduce(2).convert("RGBA"))
     return np.asarray(image.reduce(2))
-```
-
-And the pyramid is such generators stacked on each other. Whoever asks the uppermost for a
-band makes all of them run, and each keeps no more than two bands: the one that it cuts, and
-the one that is filling up. With bands of half the width and half the number on each level,
-all levels together need less than twice the memory of the lowest.
-
-```python #build-the-pyramid
+# ~/~ end
+# ~/~ begin <<smalti/output.md#build-the-pyramid>>[1]
 def write_deepzoom(
     path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
 ) -> None:
@@ -398,12 +236,8 @@ def write_deepzoom(
         path.unlink(missing_ok=True)
     with atomic(path) as part:
         part.write_text(DZI.format(kind, tile, *size))
-```
-
-The `.dzi` appears when all tiles are there, and goes before they are replaced. So whoever
-finds a `.dzi` finds its tiles; and a folder without one belongs to somebody else.
-
-```python #build-the-pyramid
+# ~/~ end
+# ~/~ begin <<smalti/output.md#build-the-pyramid>>[2]
 def tiles_folder(path: str | Path) -> Path:
     """The folder for the tiles of a .dzi; raises MosaicError if it is not ours to replace."""
     folder = Path(path).with_name(Path(path).stem + "_files")
@@ -424,25 +258,9 @@ def save_tile(tile: Array, path: Path, kind: str, quality: int) -> None:
     buffer = io.BytesIO()
     Image.fromarray(tile).save(buffer, {"jpg": "JPEG"}.get(kind, kind), quality=quality)
     path.with_name(f"{path.name}.{kind}").write_bytes(buffer.getbuffer())
-```
+# ~/~ end
 
-```python
-write_deepzoom("data/sample.dzi", bands, size, tile=256)
-for level in sorted(Path("data/sample_files").iterdir(), key=lambda path: int(path.name))[-4:]:
-    print("level", level.name, len(list(level.iterdir())), "tiles")
-mosaic_tiles = [Image.open(f"data/sample_files/{x}.jpg") for x in ("8/0_0", "9/0_0", "10/1_1", "11/3_2")]
-strip = Image.new("RGB", (4 * 264 - 8, 256), "grey")
-for i, image in enumerate(mosaic_tiles):
-    strip.paste(image, (i * 264, 0))
-strip
-```
-
-### One door
-
-All formats have limits, and one would rather know them before an hour of work than after
-it. JPEG and WebP are made from one image in memory, so the memory is a limit, too.
-
-```python #choose-the-writer
+# ~/~ begin <<smalti/output.md#choose-the-writer>>[init]
 LARGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi"), 2**31 - 1)
 
@@ -471,9 +289,8 @@ def memory() -> float:
     if "SC_PHYS_PAGES" not in names:
         return math.inf
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-```
-
-```python #choose-the-writer
+# ~/~ end
+# ~/~ begin <<smalti/output.md#choose-the-writer>>[1]
 STREAMS: dict[str, Write] = {
     ".png": write_png,
     ".tif": write_tiff,
@@ -499,27 +316,17 @@ def save_bands(
         top += len(band)
     with atomic(path) as part:
         canvas.save(part, quality=quality)
-```
-
-A JPEG knows no transparency: it shows white paper there.
-
-```python #choose-the-writer
+# ~/~ end
+# ~/~ begin <<smalti/output.md#choose-the-writer>>[2]
 def over_white(band: Array) -> Array:
     """Lay an (h, w, 4) band over white: (h, w, 3). One of three channels stays as it is."""
     if band.shape[2] == 3:
         return band
     alpha = band[..., 3:].astype(np.uint16)
     return ((band[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-```
+# ~/~ end
 
-## Tint
-
-With few photos, no arrangement comes close to the target. Many programs then cheat a
-little, and tint each tile in the colour of its cell. Ours does so only when it is told to,
-and its report says so. The plain way blends all pixels of a tile with the mean colour of
-its cell, `strength` saying how much: 0 is the tile, 1 is only the colour.
-
-```python #tint-the-tiles
+# ~/~ begin <<smalti/output.md#tint-the-tiles>>[init]
 def blend_tiles(tiles: Array, cells: Array, strength: float) -> Array:
     """Blend (k, h, w, 3) tiles with the mean colours of their (k, h', w', 3) cells."""
     if not strength:
@@ -531,22 +338,8 @@ def blend_tiles(tiles: Array, cells: Array, strength: float) -> Array:
 def to_bytes(values: Array) -> Array:
     """Round to whole levels from 0 to 255."""
     return np.rint(values).clip(0, 255).astype(np.uint8)
-```
-
-Blending puts a veil over the photo: what was black and what was white become alike. A
-better way also asks for *transport*. The pixels of a tile are a cloud of points in the
-space of colours; describe it by its mean $m_0$ and its covariance $\Sigma_0$, as if it were
-a Gaussian, and the cell's cloud by $m_1$ and $\Sigma_1$. Among all maps that bring the one
-Gaussian to the other, the one that moves the colours least is known in closed form (Olkin
-and Pukelsheim, 1982):
-
-$$T(x) = m_1 + A\,(x - m_0), \qquad
-A = \Sigma_0^{-1/2} \left(\Sigma_0^{1/2} \Sigma_1 \Sigma_0^{1/2}\right)^{1/2} \Sigma_0^{-1/2}.$$
-
-It shifts the colours and stretches each direction of colour space by what that direction
-needs. In between, a pixel goes a part of its way, $(1 - s)\,x + s\,T(x)$.
-
-```python #tint-the-tiles
+# ~/~ end
+# ~/~ begin <<smalti/output.md#tint-the-tiles>>[1]
 def moments(images: Array) -> tuple[Array, Array, Array]:
     """Pixels around their mean (k, p, 3), means (k, 1, 3), covariances (k, 3, 3) of images."""
     pixels = images.reshape(len(images), -1, 3).astype(np.float32)
@@ -561,13 +354,8 @@ def power(matrices: Array, exponent: float) -> Array:
     values, vectors = np.linalg.eigh(matrices)
     powers: Array = vectors * values.clip(1e-9)[:, None] ** exponent @ vectors.swapaxes(1, 2)
     return powers
-```
-
-A tile of a single colour has no inverse of $\Sigma_0$, and one that is nearly so would have
-its noise blown up. A few levels of variance added to both sides, `ridge`, prevent it. NumPy
-does all the small matrices of a band at once.
-
-```python #tint-the-tiles
+# ~/~ end
+# ~/~ begin <<smalti/output.md#tint-the-tiles>>[2]
 def tint_tiles(tiles: Array, cells: Array, strength: float, ridge: float = 4.0) -> Array:
     """Move the colours of (k, h, w, 3) tiles towards those of their (k, h', w', 3) cells.
 
@@ -583,44 +371,9 @@ def tint_tiles(tiles: Array, cells: Array, strength: float, ridge: float = 4.0) 
     step = ((1 - strength) * np.eye(3) + strength * stretch).astype(np.float32)
     moved = pixels @ step + (mean + np.float32(strength) * (goal - mean))
     return to_bytes(moved.reshape(tiles.shape))
-```
+# ~/~ end
 
-Here are a dozen tiles as they are, blended by half, and tinted by half:
-
-```python
-some = np.arange(460, 472)
-tiles = draw(match.ravel()[some], (64, 48))
-rows = [tiles, blend_tiles(tiles, cells[some], 0.5), tint_tiles(tiles, cells[some], 0.5)]
-whole(row.swapaxes(0, 1).reshape(48, -1, 3) for row in rows)
-```
-
-And the mosaic, from a match that may not repeat a photo: as it is, and with 0.4 of either.
-
-```python
-def finished(way: Callable[[Array, Array, float], Array], strength: float) -> Image.Image:
-    """The mosaic, tinted in some way."""
-
-    def finish(tiles: Array, places: Array) -> Array:
-        return way(tiles, cells[places], strength)
-
-    return whole(paste_exact(draw, match, (348, 290), finish))
-
-
-strip = Image.new("RGB", (3 * 356 - 8, 290), "white")
-for i, image in enumerate([finished(blend_tiles, 0), finished(blend_tiles, 0.4), finished(tint_tiles, 0.4)]):
-    strip.paste(image, (i * 356, 0))
-strip
-```
-
-## Empty cells
-
-Sometimes the picture is to have the outline of a heart, or of a logo whose background is
-transparent. A cell stays empty if the target is transparent there, or if a *mask*, a second
-image of the same shape, is not white there; in both cases, for more than half of it. The
-grid lies on these images as it lies on the target: around the centre, as large as it can
-be.
-
-```python #leave-cells-empty
+# ~/~ begin <<smalti/output.md#leave-cells-empty>>[init]
 def cell_means(
     grey: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
@@ -641,11 +394,8 @@ def empty_cells(
         return np.zeros(grid[::-1], bool)
     alpha = ImageOps.exif_transpose(target).convert("RGBA").getchannel("A")
     return cell_means(alpha, grid, thumb_res) < 128
-```
-
-A mask that is itself transparent counts as black there.
-
-```python #leave-cells-empty
+# ~/~ end
+# ~/~ begin <<smalti/output.md#leave-cells-empty>>[1]
 def mask_cells(
     mask: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
@@ -654,12 +404,8 @@ def mask_cells(
     ground = Image.new("RGBA", upright.size, "black")
     grey = Image.alpha_composite(ground, upright).convert("L")
     return cell_means(grey, grid, thumb_res) < 128
-```
-
-Whoever matches leaves the empty cells out: no photo is spent on them. When the bands have
-been pasted, they get a fourth channel, which is 0 in empty cells.
-
-```python #leave-cells-empty
+# ~/~ end
+# ~/~ begin <<smalti/output.md#leave-cells-empty>>[2]
 def cover(bands: Bands, empty: Array, size: tuple[int, int]) -> Iterator[Array]:
     """Make the empty cells of a (rows, cols) grid transparent, in bands of (h, width, 4)."""
     rows, cols = empty.shape
@@ -669,32 +415,9 @@ def cover(bands: Bands, empty: Array, size: tuple[int, int]) -> Iterator[Array]:
         solid = alpha[row_of[top : top + len(band)], :, None]
         yield np.dstack((np.where(solid, band, 255), solid))
         top += len(band)
-```
+# ~/~ end
 
-```python
-y, x = np.mgrid[-1.35:1.15:400j, -1.4:1.4:500j]
-inside = (x**2 + y**2 - 1) ** 3 < -(x**2) * y**3  # a heart
-heart = mask_cells(Image.fromarray(inside.astype(np.uint8) * 255), grid, thumb_res)
-print(np.count_nonzero(~heart), "of", heart.size, "cells are filled")
-whole(cover(paste_exact(draw, np.where(heart, -1, match), (500, 400)), heart, (500, 400)))
-```
-
-## A dive
-
-The best way to show somebody what a photo mosaic is: begin with the whole and come nearer,
-until one small photo fills the screen. What makes such a film look right?
-
-*The same speed all along.* What we perceive is the ratio between one frame and the next; so
-the width of what is seen falls exponentially. At both ends, the speed is eased in and out.
-
-*No drifting.* If the centre moved evenly, the tile that we head for would first rush aside.
-When a box is instead mixed from the first and last box, in the proportion in which its
-width lies between theirs, one point stays put in all frames, and everything moves straight
-away from it.
-
-*Sharp at every step.* That comes afterwards.
-
-```python #dive-into-it
+# ~/~ begin <<smalti/output.md#dive-into-it>>[init]
 def zoom_boxes(first: Box, last: Box, count: int) -> list[Box]:
     """Boxes on the way from one (left, top, right, bottom) to another within it.
 
@@ -710,13 +433,8 @@ def zoom_boxes(first: Box, last: Box, count: int) -> list[Box]:
     part = ((wide - width) / max(wide - narrow, 1e-9))[:, None]
     boxes = (1 - part) * np.array(first) + part * np.array(last)
     return [tuple(box) for box in boxes.tolist()]
-```
-
-The frames have the shape of the mosaic. The last shows the whole tile, with as much of its
-neighbours as that shape demands, and nothing beyond the edge. We count in cells, so that
-the mosaic's width is its number of columns.
-
-```python #dive-into-it
+# ~/~ end
+# ~/~ begin <<smalti/output.md#dive-into-it>>[1]
 def last_box(shape: tuple[int, ...], cell: tuple[int, int]) -> Box:
     """The smallest box around a (row, col) cell, shaped like a (rows, cols) mosaic, in cells.
 
@@ -728,17 +446,8 @@ def last_box(shape: tuple[int, ...], cell: tuple[int, int]) -> Box:
     left = min(max(0.0, cell[1] + 0.5 - width / 2), cols - width)
     top = min(max(0.0, cell[0] + 0.5 - height / 2), rows - height)
     return left, top, left + width, top + height
-```
-
-To be sharp, a frame has to be made of thumbnails that are drawn at about its own scale.
-Drawing every frame afresh would be slow, and would flicker: thumbnails come in whole
-pixels. Instead we keep, as for a pyramid, to sizes that double: a *level* has thumbnails
-between one and two times as large as the frames want them, and what the first frame of a
-level sees contains what all the others see. So each level is pasted once, onto a canvas not
-much larger than two frames in each direction, and its frames are cut out of that and
-resized.
-
-```python #dive-into-it
+# ~/~ end
+# ~/~ begin <<smalti/output.md#dive-into-it>>[2]
 def zoom_frames(
     draw: Draw,
     match: Array,
@@ -760,9 +469,8 @@ def zoom_frames(
         left, top, right, bottom = ((box[i] - corner[i % 2]) * tile[i % 2] for i in range(4))
         inside = (left, top, min(right, canvas.width), min(bottom, canvas.height))
         yield canvas.resize(frame, Image.Resampling.LANCZOS, box=inside)
-```
-
-```python #dive-into-it
+# ~/~ end
+# ~/~ begin <<smalti/output.md#dive-into-it>>[3]
 def paste_part(
     draw: Draw, match: Array, box: Box, tile: tuple[int, int], finish: Finish | None = None
 ) -> tuple[Image.Image, tuple[int, int]]:
@@ -774,33 +482,8 @@ def paste_part(
     change = finish and (lambda tiles, places: finish(tiles, cells[places]))
     bands = list(paste_exact(draw, part, size, change))
     return Image.fromarray(np.vstack(bands)), (left, top)
-```
-
-Near the end of the dive a thumbnail would be shown larger than it is in the store. There
-are only a few left in view by then, and nothing is simpler than to open these photos again:
-
-```python
-def draw_sharp(which: Array, size: tuple[int, int]) -> Array:
-    """Draw small thumbnails from the store, large ones from the photos themselves."""
-    if size[0] <= 50:
-        return draw(which, size)
-    paths = [f"data/sample/{store.names[i]}" for i in which]
-    return np.stack([np.asarray(mosaic.shrink_photo(Image.open(path), size)) for path in paths])
-
-
-frames = list(zoom_frames(draw_sharp, match, (13, 20), thumb_res, (400, 320), count=63))
-strip = Image.new("RGB", (5 * 232 - 8, 179), "white")
-for i, at in enumerate((0, 25, 36, 47, 62)):
-    strip.paste(frames[at].resize((224, 179)), (i * 232, 0))
-strip
-```
-
-WebP keeps all colours. A GIF has 256 in each frame; those that represent the frame best are
-chosen by median cut, from a sixteenth of its pixels, for that takes long; and what is lost
-in rounding a pixel is handed on to its neighbours (Floyd and Steinberg's dithering). This
-looks fine and compresses badly. In either, first and last frame stay for a while.
-
-```python #dive-into-it
+# ~/~ end
+# ~/~ begin <<smalti/output.md#dive-into-it>>[4]
 def save_animation(
     path: str | Path, frames: Iterable[Image.Image], fps: float = 25, hold: float = 1.5
 ) -> None:
@@ -831,64 +514,5 @@ def to_palette(frame: Image.Image) -> Image.Image:
     """Reduce a frame to its 256 best colours, with error diffusion."""
     best = frame.reduce(4).quantize(256, Image.Quantize.MEDIANCUT)
     return frame.quantize(palette=best, dither=Image.Dither.FLOYDSTEINBERG)
-```
-
-```python
-save_animation("data/sample.webp", frames, fps=12.5)
-save_animation("data/sample.gif", frames, fps=12.5)
-for name in ("data/sample.webp", "data/sample.gif"):
-    with Image.open(name) as film:
-        print(name, film.size, film.n_frames, "frames", Path(name).stat().st_size >> 10, "KiB")
-        film.seek(film.n_frames // 2)
-        middle = film.convert("RGB")
-middle
-```
-
-## What it costs
-
-Every line of this table is a process of its own; `python bench/output.py` measures them and
-writes the table. The thumbnails are the 1,600 cats at 50 x 50 pixels, pasted in an order
-drawn by lot; the memory is the peak of the whole process, and the first line says how much
-of it Python, its packages and the thumbnails need. The seconds depend on the machine, and
-on what else it does.
-
-<!-- table: output -->
-
-| what | megapixels | CPU, s | time, s | peak memory, MB | files | MB |
-|---|---|---|---|---|---|---|
-| only pasting | 400 | 0.7 | 0.7 | 92 | 0 | 0 |
-| JPEG, one image in memory | 400 | 6.5 | 6.6 | 1621 | 1 | 172 |
-| PNG by Pillow, one image in memory | 400 | 47.1 | 47.2 | 2749 | 1 | 730 |
-| PNG, in a stream | 400 | 19.8 | 10.9 | 150 | 1 | 836 |
-| TIFF, in a stream | 400 | 28.9 | 15.8 | 154 | 1 | 859 |
-| Deep Zoom, in a stream | 400 | 6.8 | 5.6 | 277 | 2149 | 205 |
-| Deep Zoom, in a stream | 2,500 | 45.8 | 37.3 | 531 | 12879 | 1281 |
-
-<!-- end -->
-
-The memory depends on the width of the mosaic, and not on its height: what has to be there
-is a band. A frieze of this width could be as long as one likes.
-
-### Exercise: a taller pyramid
-
-Suppose that the mosaic is 2,000,000 pixels wide, and that even a band of 512 rows is too
-much. How would you write its pyramid?
-
-<details>
-<summary>Hint</summary>
-
-Which tiles of the level above depend on which tiles of the base? And what does a generator
-of *columns* of a band look like?
-
-</details>
-
-<details>
-<summary>Solution</summary>
-
-A tile of any level depends on a square of the base, and on nothing outside it. So the
-picture can be cut into squares of, say, 32,768 pixels, each of which yields six levels by
-the same generators, and one tile or a part of one on the seventh; the levels from there on
-are made from these. The squares do not depend on each other: this is also how to write the
-pyramid on many machines.
-
-</details>
+# ~/~ end
+# ~/~ end

@@ -1,31 +1,7 @@
-# The command line
-
-The [book](../mosaic.md) makes functions that take arrays; [Every way](ways.md) chooses among
-them by name. Here are the edges: words on a command line, files that are read and written,
-and lines on a terminal.
-
-```console
-$ mosaic make ~/Pictures me.jpg -o mosaic.jpg
-$ mosaic page mosaic.jpg
-```
-
-```python file=tesserae/command.py .noeval
+# ~/~ begin <<smalti/command.md#smalti/command.py>>[init]
 """The command line: make, its steps, and what else is done; explained in command.md."""
 
-<<command-imports>>
-
-<<make-the-store>>
-
-<<make-the-match>>
-
-<<make-the-mosaic>>
-
-<<make-more-of-it>>
-
-<<read-the-words>>
-```
-
-```python #command-imports
+# ~/~ begin <<smalti/command.md#command-imports>>[init]
 import argparse
 import contextlib
 import dataclasses
@@ -50,24 +26,16 @@ from tqdm import tqdm
 
 import mosaic
 from mosaic import Settings, Store
-from tesserae import collection, output, steps, ways
-from tesserae.demands import DEMANDING, check_finish, check_together, make_demands
-from tesserae.disk import atomic
-from tesserae.photos import UNREADABLE, formats, list_variants
-from tesserae.settings import MosaicError, Parser, add_keys, make_settings, show
+from smalti import collection, output, steps, ways
+from smalti.demands import DEMANDING, check_finish, check_together, make_demands
+from smalti.ground.files import atomic
+from smalti.ground.photos import UNREADABLE, formats, list_variants
+from smalti.ground.settings import MosaicError, Parser, add_keys, make_settings, show
 
 Array = output.Array
-```
+# ~/~ end
 
-Every command is a function of the parsed arguments and of the settings, some of which came
-from the arguments. What some return is for `make`, which is several of them in a row.
-
-## The store
-
-A store is not made again while it is up to date: if it came from photos of these very names,
-sizes and times, with these settings and by decoders for these formats, it stays.
-
-```python #make-the-store
+# ~/~ begin <<smalti/command.md#make-the-store>>[init]
 def progress(items: Iterable[Any], total: int, what: str) -> Any:
     """Show progress, rate and end time on a terminal; elsewhere be quiet."""
     return tqdm(items, what, total, disable=None, unit="", leave=False)
@@ -104,12 +72,8 @@ def is_made_of(path: str, origin: str) -> bool:
         return mosaic.read_store(path).origin == origin
     except MosaicError:
         return False
-```
-
-Photos are listed by a line of JSON for each. If the mosaic is written among the
-photos, it is not one of them.
-
-```python #make-the-store
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-store>>[1]
 def describe_photos(paths: Sequence[str], output: str | None = None) -> list[str]:
     """A line of JSON for each photo of a collection but the output: name, bytes, time."""
     found = collection.describe_collection(paths)
@@ -119,12 +83,8 @@ def describe_photos(paths: Sequence[str], output: str | None = None) -> list[str
         same = [name for name in same if os.path.realpath(Path(root, name)) == own]
         found = [about for about in found if about[0] not in same]
     return [json.dumps(about) for about in found]
-```
-
-Photos that could not be read are named in a table next to the store, and the first few of
-them on the terminal:
-
-```python #make-the-store
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-store>>[2]
 def finish_store(path: str, allow_empty: bool = False) -> Store:
     """Read a store that was just made; list its rejects beside it and on the terminal."""
     store, table = mosaic.read_store(path), Path(path).with_suffix(".rejects.tsv")
@@ -138,11 +98,8 @@ def finish_store(path: str, allow_empty: bool = False) -> Store:
     if len(store.rejects) > 5:
         print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
     return store
-```
-
-The workflow divides the photos among lists, makes the thumbnails of each, and merges them:
-
-```python #make-the-store
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-store>>[3]
 def run_list(args: Any, settings: Settings) -> None:
     """Divide the photos of a collection among lists, for jobs that run in parallel."""
     steps.write_lists(describe_photos(settings.image_path), args.lists)
@@ -153,21 +110,14 @@ def run_merge(args: Any, settings: Settings) -> None:
     check_ours(**store_files(args.store))
     steps.merge_stores(args.store, args.parts)
     finish_store(args.store)
-```
-
-And a data set is fetched by its name, as told in [Collections](collection.md):
-
-```python #make-the-store
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-store>>[4]
 def run_fetch(args: Any, settings: Settings) -> None:
     """Fetch a data set by its name, into a folder; print where it is."""
     print(show(str(collection.fetch(args.name, settings.data_path))))
-```
+# ~/~ end
 
-## The match
-
-The target is an image file, or a photo of the collection, which may be in an archive.
-
-```python #make-the-match
+# ~/~ begin <<smalti/command.md#make-the-match>>[init]
 def target_name(settings: Settings, store: Store) -> str:
     """The path of the target, or of the photo that serves as the target."""
     if settings.target:
@@ -198,13 +148,8 @@ def open_view(
     """Open the target, and the mask if there is one, and cut it into cells."""
     mask = load_image(settings.mask, "mask") if settings.mask else None
     return ways.make_view(load_image(target), thumb_res, settings, photos, mask)
-```
-
-Beside the table there is a report, a JSON file of the same name. It says what was found, and
-keeps what the next steps have to know: of which files, and by which settings, each match was
-made. Paths in it are as seen from the report, so that a folder can be moved as a whole.
-
-```python #make-the-match
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-match>>[1]
 def keep_paths(files: dict[str, Any], report: Path) -> dict[str, Any]:
     """Paths, or lists of paths, as they are seen from a report."""
     kept = {}
@@ -303,13 +248,8 @@ def print_match(report: dict[str, Any], alike: int, table: Path, settings: Setti
     if settings.choices > 1:
         path = table.with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
-```
-
-The store knows which thumbnails are of the same photo. Which photos look the same is found
-by comparing them, for a unique match of at most 100,000 photos, or of any number with
-`dedupe`, which makes them count as one.
-
-```python #make-the-match
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-match>>[2]
 def find_photos(store: Store, settings: Settings) -> tuple[Array, list[str]]:
     """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
     first = np.unique(store.photo, return_index=True)[1]
@@ -323,25 +263,16 @@ def find_photos(store: Store, settings: Settings) -> tuple[Array, list[str]]:
     alike = collection.find_alike(np.concatenate(looks)) if looks else first
     lines = list(collection.list_duplicates([store.names[i] for i in first], alike))
     return alike[store.photo] if settings.dedupe else store.photo, lines
-```
-
-While photos are being placed, one can watch how far from the optimum they may still be:
-
-```python #make-the-match
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-match>>[3]
 @contextlib.contextmanager
 def watch_proof() -> Iterator[Callable[..., None]]:
     """Show on a terminal how the proven gap of a match falls."""
     with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
         yield lambda proof: bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
-```
+# ~/~ end
 
-## The mosaic
-
-What a match was made of is read back from its report, and what is given on the command line
-wins over it. Somebody may have put a file of their own where we would write one of ours,
-`mosaic.json` beside `mosaic.jpg`; it is not touched.
-
-```python #make-the-mosaic
+# ~/~ begin <<smalti/command.md#make-the-mosaic>>[init]
 def read_report(path: Path) -> dict[str, Any]:
     """Read the report of a match or a mosaic, with paths that can be opened; {} if none."""
     if not path.is_file():
@@ -401,22 +332,15 @@ def table_files(table: Path, settings: Settings) -> dict[str, Path]:
     endings = {"table": table.suffix, "report": ".json", "alike": ".alike.txt"}
     endings |= {"choices": ".csv"} if settings.choices > 1 else {}
     return {kind: table.with_suffix(ending) for kind, ending in endings.items()}
-```
-
-Nor may the output be one of the files that are read:
-
-```python #make-the-mosaic
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-mosaic>>[1]
 def check_kept(written: str, **read: str) -> None:
     """Raise MosaicError if a file would be written over one that is read, given by a word."""
     for word, path in read.items():
         if path and os.path.realpath(written) == os.path.realpath(path):
             raise MosaicError(f"{written} is the {word}; call the output something else")
-```
-
-To paste, a store and a table are enough. The target is wanted for a tint, and for the
-scores; if it has gone, there are none. All that later steps need is one record:
-
-```python #make-the-mosaic
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-mosaic>>[2]
 @dataclasses.dataclass(frozen=True)
 class Work:
     """A match with what it was made of: its report, settings, store and view."""
@@ -469,12 +393,8 @@ def open_work(
     if view and view.empty.shape != match.shape:
         raise MosaicError(f"{report_path} is not the report of this table; match anew")
     return Work(report, settings, opened, match, view, missing)
-```
-
-A table is a match, ending in `.tab`, or a list of choices, ending in `.csv`. Since choices
-name their photos, they suit any store that has these, of thumbnails of whatever size.
-
-```python #make-the-mosaic
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-mosaic>>[3]
 def read_table(path: str, store: Store, view: ways.View | None, among: int) -> Array:
     """Read a (rows, cols) match, or choose one `among` the best of each cell."""
     if Path(path).suffix.lower() != ".csv":
@@ -521,12 +441,8 @@ def run_paste(args: Any, settings: Settings) -> tuple[int, int]:
         print(f"{key:8} {strength}: the colours of the photos are changed")
     print(*(ways.describe_score(report) or [f"score    none: {work.missing}"]), sep="\n")
     return size
-```
-
-The report of a mosaic is that of its match, and what has been done since. If photos were
-chosen from a list, what was said of the match is no longer true.
-
-```python #make-the-mosaic
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-mosaic>>[4]
 OF_A_MATCH = {"cost", "levels", "proof", "gap", "bound", "rounds", "arcs", "tiles", "stopped"}
 
 
@@ -544,12 +460,8 @@ def report_mosaic(args: Any, work: Work, seen: Array) -> dict[str, Any]:
     files = {"store": args.store, "table": args.table, "mosaic": args.output}
     beside = Path(args.output).with_suffix(".json")
     return report | {"files": keep_paths(report.get("files", {}) | files, beside)}
-```
-
-`mosaic make` is the three in a row. It keeps the store, the table and the report next to
-the mosaic.
-
-```python #make-the-mosaic
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-the-mosaic>>[5]
 def run_make(args: Any, settings: Settings) -> None:
     """Make a mosaic of a collection of photos, from beginning to end."""
     (cols, rows), (width, height) = settings.target_res, settings.thumb_res
@@ -583,14 +495,9 @@ def print_summary(args: Any, store: Store, size: tuple[int, int], spent: list[fl
     steps = zip(("thumbnails", "match", "paste"), spent, strict=True)
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in steps))
     print(show(f"kept     {args.store}, {args.table}; mosaic paste makes them into other sizes"))
-```
+# ~/~ end
 
-## What else is made of it
-
-A page and a film find what they need by the report beside the mosaic: the store, the table,
-the target. For a score one names the target again.
-
-```python #make-more-of-it
+# ~/~ begin <<smalti/command.md#make-more-of-it>>[init]
 def report_of(args: Any) -> Path:
     """The report beside a mosaic; raises MosaicError if it is about another one."""
     path = Path(args.mosaic).with_suffix(".json")
@@ -602,7 +509,7 @@ def report_of(args: Any) -> Path:
 
 def run_page(args: Any, settings: Settings) -> None:
     """Write a web page about a mosaic, beside it: the target, the report, the photos."""
-    from tesserae import page
+    from smalti import page
 
     path, link = Path(args.mosaic).with_suffix(".html"), args.mosaic
     work = open_work(report_of(args), args.given)
@@ -629,12 +536,8 @@ def run_page(args: Any, settings: Settings) -> None:
         photo=work.store.photo,
     )
     print(show(str(path)))
-```
-
-For a dive to be sharp to the end, the photos have to be at hand. Where they are is in the
-report, too; if they have gone, thumbnails must do.
-
-```python #make-more-of-it
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-more-of-it>>[1]
 def run_zoom(args: Any, settings: Settings) -> None:
     """Write an animation that dives into one cell of a mosaic, as .gif or .webp."""
     output.check_animation(args.output)
@@ -682,11 +585,8 @@ def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]
             variant = work.store.variants[i]
             tile[:] = np.asarray(mosaic.cut_photo(work.store.names[i], root, size, variant)[1])
     return tiles
-```
-
-A mosaic of any make can be scored, if one says how many cells it has.
-
-```python #make-more-of-it
+# ~/~ end
+# ~/~ begin <<smalti/command.md#make-more-of-it>>[2]
 def run_score(args: Any, settings: Settings) -> None:
     """Compare a mosaic with its target: colour error, likeness of structure, photos used."""
     if Path(args.mosaic).suffix.lower() == ".dzi":
@@ -710,14 +610,9 @@ def run_score(args: Any, settings: Settings) -> None:
         print(json.dumps({key: report[key] for key in ("score", *ways.USES) if key in report}))
     else:
         print(*ways.describe_score(report), *ways.describe_uses(report), sep="\n")
-```
+# ~/~ end
 
-## Words
-
-The commands stand in one table. A command has a function, its words (one with a + may be
-several), an example, the settings that are its options, and options that are no settings.
-
-```python #read-the-words
+# ~/~ begin <<smalti/command.md#read-the-words>>[init]
 class Command(NamedTuple):
     """A command: what it runs, its words, an example, the settings that it takes."""
 
@@ -769,11 +664,8 @@ COMMANDS = [
     Command(run_score, "MOSAIC TARGET", "mosaic.jpg me.jpg", ["target_res"], ["--json"]),
     Command(run_fetch, "NAME", "pets", ["data_path"]),
 ]
-```
-
-What the words mean, and options that are no settings:
-
-```python #read-the-words
+# ~/~ end
+# ~/~ begin <<smalti/command.md#read-the-words>>[1]
 WORDS = {
     "PHOTOS": "a folder of photos, an archive, a CIFAR file",
     "TARGET": "the image to imitate",
@@ -793,12 +685,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "print the scores as JSON"},
 }
 USUAL = {"make": {"repeats": "fewest"}}
-```
-
-From these tables the parser is made. Options that are not given stay `None`, so that the
-settings in a report can stand in.
-
-```python #read-the-words
+# ~/~ end
+# ~/~ begin <<smalti/command.md#read-the-words>>[2]
 def build_parser() -> Parser:
     """The command line, made of the table of commands."""
     parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
@@ -816,11 +704,8 @@ def build_parser() -> Parser:
         add_keys(sub, Settings, *command.keys, **USUAL.get(name, {}))
         sub.set_defaults(run=command.run)
     return parser
-```
-
-`main` turns every foreseeable misfortune into a line and a status.
-
-```python #read-the-words
+# ~/~ end
+# ~/~ begin <<smalti/command.md#read-the-words>>[3]
 class Stopped(BaseException):
     """The process was told to end."""
 
@@ -858,4 +743,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     print(f"mosaic: {problem}", file=sys.stderr)
     return 2
-```
+# ~/~ end
+# ~/~ end

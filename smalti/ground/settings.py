@@ -1,27 +1,7 @@
-# Settings and options
-
-The [book](../mosaic.md) has one table of settings, a frozen dataclass. The same table
-serves three purposes: reading `config.toml`, making the options of the command line, and
-checking both. This chapter makes `tesserae/settings.py`, which does all three for *any* such
-table, so that what a key is, what it may be, and what help says of it stand in one line.
-
-```python file=tesserae/settings.py .noeval
+# ~/~ begin <<smalti/ground/settings.md#smalti/ground/settings.py>>[init]
 """Settings from a file or the command line, checked; explained in settings.md."""
 
-<<setting-imports>>
-
-<<one-kind-of-error>>
-
-<<describe-a-key>>
-
-<<check-a-value>>
-
-<<read-a-file>>
-
-<<make-options>>
-```
-
-```python #setting-imports
+# ~/~ begin <<smalti/ground/settings.md#setting-imports>>[init]
 import argparse
 import dataclasses
 import difflib
@@ -33,25 +13,16 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 import toml
-```
+# ~/~ end
 
-## One kind of error
-
-Somebody will write `target_res = 100`, or `taget = "me.jpg"`. All that is wrong with the
-input is one kind of error, a line long:
-
-```python #one-kind-of-error
+# ~/~ begin <<smalti/ground/settings.md#one-kind-of-error>>[init]
 class MosaicError(Exception):
     """What is wrong with the input and how to mend it, in one line."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(show(problem))
-```
-
-One line it has to be even if it quotes a file name with a line break in it, or with bytes
-that are not text in any encoding:
-
-```python #one-kind-of-error
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#one-kind-of-error>>[1]
 def show(text: str) -> str:
     """Text that is safe to print: line breaks and what is not text appear as escapes.
 
@@ -60,57 +31,25 @@ def show(text: str) -> str:
     """
     shown = [c if c.isprintable() else ascii(c)[1:-1] for c in text]
     return "".join(shown).replace("\\udc", "\\x")  # a byte that is not text
-```
+# ~/~ end
 
-## A key
-
-What has to be known of a key goes with the field: its default, which also tells the type,
-a line of help, the smallest and the largest number, the words to choose from.
-
-```python #describe-a-key
+# ~/~ begin <<smalti/ground/settings.md#describe-a-key>>[init]
 def key(
     default: Any, doc: str, least: int = 0, most: int = 10**9, choices: Sequence[str] = ()
 ) -> Any:
     """A field of settings: its default, help, bounds and allowed words."""
     about = {"doc": doc, "least": least, "most": most, "choices": choices}
     return dataclasses.field(default=default, metadata=about)
-```
-
-One default is not a constant: the number of processes is that of the cores that we may
-use. It is not always what the machine has; on a cluster we are lent a few.
-
-```python #describe-a-key
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#describe-a-key>>[1]
 def cores() -> int:
     """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-```
+# ~/~ end
 
-Here is a small table to try it on:
-
-```python
-@dataclasses.dataclass(frozen=True)
-class Bakery:
-    """The settings of a bakery."""
-
-    name: str = key("Crumb", "what the sign says")
-    loaves: int = key(20, "how many each day", least=1, most=400)
-    oven: tuple[int, int] = key((3, 2), "trays across and down", least=1)
-    flour: str = key("wheat", "what to bake with", choices=("wheat", "rye"))
-    extras: tuple[str, ...] = key((), "what to add", choices=("nuts", "seeds"))
-    organic: bool = key(False, "whether everything is organic")
-    mix: tuple[float, float, float] = key((1.0, 0.5, 0.0), "flour, water, salt")
-```
-
-## Checking a value
-
-A value is compared with the default of its key, which has the right type. `True` is a
-whole number to Python, but not to us; a whole number may stand for a decimal one. Several
-numbers are as many as in the default. A default of words, or of none at all, `()`, is a
-list of any length, and a single word may stand for it.
-
-```python #check-a-value
+# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[init]
 def kind_of(default: Any) -> str:
     """What a value must be, in words.
 
@@ -147,9 +86,8 @@ def is_kind(value: Any, default: Any) -> bool:
     if not isinstance(default, tuple) or not isinstance(value, tuple):
         return type(value) is type(default)
     return tuple(map(type, value)) == (kinds(default) or (str,) * len(value))
-```
-
-```python #check-a-value
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[1]
 def check_setting(table: type, name: str, value: Any) -> Any:
     """Return the value of a key, or raise MosaicError and say what is wrong with it."""
     keys = {field.name: field for field in dataclasses.fields(table)}
@@ -168,22 +106,9 @@ def check_setting(table: type, name: str, value: Any) -> Any:
         if about["choices"] and part not in about["choices"]:
             raise MosaicError(f"{name} = {value!r}: choose {' or '.join(about['choices'])}")
     return value
-```
+# ~/~ end
 
-```python
-tries = [("oven", [4, 2]), ("loves", 5), ("loaves", 0), ("flour", "sand"), ("oven", 3)]
-for name, value in [*tries, ("extras", "nuts"), ("organic", 1), ("mix", [2, 1.5, 0.1])]:
-    try:
-        print(name, "=", check_setting(Bakery, name, value))
-    except MosaicError as error:
-        print(error)
-```
-
-## From a file
-
-What the file says is checked key by key; what a workflow is told on its command line wins.
-
-```python #read-a-file
+# ~/~ begin <<smalti/ground/settings.md#read-a-file>>[init]
 Table = TypeVar("Table")
 
 
@@ -201,14 +126,9 @@ def load_settings(
 def make_settings(table: type[Table], values: dict[str, Any]) -> Table:
     """Make settings of the values of some keys, each checked."""
     return table(**{name: check_setting(table, name, values[name]) for name in values})
-```
+# ~/~ end
 
-## To and from the command line
-
-An option carries the name of its key, and the same words of help. A size may be written as
-people write sizes, `--oven 4x2`, which the parser takes apart.
-
-```python #make-options
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[init]
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
 
@@ -257,12 +177,8 @@ def option_shape(default: Any, name: str) -> dict[str, Any]:
         pair = {"metavar": ("W", "H")} if kinds(default) == (int, int) else {}
         return numbers | pair if kinds(default) else {"nargs": "*", "action": "extend"}
     return {"type": type(default), "metavar": name.split("_")[-1].upper()}
-```
-
-The workflow starts the program with settings as options, so we need the reverse, too. A
-list of words is an option for each, which the parser adds up:
-
-```python #make-options
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[1]
 def options(settings: Any, *names: str) -> str:
     """Settings as options for a command line, quoted for the shell."""
     words: list[str] = []
@@ -277,12 +193,5 @@ def options(settings: Any, *names: str) -> str:
         else:
             words.append(f"--{option}={value}")  # safe for a value that begins with -
     return shlex.join(words)
-```
-
-```python
-line = options(Bakery(name="Rise & Shine", extras=("nuts",)), "name", "oven", "extras")
-parser = Parser("bakery")
-add_keys(parser, Bakery, "name", "oven", "extras", "organic")
-print(line, parser.parse_args(shlex.split(line)), sep="\n")
-print(parser.parse_args(["--oven", "4x2"]))
-```
+# ~/~ end
+# ~/~ end

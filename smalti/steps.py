@@ -1,23 +1,7 @@
-# Files between the steps
-
-The [book](../mosaic.md) makes a mosaic in four steps, and its workflow runs them as jobs,
-maybe on several machines. What one step hands to the next is a file: lists of photos for
-jobs that make thumbnails in parallel; the parts of a store that these jobs write; and the
-table of a match, which can be pasted more than once.
-
-```python file=tesserae/steps.py .noeval
+# ~/~ begin <<smalti/steps.md#smalti/steps.py>>[init]
 """Lists, parts and tables: the files between the steps; explained in steps.md."""
 
-<<step-imports>>
-
-<<lists-of-photos>>
-
-<<merge-parts>>
-
-<<keep-a-match>>
-```
-
-```python #step-imports
+# ~/~ begin <<smalti/steps.md#step-imports>>[init]
 import heapq
 import itertools
 import json
@@ -31,18 +15,11 @@ from typing import Any
 import numpy as np
 
 from mosaic import BATCH, Array, Reject, Store, Thumbnail, open_store, read_store, write_store
-from tesserae.disk import atomic
-from tesserae.settings import MosaicError
-```
+from smalti.ground.files import atomic
+from smalti.ground.settings import MosaicError
+# ~/~ end
 
-## Lists of photos
-
-A list of photos is a text file with a line for each, which JSON keeps free of surprises,
-whatever the name: the name, the bytes, the time. The [book](../mosaic.md) divides a
-collection among lists by a hash of the names. So a photo that is added goes to one list, and
-the others stay as they were; lists that do not change are not touched, and keep their time.
-
-```python #lists-of-photos
+# ~/~ begin <<smalti/steps.md#lists-of-photos>>[init]
 def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
     """Divide lines about photos among lists, by name; touch only lists that change."""
     old = [Path(path).read_bytes() if Path(path).is_file() else None for path in paths]
@@ -68,26 +45,9 @@ def read_list(path: str) -> list[str]:
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise MosaicError(f"cannot read the list {path}: {error}; list anew") from error
     return lines
-```
+# ~/~ end
 
-```python
-import tempfile
-
-folder = Path(tempfile.mkdtemp())
-lists = [str(folder / name) for name in ("first", "second")]
-about = [json.dumps([f"{i}.jpg", 1000 + i, 0]) for i in range(7)]
-for added in (0, 1):
-    write_lists(about[: 6 + added], lists)
-    print([[json.loads(line)[0] for line in read_list(path)] for path in lists])
-```
-
-## Parts of a store
-
-The parts are sorted by name, and so is what `heapq.merge` makes of them, taking always the
-smallest next one: the store comes out the same however the photos were divided, and never
-is more than a batch of each part in memory.
-
-```python #merge-parts
+# ~/~ begin <<smalti/steps.md#merge-parts>>[init]
 def iterate_store(path: str) -> Iterator[Thumbnail | Reject]:
     """Everything in a store, one after the other, rejects last."""
     with open_store(path) as file:
@@ -122,59 +82,9 @@ def merge_stores(path: str, parts: Sequence[str]) -> None:
     )
     merged = heapq.merge(*good, key=lambda thumbnail: thumbnail.name)
     write_store(path, itertools.chain(merged, bad), sizes[0])
-```
+# ~/~ end
 
-Eight cats, in two parts and in one go, make the same store:
-
-```python
-from data import cats
-from mosaic import make_thumbnails
-from tesserae.collection import list_photos
-
-if not Path("data/sample").is_dir():
-    cats.paint_collection(Path("data/sample"), 1600)
-names = list_photos("data/sample")[:8]
-for path, some in {"whole": names, "even": names[::2], "odd": names[1::2]}.items():
-    write_store(str(folder / path), make_thumbnails(some, "data/sample", (50, 50)), (50, 50))
-merge_stores(str(folder / "merged"), [str(folder / "odd"), str(folder / "even")])
-whole, merged = (read_store(str(folder / path)) for path in ("whole", "merged"))
-print(merged.names == names, merged.digest == whole.digest)
-```
-
-### Exercise: one file or several?
-
-The parts could also stay apart: HDF5 has *virtual datasets*, one dataset that is made up
-of pieces of others in other files. What speaks for several files, what for one? What
-happens when one of the parts gets lost?
-
-<details>
-<summary>Hint</summary>
-
-Try it: make a virtual dataset of two parts, delete one part, and read. Compare what you
-would like to happen.
-
-</details>
-
-<details>
-<summary>Solution</summary>
-
-Several files can be written at the same time, and a part can be made again by itself. One
-file can be copied, checked and opened as a whole. A virtual dataset seems to offer both,
-until a part is missing: then it reads as zeros, and no error says so. We make parts while
-we work in parallel, and one file to keep; merging takes less time than reading the photos
-of a single part. Of several processes that write *one* file at once, HDF5 allows none
-without MPI; it locks the file, or, where locking is switched off, destroys it.
-
-</details>
-
-## The table of a match
-
-A match is kept as a plain table: `matches_unique.tab` has a line for each row of cells, and
-in it the number of a thumbnail for each column, separated by tabs. Numbers mean nothing
-without the store that they count in. So next to each table there is a file of the same name
-ending in `.json`, which holds the report of the match and the digest of its store.
-
-```python #keep-a-match
+# ~/~ begin <<smalti/steps.md#keep-a-match>>[init]
 def write_match(path: str, match: Array, report: dict[str, Any]) -> None:
     """Write a (rows, cols) match as a table, and its report next to it."""
     if Path(path).suffix == ".json":
@@ -183,11 +93,8 @@ def write_match(path: str, match: Array, report: dict[str, Any]) -> None:
         np.savetxt(part, match, fmt="%d", delimiter="\t")
     with atomic(Path(path).with_suffix(".json")) as part:
         part.write_text(json.dumps(report, indent=1) + "\n")
-```
-
-A table is read with distrust: it must be of this store.
-
-```python #keep-a-match
+# ~/~ end
+# ~/~ begin <<smalti/steps.md#keep-a-match>>[1]
 def read_match(path: str, store: Store) -> Array:
     """Read a (rows, cols) match and see that it belongs to the store."""
     try:
@@ -204,16 +111,5 @@ def read_match(path: str, store: Store) -> Array:
     if not match.size or match.min() < -1 or match.max() >= len(store.names):
         raise MosaicError(f"{path} has numbers other than -1 to {len(store.names) - 1}; match anew")
     return match
-```
-
-```python
-import shutil
-
-write_match(str(folder / "m.tab"), np.array([[7, 0, -1], [3, 3, 5]]), {"store": whole.digest})
-print((folder / "m.tab").read_text(), (folder / "m.json").read_text(), sep="\n")
-try:
-    read_match(str(folder / "m.tab"), read_store(str(folder / "odd")))
-except MosaicError as error:
-    print(str(error).replace(f"{folder}/", ""))
-shutil.rmtree(folder)
-```
+# ~/~ end
+# ~/~ end

@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/page.md#tesserae/page.py>>[init]
+# ~/~ begin <<smalti/page.md#smalti/page.py>>[init]
 """Write a viewer and a page for a mosaic; explained in page.md."""
 
-# ~/~ begin <<tesserae/page.md#page-imports>>[init]
+# ~/~ begin <<smalti/page.md#page-imports>>[init]
 import base64
 import html
 import io
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from tesserae.disk import atomic
-from tesserae.output import Array, Draw, Finish, paste_exact
-from tesserae.photos import make_averageable, to_srgb
+from smalti.ground.files import atomic
+from smalti.output import Array, Draw, Finish, paste_exact
+from smalti.ground.photos import make_averageable, to_srgb
 # ~/~ end
 
-# ~/~ begin <<tesserae/page.md#fill-a-template>>[init]
+# ~/~ begin <<smalti/page.md#fill-a-template>>[init]
 def show_name(name: str) -> str:
     r"""A file name as plain text: what cannot be shown appears as an escape.
 
@@ -32,7 +32,7 @@ def show_name(name: str) -> str:
     text = os.fsencode(name).decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 # ~/~ end
-# ~/~ begin <<tesserae/page.md#fill-a-template>>[1]
+# ~/~ begin <<smalti/page.md#fill-a-template>>[1]
 def fill(template: str, **parts: str) -> str:
     """Replace @name@ in a template by the parts of these names."""
     return re.sub(f"@({'|'.join(parts)})@", lambda found: parts[found[1]], template)
@@ -51,7 +51,7 @@ def address(path: str | Path, page: Path) -> str:
     return urllib.parse.quote(os.fsencode(Path(below).as_posix()))
 # ~/~ end
 
-# ~/~ begin <<tesserae/page.md#write-the-viewer>>[init]
+# ~/~ begin <<smalti/page.md#write-the-viewer>>[init]
 def write_viewer(
     path: str | Path,
     dzi: str | Path,
@@ -73,7 +73,7 @@ def write_viewer(
     with atomic(path) as part:
         part.write_text(fill(VIEWER, title=html.escape(title), about=text), "utf-8")
 # ~/~ end
-# ~/~ begin <<tesserae/page.md#write-the-viewer>>[1]
+# ~/~ begin <<smalti/page.md#write-the-viewer>>[1]
 def read_dzi(path: Path) -> dict[str, Any]:
     """Width, height, tile size and ending of the tiles of a Deep Zoom image."""
     image = xml.etree.ElementTree.fromstring(path.read_text("utf-8"))
@@ -81,7 +81,7 @@ def read_dzi(path: Path) -> dict[str, Any]:
     return size | {"tile": int(image.attrib["TileSize"]), "ending": image.attrib["Format"]}
 # ~/~ end
 
-# ~/~ begin <<tesserae/page.md#write-the-page>>[init]
+# ~/~ begin <<smalti/page.md#write-the-page>>[init]
 def write_page(
     path: str | Path,
     draw: Draw,
@@ -124,7 +124,7 @@ def write_page(
     with atomic(path) as part:
         part.write_text(text, "utf-8")
 # ~/~ end
-# ~/~ begin <<tesserae/page.md#write-the-page>>[1]
+# ~/~ begin <<smalti/page.md#write-the-page>>[1]
 def preview(
     draw: Draw,
     match: Array,
@@ -147,7 +147,7 @@ def fit_target(target: Image.Image, size: tuple[int, int], longest: int = 800) -
     small = ImageOps.fit(upright, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
     return to_srgb(small, target.info.get("icc_profile"))
 # ~/~ end
-# ~/~ begin <<tesserae/page.md#write-the-page>>[2]
+# ~/~ begin <<smalti/page.md#write-the-page>>[2]
 def report_rows(report: dict[str, Any], above: str = "") -> str:
     """The rows of a table that shows a report.
 
@@ -167,7 +167,7 @@ def report_rows(report: dict[str, Any], above: str = "") -> str:
         rows += f"<tr><th>{html.escape(above + key).replace('_', ' ')}<td>{words}"
     return rows
 # ~/~ end
-# ~/~ begin <<tesserae/page.md#write-the-page>>[3]
+# ~/~ begin <<smalti/page.md#write-the-page>>[3]
 def describe(match: Array, uses: Array) -> str:
     """The facts of a match in one line."""
     filled, used, most = np.count_nonzero(match >= 0), np.count_nonzero(uses), uses.max()
@@ -178,7 +178,7 @@ def describe(match: Array, uses: Array) -> str:
         f"of {len(uses):,} photos, none more than {times}"
     )
 # ~/~ end
-# ~/~ begin <<tesserae/page.md#write-the-page>>[4]
+# ~/~ begin <<smalti/page.md#write-the-page>>[4]
 def photo_grids(
     draw: Draw, thumb_res: tuple[int, int], names: Sequence[str], uses: Array, count: int = 24
 ) -> str:
@@ -198,7 +198,7 @@ def photo_grids(
     return text
 # ~/~ end
 
-# ~/~ begin <<tesserae/page.md#viewer-template>>[init]
+# ~/~ begin <<smalti/page.md#viewer-template>>[init]
 VIEWER = r"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -206,7 +206,7 @@ VIEWER = r"""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>@title@</title>
 <style>
-/* ~/~ begin <<tesserae/page.md#viewer-style>>[init] */
+/* ~/~ begin <<smalti/page.md#viewer-style>>[init] */
 :root { color-scheme: light dark; --wall: #f3f1ec; --plate: #fffd; --ink: #222; }
 @media (prefers-color-scheme: dark) {
   :root { --wall: #131417; --plate: #26282dee; --ink: #eee; }
@@ -232,7 +232,7 @@ button { width: 44px; height: 44px; border: 0; border-radius: 22px; font-size: 2
 </nav>
 <script type="application/json" id="about">@about@</script>
 <script>
-// ~/~ begin <<tesserae/page.md#viewer-script>>[init]
+// ~/~ begin <<smalti/page.md#viewer-script>>[init]
 const about = JSON.parse(document.getElementById("about").textContent);
 const canvas = document.querySelector("canvas"), pen = canvas.getContext("2d");
 const label = document.querySelector("output");
@@ -246,7 +246,7 @@ const place = (x, y) => ({  // of a pixel of the canvas, in the mosaic
 const across = x => Math.round((x - view.x) * view.scale + canvas.width / 2);
 const down = y => Math.round((y - view.y) * view.scale + canvas.height / 2);
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[1]
+// ~/~ begin <<smalti/page.md#viewer-script>>[1]
 const tiles = new Map();
 
 function load(level, col, row) {
@@ -263,7 +263,7 @@ function load(level, col, row) {
   return image;
 }
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[2]
+// ~/~ begin <<smalti/page.md#viewer-script>>[2]
 function drawTile(level, col, row, side) {
   for (let up = 0; up <= level; up++) {
     const image = load(level - up, col >> up, row >> up), piece = about.tile / 2 ** up;
@@ -277,7 +277,7 @@ function drawTile(level, col, row, side) {
   }
 }
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[3]
+// ~/~ begin <<smalti/page.md#viewer-script>>[3]
 function draw() {
   const fitting = Math.ceil(finest + Math.log2(view.scale) - 0.3);
   const level = Math.max(0, Math.min(finest, fitting));
@@ -295,7 +295,7 @@ function redraw() {
   waiting = requestAnimationFrame(draw);
 }
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[4]
+// ~/~ begin <<smalti/page.md#viewer-script>>[4]
 function move(factor, x = canvas.width / 2, y = canvas.height / 2, right = 0, up = 0) {
   const fixed = place(x, y);
   const whole = Math.min(canvas.width / about.width, canvas.height / about.height);
@@ -309,7 +309,7 @@ function move(factor, x = canvas.width / 2, y = canvas.height / 2, right = 0, up
   redraw();
 }
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[5]
+// ~/~ begin <<smalti/page.md#viewer-script>>[5]
 const fingers = new Map(), at = event => {
   const ratio = canvas.width / canvas.clientWidth;
   return { x: event.clientX * ratio, y: event.clientY * ratio };
@@ -338,7 +338,7 @@ canvas.onwheel = event => {
   move(Math.exp(-step * event.deltaY), at(event).x, at(event).y);
 };
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[6]
+// ~/~ begin <<smalti/page.md#viewer-script>>[6]
 const keys = {
   "+": () => move(1.5), "=": () => move(1.5), "-": () => move(1 / 1.5), "0": () => move(0),
   Home: () => move(0),
@@ -354,7 +354,7 @@ for (const button of document.querySelectorAll("button"))
   button.onclick = () => keys[button.dataset.key]();
 canvas.ondblclick = event => move(2.5, at(event).x, at(event).y);
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[7]
+// ~/~ begin <<smalti/page.md#viewer-script>>[7]
 function name(point) {
   const { x, y } = place(point.x, point.y);
   const inside = x >= 0 && y >= 0 && x < about.width && y < about.height;
@@ -364,7 +364,7 @@ function name(point) {
   label.textContent = inside ? about.names[about.match[row * about.cols + col]] : "";
 }
 // ~/~ end
-// ~/~ begin <<tesserae/page.md#viewer-script>>[8]
+// ~/~ begin <<smalti/page.md#viewer-script>>[8]
 new ResizeObserver(() => {
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
@@ -376,7 +376,7 @@ new ResizeObserver(() => {
 """
 # ~/~ end
 
-# ~/~ begin <<tesserae/page.md#page-template>>[init]
+# ~/~ begin <<smalti/page.md#page-template>>[init]
 MARK = b'<meta name="generator" content="photo mosaic">'
 PAGE = r"""<!doctype html>
 <html lang="en">
@@ -385,7 +385,7 @@ PAGE = r"""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>@title@</title>
 <style>
-/* ~/~ begin <<tesserae/page.md#page-style>>[init] */
+/* ~/~ begin <<smalti/page.md#page-style>>[init] */
 :root { color-scheme: light dark; --wall: #f6f4ef; --ink: #26241f; --faint: #726d62; --line: #ddd8cc; }
 @media (prefers-color-scheme: dark) {
   :root { --wall: #17181b; --ink: #e9e6df; --faint: #9b968b; --line: #34353a; }
@@ -398,7 +398,7 @@ h1 { font-size: clamp(28px, 4vw, 44px); margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 22px; margin: 0 0 12px; }
 header p { color: var(--faint); margin: 8px 0 32px; }
 /* ~/~ end */
-/* ~/~ begin <<tesserae/page.md#page-style>>[1] */
+/* ~/~ begin <<smalti/page.md#page-style>>[1] */
 main { display: grid; grid-template-columns: minmax(0, 1fr) 340px; gap: 40px; margin-bottom: 48px; }
 figure { margin: 0; }
 figure div { position: relative; box-shadow: 0 2px 18px #0005; line-height: 0; }

@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/features.md#tesserae/features.py>>[init]
+# ~/~ begin <<smalti/features.md#smalti/features.py>>[init]
 """Compare images in many ways, and score a mosaic; explained in features.md."""
 
-# ~/~ begin <<tesserae/features.md#feature-imports>>[init]
+# ~/~ begin <<smalti/features.md#feature-imports>>[init]
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tesserae.settings import MosaicError
+from smalti.ground.settings import MosaicError
 
 Array = NDArray[Any]
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#see-colours>>[init]
+# ~/~ begin <<smalti/features.md#see-colours>>[init]
 BLACK_TO_WHITE = 255 * 3**0.5
 
 
@@ -22,7 +22,7 @@ def rgb(images: Array) -> Array:
     """Levels from 0 to 255 as they are stored: (..., 3) uint8 sRGB to (..., 3) float32."""
     return images.astype(np.float32)
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#see-colours>>[1]
+# ~/~ begin <<smalti/features.md#see-colours>>[1]
 def linear(images: Array) -> Array:
     """Amounts of light from 0 to 255: (..., 3) uint8 sRGB to (..., 3) float32.
 
@@ -35,7 +35,7 @@ def linear(images: Array) -> Array:
     found: Array = table[images]
     return found
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#see-colours>>[2]
+# ~/~ begin <<smalti/features.md#see-colours>>[2]
 def lab(images: Array) -> Array:
     """CIE Lab (D65), scaled by 4.4: (..., 3) uint8 sRGB to (..., 3) float32."""
     from skimage.color import rgb2lab
@@ -44,7 +44,7 @@ def lab(images: Array) -> Array:
     colours *= np.float32(BLACK_TO_WHITE / 100)
     return colours
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#see-colours>>[3]
+# ~/~ begin <<smalti/features.md#see-colours>>[3]
 TO_CONES = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -67,7 +67,7 @@ def oklab(images: Array) -> Array:
     colours: Array = np.cbrt(cones) @ (BLACK_TO_WHITE * TO_OKLAB).T.astype(np.float32)
     return colours
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#see-colours>>[4]
+# ~/~ begin <<smalti/features.md#see-colours>>[4]
 COLOURS: dict[str, Callable[[Array], Array]] = {
     "rgb": rgb,
     "linear": linear,
@@ -76,7 +76,7 @@ COLOURS: dict[str, Callable[[Array], Array]] = {
 }
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#describe-images>>[init]
+# ~/~ begin <<smalti/features.md#describe-images>>[init]
 def overlaps(length: int, parts: int) -> Array:
     """How much of each pixel in a line is in each of some equal parts: (parts, length).
 
@@ -88,7 +88,7 @@ def overlaps(length: int, parts: int) -> Array:
     shared: Array = np.minimum(ends[1:], starts + 1) - np.maximum(ends[:-1], starts)
     return shared.clip(0)
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#describe-images>>[1]
+# ~/~ begin <<smalti/features.md#describe-images>>[1]
 def average_regions(images: Array, size: tuple[int, int]) -> Array:
     """Average a grid of (cols, rows) equal regions: (k, h, w, c) to (k, rows, cols, c) float64."""
     (cols, rows), (k, height, width, channels) = size, images.shape
@@ -97,7 +97,7 @@ def average_regions(images: Array, size: tuple[int, int]) -> Array:
     means: Array = sums / (height * width / (rows * cols))
     return means.reshape(k, rows, cols, channels)
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#describe-images>>[2]
+# ~/~ begin <<smalti/features.md#describe-images>>[2]
 def pixels(images: Array, detail: int = 3) -> Array:
     """Mean colours of detail x detail regions, rounded: (k, h, w, 3) to (k, 3 detail²) float32.
 
@@ -121,7 +121,7 @@ def mean(images: Array) -> Array:
     """
     return pixels(images, detail=1)
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#describe-images>>[3]
+# ~/~ begin <<smalti/features.md#describe-images>>[3]
 def limits(colour: str) -> tuple[Array, Array]:
     """The lowest and the highest value of each channel of a colour space: (3,) and (3,)."""
     corners = np.array(list(np.ndindex(2, 2, 2)), np.uint8) * 255
@@ -143,7 +143,7 @@ def histogram(images: Array, bins: int = 256, colour: str = "rgb") -> Array:
     shares: Array = (counts / (height * width)).astype(np.float32)
     return shares.reshape(k, 3 * bins)
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#describe-images>>[4]
+# ~/~ begin <<smalti/features.md#describe-images>>[4]
 FEATURES: dict[str, Callable[..., Array]] = {
     "mean": mean,
     "pixels": pixels,
@@ -155,7 +155,7 @@ def accepted(feature: str) -> set[str]:
     """The names of the options that a feature has."""
     return set(list(inspect.signature(FEATURES[feature]).parameters)[1:])
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#describe-images>>[5]
+# ~/~ begin <<smalti/features.md#describe-images>>[5]
 def look_up(name: str, word: str, table: dict[str, Any]) -> Any:
     """What a table has under a word; without it, a MosaicError that names the others."""
     if word not in table:
@@ -171,7 +171,7 @@ def check_options(feature: str, *options: str) -> None:
         if feature not in owners:
             raise MosaicError(f"`{name}` needs feature = {' or '.join(owners) or 'another'}")
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#describe-images>>[6]
+# ~/~ begin <<smalti/features.md#describe-images>>[6]
 AT_ONCE = 1 << 20  # pixels
 
 
@@ -191,7 +191,7 @@ def make_features(
     return np.concatenate([make(convert(images[i : i + block]), **options) for i in starts])
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#measure-distances>>[init]
+# ~/~ begin <<smalti/features.md#measure-distances>>[init]
 METRICS = {"euclidean": 2.0, "cityblock": 1.0, "chebyshev": np.inf, "cosine": 2.0}
 
 
@@ -199,7 +199,7 @@ def is_squared(metric: str) -> bool:
     """Whether the cost is a squared Euclidean distance, of features that are prepared for it."""
     return METRICS[metric] == 2
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#measure-distances>>[1]
+# ~/~ begin <<smalti/features.md#measure-distances>>[1]
 def weigh(features: Array, weights: Sequence[float] = (1, 1, 1)) -> Array:
     """Multiply channels by weights: (k, f) to (k, f); f is a multiple of 3, channels last."""
     if tuple(weights) == (1, 1, 1):
@@ -212,7 +212,7 @@ def weigh(features: Array, weights: Sequence[float] = (1, 1, 1)) -> Array:
     weighed: Array = features * factors
     return weighed
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#measure-distances>>[2]
+# ~/~ begin <<smalti/features.md#measure-distances>>[2]
 def prepare(
     features: Array, metric: str = "euclidean", weights: Sequence[float] = (1, 1, 1)
 ) -> Array:
@@ -234,7 +234,7 @@ def prepare(
     unit /= np.sqrt(squares)[:, None]
     return unit
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#measure-distances>>[3]
+# ~/~ begin <<smalti/features.md#measure-distances>>[3]
 PAIRS = 25_000_000
 
 
@@ -257,7 +257,7 @@ def cost_matrix(tiles: Array, cells: Array, metric: str = "euclidean") -> Array:
     return costs / 2 if metric == "cosine" else costs
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#find-the-nearest>>[init]
+# ~/~ begin <<smalti/features.md#find-the-nearest>>[init]
 def choose_by_tree(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array, Array]:
     """The k nearest tiles of each cell, and their distances: (m, k) and (m, k); few features."""
     from scipy.spatial import cKDTree
@@ -266,7 +266,7 @@ def choose_by_tree(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array,
     distances, match = tree.query(cells, k=list(range(1, k + 1)), p=r)
     return match.astype(np.int64), distances
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#find-the-nearest>>[1]
+# ~/~ begin <<smalti/features.md#find-the-nearest>>[1]
 def compare(tiles: Array, cells: Array, r: float) -> Array:
     """Distances, or for r = 2 what orders like them, of all pairs: (m, n) float32."""
     from scipy.spatial.distance import cdist
@@ -282,7 +282,7 @@ def compare(tiles: Array, cells: Array, r: float) -> Array:
         rough[:, i : i + 64] = cdist(cells, tiles[i : i + 64], name)
     return rough
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#find-the-nearest>>[2]
+# ~/~ begin <<smalti/features.md#find-the-nearest>>[2]
 MEMORY, SPARE = 1 << 26, 4
 
 
@@ -303,7 +303,7 @@ def choose_by_force(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array
         distances[start : start + block] = np.take_along_axis(exact, order, axis=1)
     return match, distances
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#find-the-nearest>>[3]
+# ~/~ begin <<smalti/features.md#find-the-nearest>>[3]
 FEW = 16
 
 
@@ -335,7 +335,7 @@ def match_nearest(
     return match[:, 0] if k == 1 else match
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#diffuse-the-error>>[init]
+# ~/~ begin <<smalti/features.md#diffuse-the-error>>[init]
 SHARES = ((0, 1, 7 / 16), (1, -1, 3 / 16), (1, 0, 5 / 16), (1, 1, 1 / 16))
 
 
@@ -361,7 +361,7 @@ def match_dithered(tiles: Array, cells: Array, shape: tuple[int, int]) -> Array:
     return match.ravel()
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#refuse-what-does-not-go-together>>[init]
+# ~/~ begin <<smalti/features.md#refuse-what-does-not-go-together>>[init]
 def check_choices(
     feature: str = "mean",
     colour: str = "rgb",
@@ -384,7 +384,7 @@ def check_choices(
             raise MosaicError(words)
 # ~/~ end
 
-# ~/~ begin <<tesserae/features.md#score-a-mosaic>>[init]
+# ~/~ begin <<smalti/features.md#score-a-mosaic>>[init]
 def colour_error(mosaic: Array, target: Array) -> dict[str, float]:
     """Root mean square error, in levels, and mean CIEDE2000: (rows, cols, 3) sRGB levels each."""
     from skimage.color import deltaE_ciede2000, rgb2lab
@@ -396,7 +396,7 @@ def colour_error(mosaic: Array, target: Array) -> dict[str, float]:
         "ciede2000": float(seen.mean()),
     }
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#score-a-mosaic>>[1]
+# ~/~ begin <<smalti/features.md#score-a-mosaic>>[1]
 def structural_similarity(mosaic: Array, target: Array) -> float:
     """Mean structural similarity, at most 1: (rows, cols, 3) sRGB levels each."""
     from skimage.metrics import structural_similarity as ssim
@@ -407,7 +407,7 @@ def structural_similarity(mosaic: Array, target: Array) -> float:
     found = ssim(one, other, channel_axis=2, data_range=255)  # type: ignore[no-untyped-call]
     return float(found)
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#score-a-mosaic>>[2]
+# ~/~ begin <<smalti/features.md#score-a-mosaic>>[2]
 def score(
     mosaic_image: Array, target_image: Array, grid: tuple[int, int]
 ) -> dict[str, float]:
@@ -424,7 +424,7 @@ def score(
         "ssim_twice": structural_similarity(*fine),
     }
 # ~/~ end
-# ~/~ begin <<tesserae/features.md#score-a-mosaic>>[3]
+# ~/~ begin <<smalti/features.md#score-a-mosaic>>[3]
 def usage(match: Array, n: int) -> dict[str, int]:
     """How many of n photos a (rows, cols) match uses, the most used one, equal neighbours.
 

@@ -1,7 +1,7 @@
-# ~/~ begin <<tesserae/ways.md#tesserae/ways.py>>[init]
+# ~/~ begin <<smalti/ways.md#smalti/ways.py>>[init]
 """Cut, compare, choose and finish in every way, by name; explained in ways.md."""
 
-# ~/~ begin <<tesserae/ways.md#way-imports>>[init]
+# ~/~ begin <<smalti/ways.md#way-imports>>[init]
 import dataclasses
 import functools
 import math
@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import mosaic
-from tesserae import features, output
-from tesserae.demands import Demands, own_settings
-from tesserae.output import Array, Bands, Draw, Finish
-from tesserae.photos import upright_size
-from tesserae.settings import MosaicError
+from smalti import features, output
+from smalti.demands import Demands, own_settings
+from smalti.output import Array, Bands, Draw, Finish
+from smalti.ground.photos import upright_size
+from smalti.ground.settings import MosaicError
 # ~/~ end
 
-# ~/~ begin <<tesserae/ways.md#look-at-the-target>>[init]
+# ~/~ begin <<smalti/ways.md#look-at-the-target>>[init]
 FEW, MANY = 1600, 10_000
 
 
@@ -43,7 +43,7 @@ def fit_grid(
     heights = range(max(1, most - most // 16 - 1), most + 1)
     return min(((max(1, min(round(h * shape), cells // h)), h) for h in heights), key=misfit)
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#look-at-the-target>>[1]
+# ~/~ begin <<smalti/ways.md#look-at-the-target>>[1]
 def crop_to_tiles(
     image: Image.Image, tile: int, thumb_res: tuple[int, int]
 ) -> tuple[Image.Image, tuple[int, int]]:
@@ -64,7 +64,7 @@ def crop_to_tiles(
     left, top = (upright.width - width) // 2, (upright.height - height) // 2
     return upright.crop((left, top, left + width, top + height)), (cols, rows)
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#look-at-the-target>>[2]
+# ~/~ begin <<smalti/ways.md#look-at-the-target>>[2]
 @dataclasses.dataclass(frozen=True)
 class View:
     """A target, cut into (cols, rows) cells of a shape, of which some may stay empty."""
@@ -114,7 +114,7 @@ def wanted_size(settings: Any) -> tuple[int, int] | None:
     return settings.size if any(settings.size) else None
 # ~/~ end
 
-# ~/~ begin <<tesserae/ways.md#compare-in-any-way>>[init]
+# ~/~ begin <<smalti/ways.md#compare-in-any-way>>[init]
 BATCH, PIXELS = 1024, 1 << 26  # thumbnails at once; pixels of a target at most
 
 
@@ -140,7 +140,7 @@ def make_tiles_and_cells(
         cells = make(view.cut(cell_size(view, thumb_res, settings.detail or 3))[filled])
     return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#compare-in-any-way>>[1]
+# ~/~ begin <<smalti/ways.md#compare-in-any-way>>[1]
 def cell_size(view: View, thumb_res: tuple[int, int], least: int) -> tuple[int, int]:
     """How large to cut the cells: as thumbnails, or smaller if there are very many."""
     pixels = view.empty.size * thumb_res[0] * thumb_res[1]
@@ -149,7 +149,7 @@ def cell_size(view: View, thumb_res: tuple[int, int], least: int) -> tuple[int, 
     return width, height
 # ~/~ end
 
-# ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[init]
+# ~/~ begin <<smalti/ways.md#choose-in-any-way>>[init]
 def find_match(
     tiles: Array,
     cells: Array,
@@ -185,7 +185,7 @@ def count_uses(match: Array, photo: Array) -> dict[str, int]:
     photos = len(np.unique(photo))
     return {"photos": photos, **features.usage(np.where(match < 0, -1, photo[match]), photos)}
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[1]
+# ~/~ begin <<smalti/ways.md#choose-in-any-way>>[1]
 def match_unique(
     tiles: Array,
     cells: Array,
@@ -194,7 +194,7 @@ def match_unique(
     on_round: Callable[..., None] | None = None,
 ) -> tuple[Array, dict[str, Any]]:
     """Match within budgets at the least cost: tile numbers (m,), and what is proven."""
-    from tesserae import placement  # here, for it takes half a second to load
+    from smalti import placement  # here, for it takes half a second to load
 
     most, least = demands.most, demands.least
     squared = features.is_squared(settings.metric)
@@ -227,14 +227,14 @@ def match_unique(
         found["bound"] /= 2  # as the cost
     return match, found
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[2]
+# ~/~ begin <<smalti/ways.md#choose-in-any-way>>[2]
 def match_in_grid(
     tiles: Array, cells: Array, settings: Any, demands: Demands, empty: Array
 ) -> tuple[Array, dict[str, Any]]:
     """Match with regard to neighbours: tile numbers of the filled cells, (m,), and a report."""
     from scipy.ndimage import distance_transform_edt
 
-    from tesserae import placement
+    from smalti import placement
 
     if settings.method == "unique" and empty.any():
         raise MosaicError('`spacing` with empty cells needs method = "nearest"')
@@ -252,7 +252,7 @@ def match_in_grid(
     near = placement.twins(apart.reshape(empty.shape), settings.spacing)[1]
     return match[~empty.ravel()], {"too_near": int(near)}
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[3]
+# ~/~ begin <<smalti/ways.md#choose-in-any-way>>[3]
 def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
     """The sum of all distances of a metric, or of their squares if it is Euclidean."""
     total = 0.0
@@ -267,7 +267,7 @@ def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
             total += (gaps.sum(axis=1) if metric == "cityblock" else gaps.max(axis=1)).sum()
     return float(total / 2 if metric == "cosine" else total)
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[4]
+# ~/~ begin <<smalti/ways.md#choose-in-any-way>>[4]
 def rank(
     tiles: Array, cells: Array, settings: Any, empty: Array
 ) -> tuple[Array, Array]:
@@ -278,7 +278,7 @@ def rank(
     choices[~empty], distances[~empty] = best
     return choices, distances
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#choose-in-any-way>>[5]
+# ~/~ begin <<smalti/ways.md#choose-in-any-way>>[5]
 def vary(choices: Array) -> Array:
     """Of the (rows, cols, k) best of each cell, the one used least so far: (rows, cols).
 
@@ -294,7 +294,7 @@ def vary(choices: Array) -> Array:
     return match
 # ~/~ end
 
-# ~/~ begin <<tesserae/ways.md#finish-in-any-way>>[init]
+# ~/~ begin <<smalti/ways.md#finish-in-any-way>>[init]
 def make_finish(view: View, settings: Any) -> Finish | None:
     """The function that changes thumbnails at their places; none if they stay as they are."""
     if not settings.tint and not settings.blend:
@@ -303,7 +303,7 @@ def make_finish(view: View, settings: Any) -> Finish | None:
     cells, strength = view.cut((8, 8)), settings.tint or settings.blend
     return lambda tiles, places: change(tiles, cells[places], strength)
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#finish-in-any-way>>[1]
+# ~/~ begin <<smalti/ways.md#finish-in-any-way>>[1]
 def paste(
     draw: Draw,
     match: Array,
@@ -321,7 +321,7 @@ def paste(
     return size, output.paste_exact(draw, match, size, finish)
 # ~/~ end
 
-# ~/~ begin <<tesserae/ways.md#score-any-mosaic>>[init]
+# ~/~ begin <<smalti/ways.md#score-any-mosaic>>[init]
 def watch(bands: Bands, cols: int, seen: list[Array]) -> Iterator[Array]:
     """Hand on bands, one for each row of cells; add to `seen` what they look like, reduced."""
     for band in bands:
@@ -350,7 +350,7 @@ def score(seen: Array, view: View) -> dict[str, float]:
     found["rmse"], found["ciede2000"] = found["rmse"] / filled**0.5, found["ciede2000"] / filled
     return {name: round(float(value), 4) for name, value in found.items()}
 # ~/~ end
-# ~/~ begin <<tesserae/ways.md#score-any-mosaic>>[1]
+# ~/~ begin <<smalti/ways.md#score-any-mosaic>>[1]
 USES = ("photos", "photos_used", "most_used", "most_used_photo", "equal_neighbours")
 
 
