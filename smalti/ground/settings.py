@@ -1,5 +1,5 @@
 # ~/~ begin <<smalti/ground/settings.md#smalti/ground/settings.py>>[init]
-"""Settings from a file or the command line, checked; explained in settings.md."""
+"""Settings in typed dataclasses, from a file or a command line; explained in settings.md."""
 
 # ~/~ begin <<smalti/ground/settings.md#setting-imports>>[init]
 import argparse
@@ -8,40 +8,213 @@ import difflib
 import os
 import re
 import shlex
-import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
+import msgspec
 import toml
+from msgspec import Meta
+
+from smalti.ground.errors import MosaicError
 # ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#one-kind-of-error>>[init]
-class MosaicError(Exception):
-    """What is wrong with the input and how to mend it, in one line."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(show(problem))
+# ~/~ begin <<smalti/ground/settings.md#kinds-of-values>>[init]
+Whole = Annotated[int, Meta(ge=0, le=10**9)]
+Count = Annotated[int, Meta(ge=1, le=10**9)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Amount = Annotated[float, Meta(ge=0, le=1e9)]
+Size = tuple[Count, Count]
+Pair = tuple[Whole, Whole]  # as a size, but 0 0 may mean that the program chooses
 # ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#one-kind-of-error>>[1]
-def show(text: str) -> str:
-    """Text that is safe to print: line breaks and what is not text appear as escapes.
 
-    >>> show("two\\nlines")
-    'two\\\\nlines'
+# ~/~ begin <<smalti/ground/settings.md#what-a-class-says>>[init]
+def stages(table: type) -> Iterator[type]:
+    """The classes with fields of their own that a dataclass is composed of, itself first."""
+    for one in table.__mro__:
+        if dataclasses.is_dataclass(one) and vars(one).get("__annotations__"):
+            yield one
+
+
+def own_fields(stage: type) -> list[str]:
+    """The names of the fields that a dataclass has beyond its bases."""
+    return list(vars(stage)["__annotations__"])
+
+
+def help_of(kind: object) -> str:
+    """The line of help among the annotations of a type."""
+    notes = getattr(kind, "__metadata__", ())
+    return next((note for note in notes if type(note) is str), "")
+# ~/~ end
+
+# ~/~ begin <<smalti/ground/settings.md#say-what-is-expected>>[init]
+NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
+
+
+def expected(kind: object) -> str:
+    """What a value of a type must be, in words.
+
+    >>> expected(Size), expected(Share)
+    ('two whole numbers, each at least 1', 'a number from 0 to 1')
     """
-    shown = [c if c.isprintable() else ascii(c)[1:-1] for c in text]
-    return "".join(shown).replace("\\udc", "\\x")  # a byte that is not text
+    plain, bounds = take_apart(kind)
+    if get_origin(plain) is Literal:
+        return " or ".join(map(str, get_args(plain)))
+    if get_origin(plain) is tuple:
+        part, *others = get_args(plain)
+        if Ellipsis in others:
+            return "a list of words"
+        one, limits = take_apart(part)
+        count = {2: "two", 3: "three"}[1 + len(others)]
+        return f"{count} {NUMBERS[one]}s, each {limits}"
+    if plain in NUMBERS:
+        return f"a {NUMBERS[plain]} {bounds}"
+    return "true or false" if plain is bool else "text"
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#say-what-is-expected>>[1]
+def take_apart(kind: object) -> tuple[type, str]:
+    """A type without its annotations, and its bounds in words."""
+    bounds = ""
+    for note in getattr(kind, "__metadata__", ()):
+        if isinstance(note, Meta) and note.le is not None and note.ge is not None:
+            far = note.le >= 10**9
+            bounds = f"at least {note.ge}" if far else f"from {note.ge} to {note.le}"
+    plain: type = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind  # type: ignore[assignment]
+    return plain, bounds
 # ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#describe-a-key>>[init]
-def key(
-    default: Any, doc: str, least: int = 0, most: int = 10**9, choices: Sequence[str] = ()
-) -> Any:
-    """A field of settings: its default, help, bounds and allowed words."""
-    about = {"doc": doc, "least": least, "most": most, "choices": choices}
-    return dataclasses.field(default=default, metadata=about)
+# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[init]
+def check_value(name: str, value: object, kind: object, lax: bool = False) -> object:
+    """Return a value as its type wants it; raises MosaicError with what would be right."""
+    several = get_args(take_apart(kind)[0])[1:] == (Ellipsis,)
+    try:
+        return msgspec.convert([value] if several and isinstance(value, str) else value, kind, strict=not lax)
+    except msgspec.ValidationError:
+        shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        raise MosaicError(f"{name} = {shown}: it must be {expected(kind)}") from None
 # ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#describe-a-key>>[1]
+# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[1]
+Table = TypeVar("Table")
+
+
+def make_settings(table: type[Table], values: Mapping[str, object], lax: bool = False) -> Table:
+    """Make settings of the values of some fields, each checked; raises MosaicError."""
+    kinds = get_type_hints(table, include_extras=True)
+    for name in values:
+        if name not in kinds:
+            near = difflib.get_close_matches(name, kinds, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}"
+            raise MosaicError(f"there is no setting {name!r}; {hint}")
+    return table(**{name: check_value(name, value, kinds[name], lax) for name, value in values.items()})
+# ~/~ end
+
+# ~/~ begin <<smalti/ground/settings.md#read-a-file>>[init]
+def section(stage: type) -> str:
+    """The table of a file in which the settings of a stage stand; empty for the top."""
+    package, _, name = stage.__module__.rpartition(".")
+    return name if package else ""
+
+
+def load_settings(
+    table: type[Table], path: str, changes: Mapping[str, object] | None = None
+) -> Table:
+    """Read settings from a TOML file; `changes`, without sections, win. Raises MosaicError."""
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 (toml takes a file)
+            found = toml.load(file)
+    except (OSError, ValueError, TypeError, LookupError) as error:  # toml raises them all
+        raise MosaicError(f"cannot read the settings in {path}: {error}") from error
+    return make_settings(table, {**flatten(table, found, path), **(changes or {})})
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#read-a-file>>[1]
+def flatten(table: type, found: Mapping[str, object], path: str) -> dict[str, object]:
+    """The keys of all sections of a file, each seen to stand in its own section."""
+    home = {name: section(stage) for stage in stages(table) for name in own_fields(stage)}
+    flat: dict[str, object] = {}
+    for word, value in found.items():
+        if not isinstance(value, Mapping):
+            flat |= in_place(home, "", word, value, path)
+        elif word in home.values():
+            for name, one in value.items():
+                flat |= in_place(home, word, name, one, path)
+        elif any(home.values()):
+            known = ", ".join(f"[{name}]" for name in dict.fromkeys(home.values()) if name)
+            raise MosaicError(f"{path}: there is no section [{word}]; there are {known}")
+    return flat
+
+
+def in_place(
+    home: Mapping[str, str], here: str, name: str, value: object, path: str
+) -> dict[str, object]:
+    """One key and its value, if the key belongs in this section; raises MosaicError."""
+    if (there := home.get(name, here)) != here:
+        place = f"below [{there}]" if there else "on top, above all sections"
+        raise MosaicError(f"{path}: {name} has moved; write it {place}")
+    return {name: value}
+# ~/~ end
+
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[init]
+class Flag(bytes):
+    """A short name for an option, as b"-o", that must be given."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where to find help; exit with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[1]
+def add_options(parser: Parser, table: type, defaults: Mapping[str, object] | None = None) -> None:
+    """Add an argument for each field of a dataclass; `defaults` differ from the fields' own."""
+    kinds = get_type_hints(table, include_extras=True)
+    standard = {field.name: field.default for field in dataclasses.fields(table)}
+    for stage in stages(table):
+        title = str(stage.__doc__).split("\n")[0].rstrip(".")
+        group = parser if stage is table else parser.add_argument_group(title)
+        for name in own_fields(stage):
+            about, option = shape_of(kinds[name]), "--" + name.replace("_", "-")
+            flags = [note.decode() for note in kinds[name].__metadata__ if type(note) is Flag]
+            default = (defaults or {}).get(name, standard[name])
+            if flags:
+                group.add_argument(*flags, option, required=True, **about)
+            elif default is dataclasses.MISSING:
+                parser.add_argument(name, metavar=name.upper(), **about)
+            else:
+                words = " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+                about["help"] += f" (default: {words})" if words not in ("", "False") else ""
+                group.add_argument(option, **about)
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[2]
+def shape_of(kind: object) -> dict[str, Any]:
+    """How argparse has to read a field of this type: help, and the number of words."""
+    plain, several = take_apart(kind)[0], get_args(take_apart(kind)[0])
+    about: dict[str, Any] = {"help": help_of(kind)}  # Any: argparse's arguments are of all types
+    if plain is bool:
+        about["action"] = argparse.BooleanOptionalAction
+    elif several[1:] == (Ellipsis,):
+        about |= {"nargs": "+", "action": "extend"}
+    elif get_origin(plain) is tuple:
+        about |= {"nargs": len(several), "metavar": ("W", "H") if len(several) == 2 else None}
+    elif get_origin(plain) is Literal:
+        about["choices"] = several
+    return about
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[3]
+def split_sizes(words: Sequence[str], table: type) -> list[str]:
+    """The words of a command line, with `--size 40x30` and `--size=40x30` as `--size 40 30`."""
+    kinds = get_type_hints(table, include_extras=True)
+    pairs = {"--" + name.replace("_", "-") for name in kinds if shape_of(kinds[name]).get("nargs") == 2}
+    found: list[str] = []
+    for word in words:
+        option, _, size = word.partition("=")
+        if size and option in pairs:
+            found, word = [*found, option], size
+        pair = re.fullmatch(r"(\d+)x(\d+)", word)
+        found += pair.groups() if pair and found and found[-1] in pairs else [word]
+    return found
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#make-options>>[4]
 def cores() -> int:
     """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -49,149 +222,21 @@ def cores() -> int:
     return os.cpu_count() or 1
 # ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[init]
-def kind_of(default: Any) -> str:
-    """What a value must be, in words.
-
-    >>> kind_of((0, 0))
-    'two whole numbers, as in [100, 80]'
-    """
-    if isinstance(default, tuple):
-        if not kinds(default):
-            return "a list of words"
-        if kinds(default) == (int, int):
-            return "two whole numbers, as in [100, 80]"
-        return f"{len(default)} numbers, as in {list(default)}"
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    return words[type(default)]
-
-
-def kinds(default: tuple[Any, ...]) -> tuple[type, ...]:
-    """The types of the parts of a tuple; none for words, of which there may be any number."""
-    return tuple(type(part) for part in default if not isinstance(part, str))
-
-
-def convert(value: Any, default: Any) -> Any:
-    """A value as its default is: lists as tuples, whole numbers as decimal ones."""
-    if isinstance(default, tuple):
-        if isinstance(value, str) and not kinds(default):
-            return (value,)
-        if isinstance(value, list | tuple):
-            return tuple(convert(one, default[0] if default else "") for one in value)
-    return float(value) if isinstance(default, float) and type(value) is int else value
-
-
-def is_kind(value: Any, default: Any) -> bool:
-    """Whether a value is of the same type as a default; tuples part by part."""
-    if not isinstance(default, tuple) or not isinstance(value, tuple):
-        return type(value) is type(default)
-    return tuple(map(type, value)) == (kinds(default) or (str,) * len(value))
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[1]
-def check_setting(table: type, name: str, value: Any) -> Any:
-    """Return the value of a key, or raise MosaicError and say what is wrong with it."""
-    keys = {field.name: field for field in dataclasses.fields(table)}
-    if name not in keys:
-        near = difflib.get_close_matches(name, keys, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(keys)}"
-        raise MosaicError(f"there is no setting {name!r}; {hint}")
-    default, about = keys[name].default, keys[name].metadata
-    value = convert(value, default)
-    if not is_kind(value, default):
-        raise MosaicError(f"{name} = {value!r}: it must be {kind_of(default)}")
-    low, high = about["least"], about["most"]
-    for part in value if isinstance(value, tuple) else (value,):
-        if isinstance(part, int | float) and not low <= part <= high:
-            raise MosaicError(f"{name} = {value!r}: it must be from {low} to {high}")
-        if about["choices"] and part not in about["choices"]:
-            raise MosaicError(f"{name} = {value!r}: choose {' or '.join(about['choices'])}")
-    return value
-# ~/~ end
-
-# ~/~ begin <<smalti/ground/settings.md#read-a-file>>[init]
-Table = TypeVar("Table")
-
-
-def load_settings(
-    table: type[Table], path: str, changes: dict[str, Any] | None = None
-) -> Table:
-    """Read settings from a TOML file; `changes` win over the file."""
-    try:
-        found = toml.load(path)
-    except (OSError, ValueError, TypeError, LookupError) as error:  # toml raises them all
-        raise MosaicError(f"cannot read the settings in {path}: {error}") from error
-    return make_settings(table, found | (changes or {}))
-
-
-def make_settings(table: type[Table], values: dict[str, Any]) -> Table:
-    """Make settings of the values of some keys, each checked."""
-    return table(**{name: check_setting(table, name, values[name]) for name in values})
-# ~/~ end
-
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[init]
-class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one line."""
-
-    pairs: frozenset[str] = frozenset()  # options that take two numbers
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and where to find help; exit with status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Take the words of a command line; `--size 40x30` is `--size 40 30`."""
-        words: list[str] = []
-        for word in sys.argv[1:] if args is None else args:
-            option, _, size = word.partition("=")
-            if size and option in self.pairs:
-                words.append(option)
-                word = size
-            pair = re.fullmatch(r"(\d+)x(\d+)", word)
-            words += pair.groups() if pair and words and words[-1] in self.pairs else [word]
-        return super().parse_known_args(words, namespace)
-
-
-def add_keys(parser: Parser, table: type, *names: str, **usual: Any) -> None:
-    """Add an option for each of these keys; for some, another value is `usual` here."""
-    keys = {field.name: field for field in dataclasses.fields(table)}
-    for name in names:
-        default: Any = keys[name].default
-        about, shape = keys[name].metadata, option_shape(default, name)
-        if about["choices"]:
-            shape |= {"choices": about["choices"], "metavar": None}
-        value = usual.get(name, default)
-        words = " ".join(str(part) for part in value) if isinstance(value, tuple) else value
-        doc = f"{about['doc']} (usual: {words})" if words not in ("", False) else about["doc"]
-        option = "--" + name.replace("_", "-")
-        if shape.get("nargs") == 2:
-            parser.pairs |= {option}
-        parser.add_argument(option, help=doc, default=usual.get(name), **shape)
-
-
-def option_shape(default: Any, name: str) -> dict[str, Any]:
-    """How an option for a key of this default is written."""
-    if isinstance(default, bool):
-        return {"action": argparse.BooleanOptionalAction}
-    if isinstance(default, tuple):
-        numbers = {"type": (*kinds(default), str)[0], "nargs": len(default)}
-        pair = {"metavar": ("W", "H")} if kinds(default) == (int, int) else {}
-        return numbers | pair if kinds(default) else {"nargs": "*", "action": "extend"}
-    return {"type": type(default), "metavar": name.split("_")[-1].upper()}
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[1]
-def options(settings: Any, *names: str) -> str:
-    """Settings as options for a command line, quoted for the shell."""
+# ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[init]
+def options(settings: object, *tables: type) -> str:
+    """The settings of some stages that are not default, as options quoted for a shell."""
     words: list[str] = []
-    for name in names:
-        value, option = getattr(settings, name), name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
-        elif isinstance(value, tuple) and kinds(value):
-            words += [f"--{option}", *map(str, value)]
-        elif isinstance(value, tuple):
-            words += [f"--{option}={word}" for word in value]
-        else:
-            words.append(f"--{option}={value}")  # safe for a value that begins with -
+    for stage in dict.fromkeys(stage for table in tables for stage in stages(table)):
+        for name in own_fields(stage):
+            value, option = getattr(settings, name), "--" + name.replace("_", "-")
+            if value == getattr(stage, name):
+                continue
+            if isinstance(value, bool):
+                words.append(option if value else f"--no-{option[2:]}")
+            elif isinstance(value, tuple):
+                words += [option, *map(str, value)]
+            else:
+                words.append(f"{option}={value}")
     return shlex.join(words)
 # ~/~ end
 # ~/~ end
