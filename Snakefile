@@ -1,34 +1,25 @@
 # ~/~ begin <<mosaic.md#Snakefile>>[init]
 """Make the mosaics: snakemake -j N, with N cores; the settings are in config.toml."""
 
+# ~/~ begin <<mosaic.md#plan-the-jobs>>[init]
 import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
-import mosaic
-from smalti import command, steps
-from smalti.ground.settings import MosaicError, load_settings, options
+from smalti import workflow as planning
+from smalti.ground.errors import MosaicError
 
-everywhere = ("collection", "command", "steps", "ground/files", "ground/photos", "ground/settings")
-code = ["mosaic.py", *(f"smalti/{name}.py" for name in everywhere)]
-sometimes = ("demands", "features", "output", "placement", "ways")
-chapters = [f"smalti/{name}.py" for name in sometimes]
 try:
-    settings = load_settings(mosaic.Settings, "config.toml", config)
-    for name in ("method", "workers"):
-        if getattr(settings, name) != getattr(mosaic.Settings(), name):
-            raise MosaicError(f"{name} is no key of config.toml; leave it out")
-    photos, data = list(settings.image_path), settings.data_path
-    parts = [f"{i:03}" for i in range(settings.chunks)]
-    lists = expand("{data}/lists/{part}.jsonl", data=data, part=parts)
-    paint = photos == ["data/cats"] and not any(Path("data/cats").glob("*"))
-    if workflow.is_main_process and not paint:
-        steps.write_lists(command.describe_photos(photos), lists)
+    plan = planning.make_plan("config.toml", config, Path(workflow.basedir))
+    if workflow.is_main_process and not plan.paint:
+        planning.write_lists(plan)
 except MosaicError as error:
     print(f"mosaic: {error}", file=sys.stderr)
     sys.exit(2)
 shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+data = plan.data
+# ~/~ end
 
 
 # ~/~ begin <<mosaic.md#rules>>[init]
@@ -40,24 +31,20 @@ rule all:
 # ~/~ begin <<mosaic.md#rules>>[1]
 
 
-if paint:
+if plan.paint:
 
     rule paint:
         output:
-            lists,
+            plan.lists,
         log:
             f"{data}/log/paint.log",
-        benchmark:
-            f"{data}/benchmark/paint.tsv"
         threads: workflow.cores
         resources:
             mem_mb=1000,
             runtime=30,
-        params:
-            photos=photos,
         shell:
-            "(python data/cats.py {params.photos:q} --workers {threads}"
-            " && python mosaic.py list {params.photos:q} {output:q}) > {log:q} 2>&1"
+            "(python data/cats.py data/cats --workers {threads}"
+            " && mosaic list data/cats {output:q}) > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[2]
 
@@ -65,102 +52,86 @@ if paint:
 rule thumbnails:
     input:
         list=f"{data}/lists/{{part}}.jsonl",
-        code=code,
+        code=plan.code,
     output:
         f"{data}/parts/{{part}}.h5",
     log:
         f"{data}/log/thumbnails-{{part}}.log",
-    benchmark:
-        f"{data}/benchmark/thumbnails-{{part}}.tsv"
     threads: 1
     resources:
         mem_mb=500,
         runtime=60,
     params:
-        photos=photos,
-        options=options(settings, "thumb_res", "thumb_quality", "variants"),
+        photos=plan.photos,
+        options=planning.store_options(plan),
     shell:
-        "python mosaic.py thumbnails {params.photos:q} {output:q} --list {input.list:q}"
+        "mosaic thumbnails {params.photos:q} {output:q} --list {input.list:q}"
         " {params.options} --workers {threads} > {log:q} 2>&1"
+# ~/~ end
+# ~/~ begin <<mosaic.md#rules>>[3]
 
 
 rule store:
     input:
-        parts=expand("{data}/parts/{part}.h5", data=data, part=parts),
-        code=code,
+        parts=expand("{data}/parts/{part}.h5", data=data, part=plan.parts),
+        code=plan.code,
     output:
         f"{data}/thumbnails.h5",
     log:
         f"{data}/log/store.log",
-    benchmark:
-        f"{data}/benchmark/store.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python mosaic.py merge {output:q} {input.parts:q} > {log:q} 2>&1"
+        "mosaic merge {output:q} {input.parts:q} > {log:q} 2>&1"
 # ~/~ end
-# ~/~ begin <<mosaic.md#rules>>[3]
+# ~/~ begin <<mosaic.md#rules>>[4]
 
 
 rule match:
     input:
         store=rules.store.output,
-        images=[path for path in (settings.target, settings.mask) if path],
-        tables=lambda wildcards: [
-            path
-            for path in (settings.budgets, settings.pins)
-            if path and wildcards.method == "unique"
-        ],
-        code=code + chapters,
+        images=plan.images,
+        tables=lambda wildcards: planning.tables(plan, wildcards.method),
+        code=plan.code + plan.chapters,
     output:
         table=f"{data}/matches_{{method}}.tab",
         report=f"{data}/matches_{{method}}.json",
     log:
         f"{data}/log/match_{{method}}.log",
-    benchmark:
-        f"{data}/benchmark/match_{{method}}.tsv"
     wildcard_constraints:
         method="nearest|unique",
     threads: 1
     resources:
-        mem_mb=5000 if settings.solver == "dense" else 1000,
+        mem_mb=5000 if plan.settings.solver == "dense" else 1000,
         runtime=60,
     params:
-        target=options(settings, "target", "target_id", "image_path"),
-        grid=options(settings, *command.VIEW),
-        compare=options(settings, *command.COMPARING),
-        budget=lambda wildcards: (
-            options(settings, *command.MATCHING)
-            if wildcards.method == "unique"
-            else options(settings, "dither", "spacing", "choices")
-        ),
+        options=lambda wildcards: planning.match_options(plan, wildcards.method),
     shell:
-        "python mosaic.py match {input.store:q} {output.table:q} --method {wildcards.method}"
-        " {params.target} {params.grid} {params.compare} {params.budget} > {log:q} 2>&1"
+        "mosaic match {input.store:q} {output.table:q} {params.options} > {log:q} 2>&1"
+# ~/~ end
+# ~/~ begin <<mosaic.md#rules>>[5]
 
 
 rule paste:
     input:
         store=rules.store.output,
         table=rules.match.output.table,
-        code=code + chapters,
+        code=plan.code + plan.chapters,
     output:
         mosaic="mosaic_{method}.jpg",
         report="mosaic_{method}.json",
     log:
         f"{data}/log/paste_{{method}}.log",
-    benchmark:
-        f"{data}/benchmark/paste_{{method}}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
     params:
-        finish=options(settings, *command.FINISHING),
+        options=planning.paste_options(plan),
     shell:
-        "python mosaic.py paste {input.store:q} {input.table:q} {output.mosaic:q}"
-        " {params.finish} > {log:q} 2>&1"
+        "mosaic paste {input.store:q} {input.table:q} {output.mosaic:q}"
+        " {params.options} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ end

@@ -2,76 +2,87 @@
 """Create a photo mosaic, a picture made of many photos; the book is mosaic.md."""
 
 # ~/~ begin <<mosaic.md#imports>>[init]
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import io
 import itertools
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 # ~/~ end
 # ~/~ begin <<mosaic.md#imports>>[1]
 import h5py
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
-
-from smalti.collection import open_any
+from PIL import Image
+# ~/~ end
+# ~/~ begin <<mosaic.md#imports>>[2]
+from smalti.ground.archives import open_any
+from smalti.ground.collection import collection_root, list_collection
+from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.files import Disk, atomic
-from smalti.features import COLOURS, FEATURES, METRICS
-from smalti.ground.photos import UNREADABLE, formats, make_averageable
-from smalti.ground.photos import orientation, to_srgb, upright_size
-from smalti.ground.settings import MosaicError, cores, key, show
+from smalti.ground.photos import explain, load_pixels, make_averageable, orientation
+from smalti.ground.photos import scaled, to_srgb, upright_size
+from smalti.ground.settings import Count, Pair, Size, Whole, cores, load_settings
+from smalti.ground.workers import prepare_worker
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
+Array = NDArray[Any]  # Any: of whole numbers or of fractions; each function says which
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[1]
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """All settings, with what is usual: options, keys of config.toml, or both."""
+class CollectionSettings:
+    """Collection"""
 
-    image_path: tuple[str, ...] = key(("data/cats",), "folders and archives of photos")
-    data_path: str = key("data", "folder for thumbnails and matches")
-    target: str = key("", "image to imitate")
-    target_id: int = key(0, "without a target: number of the photo to imitate")
-    target_res: tuple[int, int] = key((0, 0), "columns and rows; 0 0 chooses", most=30_000)
-    tile: int = key(0, "or: how many of the target's pixels a cell is wide")
-    size: tuple[int, int] = key((0, 0), "exact size of the mosaic; 0 0 is any", most=10**6)
-    mask: str = key("", "image: only cells where it is white are filled")
-    thumb_res: tuple[int, int] = key((50, 50), "size of a thumbnail", least=1, most=30_000)
-    thumb_quality: int = key(85, "JPEG quality of thumbnails", least=1, most=95)
-    variants: tuple[str, ...] = key((), "keep also", choices=("mirror", "crops"))
-    workers: int = key(cores(), "how many processes at once", least=1)
-    chunks: int = key(8, "parts into which the workflow divides the photos", least=1)
-    feature: str = key("mean", "what to compare", choices=tuple(FEATURES))
-    detail: int = key(0, "of pixels: so many across and down (0: 3)")
-    bins: int = key(0, "of a histogram: so many for each channel (0: 256)", most=256)
-    colour: str = key("rgb", "space of colours", choices=tuple(COLOURS))
-    metric: str = key("euclidean", "kind of distance", choices=tuple(METRICS))
-    weights: tuple[float, float, float] = key((1.0, 1.0, 1.0), "of the three channels")
-    method: str = key("unique", "how to match", choices=("nearest", "unique"))
-    dither: bool = key(False, "hand a cell's error in colour on to its neighbours")
-    max_uses: int = key(1, "budget: how often a photo may be used", least=1)
-    min_uses: int = key(0, "how often each photo is used at least")
-    budgets: str = key("", "CSV table of other budgets: name, min, max")
-    pins: str = key("", "CSV table of photos with a fixed place: row, col, name")
-    dedupe: bool = key(False, "let photos that look the same share one budget")
-    spacing: int = key(0, "keep equal photos more than so many cells apart")
-    choices: int = key(1, "how many of the best photos of each cell to list or to vary", least=1)
-    gap: float = key(0.0, "stop at this proven relative gap")
-    time_limit: float = key(0.0, "stop after so many seconds, with the best match so far")
-    solver: str = key("sparse", "how to place exactly", choices=("sparse", "dense"))
-    repeats: str = key("refuse", "if photos are too few", choices=("refuse", "fewest"))
-    tint: float = key(0.0, "move the photos' colours to the target's: 0 to 1", most=1)
-    blend: float = key(0.0, "or: mix them with it, 0 to 1", most=1)
+    image_path: Annotated[tuple[str, ...], "folders and archives of photos"] = ("data/cats",)
+    data_path: Annotated[str, "folder for thumbnails and matches"] = "data"
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[2]
+@dataclasses.dataclass(frozen=True)
+class ThumbnailSettings:
+    """Thumbnails"""
+
+    thumb_res: Annotated[Size, "size of a thumbnail"] = (50, 50)
+    thumb_quality: Annotated[int, Meta(ge=1, le=95), "JPEG quality of thumbnails"] = 85
+    workers: Annotated[Count, "how many processes at once"] = cores()
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[3]
+@dataclasses.dataclass(frozen=True)
+class TargetSettings:
+    """Target"""
+
+    target: Annotated[str, "image to imitate"] = ""
+    target_id: Annotated[Whole, "without a target: number of the photo to imitate"] = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class CellSettings:
+    """Cells"""
+
+    target_res: Annotated[Pair, "columns and rows; 0 0 chooses"] = (0, 0)
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[4]
+@dataclasses.dataclass(frozen=True)
+class UseSettings:
+    """Uses"""
+
+    max_uses: Annotated[Count, "budget: how often a photo may be used"] = 1
+# ~/~ end
+# ~/~ begin <<mosaic.md#settings>>[5]
+@dataclasses.dataclass(frozen=True)
+class Settings(
+    CollectionSettings, ThumbnailSettings, TargetSettings, CellSettings, UseSettings
+):
+    """The workflow"""
+
+    chunks: Annotated[Count, "parts into which the workflow divides the photos"] = 8
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#open-photos>>[init]
@@ -95,17 +106,6 @@ def crop_box(
     return left, top, size[0] - across + left, size[1] - down + top
 # ~/~ end
 # ~/~ begin <<mosaic.md#open-photos>>[1]
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
 def shrink_photo(
     photo: Image.Image,
     size: tuple[int, int],
@@ -115,21 +115,29 @@ def shrink_photo(
     """Turn a photo upright, cut it to a shape around its middle, and shrink it to a size.
 
     `size` is (width, height) in pixels; `shape` is (width, height) in any unit, by default
-    that of `size`. The result is RGB, in sRGB. Raises one of `UNREADABLE`.
+    that of `size`. The result is RGB, in sRGB. Raises Unreadable.
     """
     turn = orientation(photo)
-    width, height = size if turn < 5 else size[::-1]  # 5 to 8 lie on their side
-    across, down = (shape or size) if turn < 5 else (shape or size)[::-1]
-    draft = photo.draft("RGB", (2 * width, 2 * height))
-    whole = draft[1][2:] if draft else photo.size
+    lying = turn >= 5  # 5 to 8 lie on their side
+    width, height = size[::-1] if lying else size
+    across, down = (shape or size)[::-1] if lying else (shape or size)
+    box = crop_box(scaled(photo, (2 * width, 2 * height)), (across, down), at)
     small = make_averageable(photo).resize(
-        (width, height),
-        Image.Resampling.BICUBIC,
-        box=crop_box(whole, (across, down), at),
-        reducing_gap=3.0,
+        (width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0
     )
     small = to_srgb(small, photo.info.get("icc_profile"))
     return small.transpose(TURNS[turn]) if turn in TURNS else small
+# ~/~ end
+# ~/~ begin <<mosaic.md#open-photos>>[2]
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#make-thumbnails>>[init]
@@ -141,9 +149,9 @@ class Thumbnail:
     size: tuple[int, int]
     jpeg: bytes
     mean: tuple[int, int, int]
-    variant: str = ""  # how it was cut or mirrored, if not in the usual way
-
-
+    variant: str = ""  # how it was cut or mirrored, if not around the middle
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[1]
 @dataclasses.dataclass(frozen=True)
 class Reject:
     """A photo that could not be read, and why."""
@@ -151,118 +159,92 @@ class Reject:
     name: str
     reason: str
 # ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[1]
-Array = NDArray[Any]
+# ~/~ begin <<mosaic.md#make-thumbnails>>[2]
+def mean_colour(images: Array) -> Array:
+    """Mean colour, in whole levels: (k, height, width, 3) to (k, 3) float32.
 
-
-def mean_rgb(images: Array) -> Array:
-    """Mean colour in whole sRGB levels: (k, height, width, 3) to (k, 3).
-
-    >>> mean_rgb(np.array([[[[0, 10, 20], [10, 20, 255]]]], np.uint8))
+    >>> mean_colour(np.array([[[[0, 10, 20], [10, 20, 255]]]], np.uint8))
     array([[  5.,  15., 138.]], dtype=float32)
     """
     means: Array = images.mean(axis=(1, 2), dtype=np.float64)
     return np.rint(means).astype(np.float32)
 # ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[2]
-def cut_photo(
-    name: str, folder: str, size: tuple[int, int], variant: str = ""
-) -> tuple[tuple[int, int], Image.Image]:
-    """The (width, height) of a photo, and the photo cut and shrunk; one of `UNREADABLE`."""
-    at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
-    with open_any(folder, name) as photo:
-        whole, small = upright_size(photo), shrink_photo(photo, size, at=at)
-    return whole, ImageOps.mirror(small) if "mirror" in variant else small
-
-
-def make_thumbnail(
-    name: str, folder: str, size: tuple[int, int], quality: int, variant: str = ""
-) -> Thumbnail | Reject:
-    """Make the thumbnail of one photo, or say why it cannot be read."""
-    buffer = io.BytesIO()
-    try:
-        whole, small = cut_photo(name, folder, size, variant)
-        small.save(buffer, "JPEG", quality=quality)
-        red, green, blue = mean_rgb(np.asarray(small)[None])[0].astype(int).tolist()
-        return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue), variant)
-    except UNREADABLE as error:
-        if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
-            return Reject(name, "HEIC needs a package: pip install pillow-heif")
-        reason = str(error).replace(str(Path(folder, name)), "the file")
-        return Reject(name, show(f"{type(error).__name__}: {reason}"))
-# ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[3]
-def make_variants(
-    name: str, folder: str, size: tuple[int, int], quality: int, variants: Sequence[str]
-) -> list[Thumbnail | Reject]:
-    """Make the thumbnails of one photo in several variants, or one reject."""
-    made = [make_thumbnail(name, folder, size, quality, variant) for variant in variants]
-    return made if isinstance(made[0], Thumbnail) else made[:1]
+def encode_thumbnail(
+    name: str, whole: tuple[int, int], small: Image.Image, quality: int, variant: str = ""
+) -> Thumbnail:
+    """The thumbnail of a photo of size `whole`, given its pixels when small."""
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=quality)
+    red, green, blue = mean_colour(np.asarray(small)[None])[0].astype(int).tolist()
+    return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue), variant)
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[4]
+def make_thumbnail(
+    name: str, folder: str, size: tuple[int, int], quality: int = 85
+) -> Thumbnail | Reject:
+    """Make the thumbnail of one photo, or say why it cannot be read."""
+    try:
+        with open_any(folder, name) as photo:
+            whole, small = upright_size(photo), shrink_photo(photo, size)
+    except Unreadable as error:
+        return Reject(name, explain(name, error))
+    return encode_thumbnail(name, whole, small, quality)
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[5]
+Result = TypeVar("Result")
+
+
+def in_parallel(
+    task: Callable[[str], Result], names: Sequence[str], workers: int = 1
+) -> Iterator[Result]:
+    """The results of a task for each name, in the order of the names, by some processes."""
+    if workers == 1:
+        yield from map(task, names)
+        return
+    with ProcessPoolExecutor(workers, initializer=prepare_worker) as pool:
+        yield from pool.map(task, names, chunksize=32)
+# ~/~ end
+# ~/~ begin <<mosaic.md#make-thumbnails>>[6]
 def make_thumbnails(
     names: Sequence[str],
     folder: str,
     size: tuple[int, int],
     quality: int = 85,
     workers: int = 1,
-    variants: Sequence[str] = ("",),
 ) -> Iterator[Thumbnail | Reject]:
     """Make the thumbnails of all photos, in their order, by a number of processes."""
-    task = functools.partial(
-        make_variants, folder=folder, size=size, quality=quality, variants=variants
-    )
-    if workers == 1:
-        yield from itertools.chain.from_iterable(map(task, names))
-        return
-    with ProcessPoolExecutor(workers, initializer=prepare_worker) as pool:
-        yield from itertools.chain.from_iterable(pool.map(task, names, chunksize=32))
-
-
-def prepare_worker() -> None:
-    """Leave signals to the main process, and what Pillow finds odd to the rejects."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    warnings.simplefilter("ignore")
-    threading.Thread(target=follow_parent, daemon=True).start()
-
-
-def follow_parent() -> None:
-    """Wait for the main process to end; if it was killed, end as well."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+    task = functools.partial(make_thumbnail, folder=folder, size=size, quality=quality)
+    return in_parallel(task, names, workers)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[init]
 FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
-DATASETS = {"jpeg", "starts", "name", "variant", "size", "mean", "rejects"}
-ATTRIBUTES = {"thumb_res", "origin", "digest"}
-TEXT = h5py.string_dtype()
 
 
-def append(dataset: Any, rows: Sequence[Any] | Array) -> None:
-    """Add rows to the end of a dataset that may grow."""
-    if len(rows):
-        dataset.resize(len(dataset) + len(rows), axis=0)
-        dataset[-len(rows) :] = rows
-
-
-def create_datasets(file: Any) -> None:
+def create_datasets(file: h5py.File) -> None:
     """Create the empty datasets of a store."""
+    text = h5py.string_dtype()
     for name, shape, kind in [
         ("jpeg", (), np.uint8),
-        ("name", (), TEXT),
-        ("variant", (), TEXT),
+        ("name", (), text),
+        ("variant", (), text),
         ("size", (2,), np.int32),
         ("mean", (3,), np.uint8),
-        ("rejects/name", (), TEXT),
-        ("rejects/reason", (), TEXT),
+        ("rejects/name", (), text),
+        ("rejects/reason", (), text),
     ]:
         chunk = (1 << 20,) if name == "jpeg" else (BATCH, *shape)
         file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunk)
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
+def append(dataset: h5py.Dataset, rows: Sequence[object] | Array) -> None:
+    """Add rows to the end of a dataset that may grow."""
+    if len(rows):
+        dataset.resize(len(dataset) + len(rows), axis=0)
+        dataset[-len(rows) :] = rows
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
 def write_store(
     path: str,
     made: Iterable[Thumbnail | Reject],
@@ -275,29 +257,62 @@ def write_store(
         create_datasets(file)
         while batch := list(itertools.islice(stream, BATCH)):
             disk.check()
+            # ~/~ begin <<mosaic.md#append-the-good>>[init]
             good = [one for one in batch if isinstance(one, Thumbnail)]
-            bad = [one for one in batch if isinstance(one, Reject)]
-            blob = b"".join(one.jpeg for one in good)
             for one in good:
                 digest.update(os.fsencode(one.name) + b"\0" + one.jpeg)
             starts += (starts[-1] + np.cumsum([len(one.jpeg) for one in good])).tolist()
-            append(file["jpeg"], np.frombuffer(blob, np.uint8))
+            append(file["jpeg"], np.frombuffer(b"".join(one.jpeg for one in good), np.uint8))
             append(file["name"], [os.fsencode(one.name) for one in good])
             append(file["variant"], [one.variant for one in good])
             append(file["size"], [one.size for one in good])
             append(file["mean"], [one.mean for one in good])
+            # ~/~ end
+            # ~/~ begin <<mosaic.md#append-the-bad>>[init]
+            bad = [one for one in batch if isinstance(one, Reject)]
             append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
             append(file["rejects/reason"], [os.fsencode(one.reason) for one in bad])
+            # ~/~ end
+        # ~/~ begin <<mosaic.md#seal-the-store>>[init]
         file["starts"] = np.array(starts, np.int64)
         file.attrs.update(format=FORMAT, version=VERSION, thumb_res=thumb_res, origin=origin)
         file.attrs["digest"] = digest.hexdigest()
         file.attrs["complete"] = True
+        # ~/~ end
         file.flush()
         disk.check()
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
-@contextlib.contextmanager
-def open_store(path: str) -> Iterator[Any]:
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
+@dataclasses.dataclass(frozen=True, repr=False)
+class Store:
+    """A store that is open for reading, and what it says of its n thumbnails."""
+
+    path: str
+    file: h5py.File
+    names: list[str]
+    variants: list[str]
+    starts: Array  # (n + 1,) where thumbnails begin
+    mean: Array  # (n, 3) whole levels, float32
+    thumb_res: tuple[int, int]
+    rejects: list[Reject]
+    digest: str
+    origin: str
+
+    def __repr__(self) -> str:
+        width, height = self.thumb_res
+        return f"<{self.path}: {len(self.names)} thumbnails of {width} x {height}>"
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+# ~/~ end
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
+CONTENTS = {"jpeg", "starts", "name", "variant", "size", "mean", "rejects"}
+
+
+def open_store(path: str) -> Store:
     """Open a finished store for reading; anything else is a MosaicError."""
     if not Path(path).is_file():
         raise MosaicError(f"there is no store {path}; make one with `mosaic thumbnails`")
@@ -305,65 +320,74 @@ def open_store(path: str) -> Iterator[Any]:
         file = h5py.File(path, "r")
     except OSError as error:
         raise MosaicError(f"{path} is not a store of thumbnails; make it anew") from error
-    with file:
-        if file.attrs.get("format") != FORMAT or not file.attrs.get("complete"):
-            raise MosaicError(f"{path} is not a finished store of thumbnails; make it anew")
-        if (found := file.attrs.get("version")) != VERSION:
-            raise MosaicError(f"{path} has version {found}, not {VERSION}; make it anew")
-        if missing := (DATASETS - set(file)) | (ATTRIBUTES - set(file.attrs)):
-            raise MosaicError(f"{path} lacks {', '.join(sorted(missing))}; make it anew")
-        yield file
+    about = dict(file.attrs)
+    # ~/~ begin <<mosaic.md#reject-other-files>>[init]
+    problem = ""
+    if about.get("format") != FORMAT or not about.get("complete"):
+        problem = "is not a finished store of thumbnails"
+    elif (found := about.get("version")) != VERSION:
+        problem = f"has version {found}, not {VERSION}"
+    elif missing := (CONTENTS - set(file)) | ({"thumb_res", "origin", "digest"} - set(about)):
+        problem = f"lacks {', '.join(sorted(missing))}"
+    if problem:
+        file.close()
+        raise MosaicError(f"{path} {problem}; make it anew")
+    # ~/~ end
+    # ~/~ begin <<mosaic.md#take-what-is-small>>[init]
+    width, height = about["thumb_res"].tolist()
+    bad = zip(file["rejects/name"][:], file["rejects/reason"][:], strict=True)
+    return Store(
+        path=path,
+        file=file,
+        names=[os.fsdecode(name) for name in file["name"][:]],
+        variants=[variant.decode() for variant in file["variant"][:]],
+        starts=file["starts"][:],
+        mean=file["mean"][:].astype(np.float32),
+        thumb_res=(width, height),
+        rejects=[Reject(os.fsdecode(name), os.fsdecode(why)) for name, why in bad],
+        digest=about["digest"],
+        origin=about["origin"],
+    )
+    # ~/~ end
 # ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
-@dataclasses.dataclass(frozen=True)
-class Store:
-    """What a store says of its n thumbnails; the thumbnails stay in the file."""
-
-    path: str
-    names: list[str]
-    variants: list[str]
-    mean: Array  # (n, 3) whole levels, float32
-    thumb_res: tuple[int, int]
-    rejects: list[Reject]
-    digest: str
-    origin: str
-
-    @property
-    def photo(self) -> Array:
-        """The number of each thumbnail's photo: (n,), from 0, in the order of the names."""
-        fresh = [i == 0 or self.names[i - 1] != name for i, name in enumerate(self.names)]
-        return np.cumsum(fresh, dtype=np.int64) - 1
-
-
-def read_store(path: str) -> Store:
-    """Read the names, features and rejects of a store."""
-    with open_store(path) as file:
-        width, height = file.attrs["thumb_res"].tolist()
-        bad = zip(file["rejects/name"][:], file["rejects/reason"][:], strict=True)
-        return Store(
-            path=path,
-            names=[os.fsdecode(name) for name in file["name"][:]],
-            variants=[variant.decode() for variant in file["variant"][:]],
-            mean=file["mean"][:].astype(np.float32),
-            thumb_res=(width, height),
-            rejects=[Reject(os.fsdecode(name), os.fsdecode(why)) for name, why in bad],
-            digest=file.attrs["digest"],
-            origin=file.attrs["origin"],
+# ~/~ begin <<mosaic.md#keep-thumbnails>>[5]
+def read_thumbnails(store: Store, which: Iterable[int], size: tuple[int, int]) -> Array:
+    """Decode k thumbnails of a store, at any size: (k, height, width, 3) uint8."""
+    numbers, jpeg = list(which), store.file["jpeg"]
+    images = np.empty((len(numbers), size[1], size[0], 3), np.uint8)
+    for image, i in zip(images, numbers, strict=True):
+        content = io.BytesIO(jpeg[store.starts[i] : store.starts[i + 1]])
+        thumbnail = Image.open(content, formats=["JPEG"])
+        image[:] = np.asarray(
+            thumbnail if thumbnail.size == size else shrink_photo(thumbnail, size)
         )
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
-def read_thumbnails(path: str, which: Sequence[int] | Array, size: tuple[int, int]) -> Array:
-    """Decode thumbnails of a store, at any size: (k, height, width, 3) uint8."""
-    images = np.empty((len(which), size[1], size[0], 3), np.uint8)
-    with open_store(path) as file:
-        starts, jpeg = file["starts"][:], file["jpeg"]
-        for image, i in zip(images, which, strict=True):
-            thumbnail = Image.open(io.BytesIO(jpeg[starts[i] : starts[i + 1]]), formats=["JPEG"])
-            image[:] = np.asarray(thumbnail if thumbnail.size == size else shrink_photo(thumbnail, size))
     return images
 # ~/~ end
 
-# ~/~ begin <<mosaic.md#match-cells>>[init]
+# ~/~ begin <<mosaic.md#cut-the-target>>[init]
+def target_path(settings: TargetSettings, folder: str, names: Sequence[str]) -> str:
+    """The path of the target, or of the photo that serves as the target."""
+    photos = list(dict.fromkeys(names))
+    if settings.target:
+        return settings.target
+    if settings.target_id >= len(photos):
+        raise MosaicError(
+            f"target_id = {settings.target_id}, but photos are numbered 0 to "
+            f"{len(photos) - 1}; choose one of them, or set target"
+        )
+    return str(Path(folder, photos[settings.target_id]))
+# ~/~ end
+# ~/~ begin <<mosaic.md#cut-the-target>>[1]
+def load_image(path: str, what: str = "target") -> Image.Image:
+    """Read an image into memory; raises MosaicError."""
+    try:
+        image = open_any("", path)
+        load_pixels(image)
+    except Unreadable as error:
+        raise MosaicError(f"cannot open the {what} {path}: {error}") from error
+    return image
+# ~/~ end
+# ~/~ begin <<mosaic.md#cut-the-target>>[2]
 def cut_cells(
     target: Image.Image,
     grid: tuple[int, int],
@@ -380,62 +404,87 @@ def cut_cells(
     pixels = np.asarray(small).reshape(rows, height, cols, width, 3)
     return pixels.swapaxes(1, 2).reshape(rows * cols, height, width, 3)
 # ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[1]
+
+# ~/~ begin <<mosaic.md#match-cells>>[init]
 def match_nearest(tiles: Array, cells: Array) -> Array:
     """For each cell the nearest tile: (n, f) and (m, f) features to (m,) tile numbers.
+
+    Bentley, Multidimensional binary search trees (Communications of the ACM 18:9, 1975).
 
     >>> match_nearest(np.array([[0.0], [10.0]]), np.array([[9.0], [2.0], [8.0]]))
     array([1, 0, 1])
     """
     from scipy.spatial import cKDTree  # here, for it takes half a second to load
 
-    found: Array = cKDTree(tiles).query(cells)[1]
+    tree = cKDTree(tiles, leafsize=128, balanced_tree=False, compact_nodes=False)
+    found: Array = tree.query(cells)[1]
     return found.astype(np.int64)
 # ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[2]
+# ~/~ begin <<mosaic.md#match-cells>>[1]
 def match_cost(tiles: Array, cells: Array, match: Array) -> float:
     """Squared distances of all cells to their tiles, summed up."""
     return float(((tiles[match].astype(np.float64) - cells) ** 2).sum())
 # ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[3]
-def transport(cost: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
-    """Use each of n tiles min_uses to max_uses times, at the least cost: (n, m) to (m,).
+# ~/~ begin <<mosaic.md#match-cells>>[2]
+def transport(supply: Array, want: Array, costs: Any) -> tuple[Any, Array, Array]:
+    """Cheapest plan for (n,) `supply` and (m,) `want` with its prices (n,) and (m,).
 
-    Needs memory for several such arrays. Solved exactly by the network simplex of POT
-    (Bonneel et al., 2011).
+    `costs` is (n, m), an array or a sparse one that lists the arcs to use; the plan is of the
+    same kind. Raises RuntimeError if there is no plan. After Bonneel et al. (2011).
     """
-    import ot  # here, for it takes half a second to load
+    import ot  # here, for it takes a second to load
 
-    n, m = cost.shape
-    heaps = [(max_uses - min_uses, 0.0), (min_uses, (m + 1) * (1 + cost.max()))]
-    heaps = [heap for heap in heaps if heap[0]]
-    supply = np.concatenate([np.full(n, float(copies)) for copies, _ in heaps])
-    spare = n * max_uses - m
-    demand = np.append(np.ones(m), spare) if spare else np.ones(m)
-    costs: Array = np.empty((len(heaps), n, len(demand)))
-    costs[:, :, :m] = cost
-    if spare:
-        costs[:, :, m] = [[road] for _, road in heaps]
-    costs = costs.reshape(len(supply), len(demand))
-    plan, log = ot.emd(supply, demand, costs, numItermax=10**9, log=True, check_marginals=False)
-    match: Array = plan[:, :m].argmax(axis=0) % n
-    uses = np.bincount(match, minlength=n)
-    if log["result_code"] != 1 or uses.max() > max_uses or uses.min() < min_uses:
-        raise RuntimeError(f"ot.emd found no plan: {log['warning']}")
-    return match
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the code says the same, and cannot be overlooked
+        plan, log = ot.emd(
+            supply, want, costs, numItermax=10**12, log=True, center_dual=False
+        )
+    if log["result_code"] != 1:
+        raise RuntimeError(f"no optimal plan was found: {log['warning']}")
+    return plan, log["u"], log["v"]
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[3]
+def squared_distances(tiles: Array, cells: Array) -> Array:
+    """Squared distances of all pairs: (n, f) and (m, f) to (n, m) float64."""
+    tiles, cells = tiles.astype(np.float64), cells.astype(np.float64)
+    squares: Array = (tiles**2).sum(1)[:, None] - 2 * tiles @ cells.T
+    squares += (cells**2).sum(1)
+    return squares
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[4]
+def check_budget(n: int, m: int, max_uses: int) -> None:
+    """Raise MosaicError if n photos, each used so often at most, cannot fill m cells."""
+    if n * max_uses < m:
+        times = "once" if max_uses == 1 else f"{max_uses} times"
+        raise MosaicError(
+            f"{m} cells cannot be filled by {n} photos used at most {times}: "
+            f"{-(-m // max_uses) - n} photos are missing; add photos, "
+            f"or set max_uses = {-(-m // max(n, 1))}"
+        )
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[5]
+def match_unique(tiles: Array, cells: Array, max_uses: int = 1) -> tuple[Array, Array]:
+    """Match at the least cost, using no tile more than max_uses times.
 
+    Features (n, f) and (m, f) to tile numbers (m,) and prices of tiles (n,).
 
-def match_unique(tiles: Array, cells: Array, max_uses: int = 1, min_uses: int = 0) -> Array:
-    """Match at the least cost, using every tile min_uses to max_uses times.
-
-    Features (n, f) and (m, f) to tile numbers (m,).
-
-    >>> match_unique(np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]]))
+    >>> match_unique(np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]]))[0]
     array([0, 1])
     """
-    tiles, cells = tiles.astype(np.float64), cells.astype(np.float64)
-    squares = (tiles**2).sum(1)[:, None] - 2 * tiles @ cells.T + (cells**2).sum(1)
-    return transport(squares, max_uses, min_uses)
+    n, m = len(tiles), len(cells)
+    check_budget(n, m, max_uses)
+    costs, want, spare = squared_distances(tiles, cells), np.ones(m), n * max_uses - m
+    if spare:
+        costs, want = np.c_[costs, np.zeros(n)], np.append(want, spare)
+    plan, prices, rents = transport(np.full(n, float(max_uses)), want, costs)
+    prices = prices + rents[-1] if spare else prices - prices.max()
+    return plan[:, :m].argmax(axis=0), prices
+# ~/~ end
+# ~/~ begin <<mosaic.md#match-cells>>[6]
+def lower_bound(tiles: Array, cells: Array, prices: Array, max_uses: int = 1) -> float:
+    """What no match with this budget costs less than, for any prices (n,), none positive."""
+    offers = squared_distances(tiles, cells) - prices[:, None]
+    return float(offers.min(axis=0).sum() + max_uses * prices.sum())
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#paste>>[init]
@@ -456,13 +505,69 @@ def paste_bands(draw: Draw, match: Array, thumb_res: tuple[int, int]) -> Iterato
         for row in place.reshape(part.shape):
             yield thumbnails[row].swapaxes(0, 1).reshape(height, len(row) * width, 3)
 # ~/~ end
+# ~/~ begin <<mosaic.md#paste>>[1]
+def save_image(
+    path: str | Path, bands: Iterable[Array], size: tuple[int, int], quality: int = 90
+) -> None:
+    """Save (height, width, 3 or 4) bands as an image of (width, height) pixels, by its ending."""
+    canvas, top = None, 0
+    for band in bands:
+        part = Image.fromarray(band)
+        canvas = canvas or Image.new(part.mode, size)
+        canvas.paste(part, (0, top))
+        top += part.height
+    with atomic(path) as whole:
+        (canvas or Image.new("RGB", size)).save(whole, quality=quality)
+# ~/~ end
 
-# ~/~ begin <<mosaic.md#command-line>>[init]
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
-    from smalti import command
-
-    return command.main(argv)
+# ~/~ begin <<mosaic.md#put-together>>[init]
+def make_mosaics(settings: Settings) -> None:
+    """Make the nearest and the unique mosaic of a collection, in the current folder."""
+    folder, (cols, rows) = collection_root(settings.image_path), settings.target_res
+    size, path = settings.thumb_res, f"{settings.data_path}/thumbnails.h5"
+    names = list_collection(settings.image_path)
+    made = make_thumbnails(names, folder, size, settings.thumb_quality, settings.workers)
+    write_store(path, made, size)
+    with open_store(path) as store:
+        target = load_image(target_path(settings, folder, store.names))
+        cells = mean_colour(cut_cells(target, (cols, rows), size))
+        nearest = match_nearest(store.mean, cells)
+        paste_mosaic(store, nearest.reshape(rows, cols), "mosaic_nearest.jpg")
+        warn_of_memory(len(store.names), len(cells))
+        unique, prices = match_unique(store.mean, cells, settings.max_uses)
+        paste_mosaic(store, unique.reshape(rows, cols), "mosaic_unique.jpg")
+        cost, bound = (
+            match_cost(store.mean, cells, unique),
+            lower_bound(store.mean, cells, prices, settings.max_uses),
+        )
+        print(f"the unique match costs {cost:.6g}, and none costs less than {bound:.6g}")
+# ~/~ end
+# ~/~ begin <<mosaic.md#put-together>>[1]
+def paste_mosaic(store: Store, match: Array, path: str) -> None:
+    """Save the mosaic of a (rows, cols) match."""
+    (rows, cols), (width, height) = match.shape, store.thumb_res
+    bands = paste_bands(functools.partial(read_thumbnails, store), match, store.thumb_res)
+    save_image(path, bands, (cols * width, rows * height))
+    print(f"{path}: {cols * width} x {rows * height} pixels")
+# ~/~ end
+# ~/~ begin <<mosaic.md#put-together>>[2]
+def warn_of_memory(n: int, m: int) -> None:
+    """Say what the plain unique match of n photos and m cells needs, if that is much."""
+    if n * m >= 10**7:
+        print(
+            f"comparing {n} photos with {m} cells takes about {40e-9 * n * m:.1f} GB of memory and "
+            f"{4e-7 * n * m:.0f} s; `make`, or `mosaic match`, finds the same with much less"
+        )
+# ~/~ end
+# ~/~ begin <<mosaic.md#put-together>>[3]
+def main() -> int:
+    """Make both mosaics as config.toml says; return the exit status, 2 for bad input."""
+    try:
+        make_mosaics(load_settings(Settings, "config.toml"))
+    except MosaicError as error:
+        print(f"mosaic: {error}", file=sys.stderr)
+        return 2
+    return 0
 # ~/~ end
 
 if __name__ == "__main__":

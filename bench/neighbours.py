@@ -1,6 +1,6 @@
 """Exact and approximate nearest neighbours: python bench/neighbours.py [--large].
 
-Fills the table of features.md: for a number of features, the processor seconds in which
+Fills the table of nearest.md: for a number of features, the processor seconds in which
 50,000 thumbnails are prepared and 10,000 cells find their nearest, and how many find the
 true one. Annoy and PyNNDescent join if they are installed. With --large: 40,000 thumbnails
 and 10,000 cells of 32 x 32 pixels, by every metric, printed.
@@ -11,17 +11,16 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from smalti.features import choose_by_force, choose_by_tree, match_nearest
+from mosaic import Array
+from smalti.ground.files import write_text
+from smalti.nearest import choose_by_force, choose_by_tree, nearest
 
-Array = NDArray[Any]
 Search = Callable[[Array, Array], Array]
 
 
@@ -47,9 +46,7 @@ def by_force(tiles: Array, cells: Array) -> Array:
 
 def by_annoy(tiles: Array, cells: Array) -> Array:
     """Approximate, by ten random trees."""
-    from annoy import AnnoyIndex
-
-    index = AnnoyIndex(tiles.shape[1], "euclidean")
+    index = import_module("annoy").AnnoyIndex(tiles.shape[1], "euclidean")
     index.set_seed(1)
     for i, tile in enumerate(tiles):
         index.add_item(i, tile)
@@ -59,15 +56,13 @@ def by_annoy(tiles: Array, cells: Array) -> Array:
 
 def by_pynndescent(tiles: Array, cells: Array) -> Array:
     """Approximate, by walking a graph of neighbours."""
-    from pynndescent import NNDescent
-
-    index = NNDescent(tiles, random_state=1, n_jobs=1)
+    index = import_module("pynndescent").NNDescent(tiles, random_state=1, n_jobs=1)
     found: Array = index.query(cells, k=1)[0][:, 0]
     return found
 
 
-def ways() -> Iterator[tuple[str, Search]]:
-    """Every way that can run here, by name."""
+def searches() -> Iterator[tuple[str, Search]]:
+    """Every search that can run here, by name."""
     yield from {"k-d tree": by_tree, "brute force": by_force}.items()
     for package, search in {"annoy": by_annoy, "pynndescent": by_pynndescent}.items():
         if find_spec(package):
@@ -82,7 +77,7 @@ def small() -> None:
     for f in (3, 27, 192):
         tiles, cells = made_up(rng, 50_000, f), made_up(rng, 10_000, f)
         best = None
-        for name, search in ways():
+        for name, search in searches():
             started = time.process_time()
             match = search(tiles, cells)
             spent = time.process_time() - started
@@ -91,11 +86,11 @@ def small() -> None:
             found = np.mean(distances <= best * 1.000001)
             rows.append(f"| {f} | {name} | {spent:.2f} | {100 * found:.1f} % |")
             print(rows[-1], flush=True)
-    chapter = Path(__file__).parents[1] / "smalti/features.md"
+    chapter = Path(__file__).parents[1] / "smalti/nearest.md"
     mark, end = "<!-- table: neighbours -->", "<!-- end -->"
     table = "\n".join([mark, "", *rows, "", end])
-    text = re.sub(f"{mark}.*?{end}", table, chapter.read_text(), flags=re.DOTALL)
-    chapter.write_text(text)
+    text = re.sub(f"{mark}.*?{end}", table, chapter.read_text("utf-8"), flags=re.DOTALL)
+    write_text(chapter, text)
 
 
 def large() -> None:
@@ -104,7 +99,7 @@ def large() -> None:
     tiles, cells = made_up(rng, 40_000, 3072), made_up(rng, 10_000, 3072)
     for metric in ("euclidean", "cosine", "cityblock", "chebyshev"):
         start, clock = time.process_time(), time.perf_counter()
-        match_nearest(tiles, cells, metric)
+        nearest(tiles, cells, metric)
         spent, passed = time.process_time() - start, time.perf_counter() - clock
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(

@@ -3,7 +3,6 @@
 Each line is measured in a fresh process; --giga adds the 2.5-gigapixel pyramid.
 """
 
-import functools
 import re
 import resource
 import shutil
@@ -11,20 +10,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import mosaic
+from data import cats
+from mosaic import Array
+from smalti import output
+from smalti.ground.collection import list_photos
+from smalti.ground.files import write_text
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
-
-import mosaic  # noqa: E402
-from data import cats  # noqa: E402
-from smalti import output  # noqa: E402
-
 STORE = ROOT / "data/output.h5"
 LINES = [
     ("only pasting", "none", 400),
@@ -35,30 +34,43 @@ LINES = [
     ("Deep Zoom, in a stream", "dzi", 400),
 ]
 GIGA = [("Deep Zoom, in a stream", "dzi", 2500)]
+HEAD = """\
+| what | megapixels | CPU, s | time, s | peak memory, MB | files | MB |
+|---|---|---|---|---|---|---|
+"""
 
 
-def draw_from(tiles: Any, which: Any, size: tuple[int, int]) -> Any:
-    """Thumbnails that are in memory."""
-    return tiles[which]
+def paste(megapixels: int) -> tuple[Iterator[Array], tuple[int, int]]:
+    """Bands of a random mosaic of thumbnails that are in memory, and its (width, height)."""
+    side = round((megapixels * 1e6 / 2500) ** 0.5)
+    with mosaic.open_store(str(STORE)) as store:
+        tiles = mosaic.read_thumbnails(store, np.arange(1600), (50, 50))
+
+    def draw(which: Array, size: tuple[int, int]) -> Array:
+        return tiles[which]
+
+    match = np.random.default_rng(0).integers(0, len(tiles), (side, side))
+    size = (side * 50, side * 50)
+    return output.paste_exact(draw, match, size), size
+
+
+def write(path: Path, kind: str, bands: Iterator[Array], size: tuple[int, int]) -> None:
+    """Write bands in one of the ways that are compared."""
+    writers: dict[str, Callable[[], object]] = {
+        "none": lambda: [None for _ in bands],
+        "pillow.png": lambda: Image.fromarray(np.vstack(list(bands))).save(
+            path, compress_level=1
+        ),
+    }
+    writers.get(kind, lambda: output.save_bands(path, bands, size))()
 
 
 def measure(kind: str, megapixels: int) -> None:
     """Write one mosaic; print CPU seconds, seconds, peak MB, files, MB on disk."""
-    side = round((megapixels * 1e6 / 2500) ** 0.5)
-    tiles = mosaic.read_thumbnails(str(STORE), range(1600), (50, 50))
-    match = np.random.default_rng(0).integers(0, len(tiles), (side, side))
-    size = (side * 50, side * 50)
-    bands = output.paste_exact(functools.partial(draw_from, tiles), match, size)
+    bands, size = paste(megapixels)
     with tempfile.TemporaryDirectory(dir=ROOT / "data") as folder:
-        path = Path(folder, "mosaic." + kind)
         wall, cpu = time.perf_counter(), time.process_time()
-        writers: dict[str, Callable[[], object]] = {
-            "none": lambda: [None for band in bands],
-            "pillow.png": lambda: Image.fromarray(np.vstack(list(bands))).save(
-                path, compress_level=1
-            ),
-        }
-        writers.get(kind, lambda: output.save_bands(path, bands, size))()
+        write(Path(folder, "mosaic." + kind), kind, bands, size)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         made = [file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()]
@@ -66,32 +78,31 @@ def measure(kind: str, megapixels: int) -> None:
 
 
 def make_store() -> None:
-    """Paint the 1,600 cats, unless they are there."""
+    """Paint the 1,600 cats and make their thumbnails, unless they are there."""
     sample = ROOT / "data/sample"
     if not sample.is_dir():
         cats.paint_collection(sample, 1600)
-    mosaic.main(["thumbnails", str(sample), str(STORE)])
+    if not STORE.is_file():
+        made = mosaic.make_thumbnails(list_photos(str(sample)), str(sample), (50, 50))
+        mosaic.write_store(str(STORE), made, (50, 50))
 
 
 def main(giga: bool) -> None:
     """Measure all lines, print the table, and write it into the chapter."""
     make_store()
-    rows = [
-        "| what | megapixels | CPU, s | time, s | peak memory, MB | files | MB |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    print(HEAD, end="")
+    rows = ""
     for name, kind, megapixels in LINES + GIGA * giga:
         words = [sys.executable, __file__, "--one", kind, str(megapixels)]
         found = subprocess.run(words, text=True, stdout=subprocess.PIPE, check=True)
         row = [name, f"{megapixels:,}", *found.stdout.split()]
-        rows.append("| " + " | ".join(row) + " |")
-        print(rows[-1], flush=True)
+        rows += f"| {' | '.join(row)} |\n"
+        print(rows.splitlines()[-1], flush=True)
     chapter = ROOT / "smalti/output.md"
-    table = "<!-- table: output -->\n\n" + "\n".join(rows) + "\n\n<!-- end -->"
-    text = re.sub(
-        "<!-- table: output -->.*?<!-- end -->", table, chapter.read_text(), flags=re.DOTALL
-    )
-    chapter.write_text(text)
+    table = f"<!-- table: output -->\n\n{HEAD}{rows}\n<!-- end -->"
+    text = chapter.read_text(encoding="utf-8")
+    pattern = re.compile("<!-- table: output -->.*?<!-- end -->", re.DOTALL)
+    write_text(chapter, pattern.sub(lambda _: table, text))
 
 
 if __name__ == "__main__":

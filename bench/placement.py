@@ -1,81 +1,116 @@
 """How fast and how large: ways to place photos, each in a fresh process.
 
-    python bench/placement.py [--most CELLS] [--only TEXT] [--limit SECONDS]
+    python bench/placement.py [--most CELLS] [--only METHOD] [--limit SECONDS]
 
-writes bench/placement.json, bench/placement.md and fig/placement-scale.png. Rows that are
-not run this time are kept from last time.
+writes bench/placement.json, bench/placement.md, the tables of smalti/placement.md and
+fig/placement-scale.png. Rows that are not run this time are kept from last time.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from smalti.placement import Floats, match_dense, match_unique, scene, squared  # noqa: E402
+import mosaic  # noqa: E402
+from smalti.ground.files import write_text  # noqa: E402
+from smalti.placement import (  # noqa: E402
+    Floats,
+    Ints,
+    PlacementSettings,
+    place,
+    scene,
+    squared,
+)
 
-Row = dict[str, Any]
-KEYS = ("method", "cells", "photos", "features", "uses", "until")
+METHODS = ("sparse", "dense", "scipy", "lapx")
 
 
-def problem(cells: int, photos: int, features: int) -> tuple[Floats, Floats]:
+@dataclass(frozen=True)
+class Case:
+    """What to measure."""
+
+    method: str
+    cells: int
+    photos: int
+    features: int = 3
+    uses: int = 1
+    until: float = 0.0  # the gap at which to stop
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured."""
+
+    case: Case
+    cpu: float
+    megabytes: float
+    gap: float | None
+    cost: float
+
+
+def problem(case: Case) -> tuple[Floats, Floats]:
     """Whole features of photos and cells; beyond 3, s x s parts with a gradient each."""
-    side = round(cells**0.5)
-    tiles, target = scene(side, photos)
-    parts = round((features / 3) ** 0.5)
+    side, parts = round(case.cells**0.5), round((case.features / 3) ** 0.5)
+    tiles, target = scene(side, case.photos)
     if parts == 1:
         return tiles, target
     rng = np.random.default_rng(7)
     fine = scene(side * parts, 1)[1].reshape(side, parts, side, parts, 3)
     y, x = np.indices((parts, parts)) / max(1, parts - 1) - 0.5
-    slope = rng.normal(0, 36, (2, photos, 1, 1))
-    inside = slope[0] * x + slope[1] * y + rng.normal(0, 8, (photos, parts, parts))
+    slope = rng.normal(0, 36, (2, case.photos, 1, 1))
+    inside = slope[0] * x + slope[1] * y + rng.normal(0, 8, (case.photos, parts, parts))
     shaded = (tiles[:, None, None] + inside[..., None]).clip(0, 255)
-    flat = fine.transpose(0, 2, 1, 3, 4).reshape(cells, features)
-    return np.rint(shaded).reshape(photos, features), flat
+    flat = fine.transpose(0, 2, 1, 3, 4).reshape(case.cells, case.features)
+    return np.rint(shaded).reshape(case.photos, case.features), flat
 
 
-def assign(solver: Callable[[Floats], Any], tiles: Floats, cells: Floats) -> float:
+def by_place(case: Case, tiles: Floats, cells: Floats) -> tuple[float, float | None]:
+    """Cost and proven gap of the sparse or the dense way."""
+    solver = "dense" if case.method == "dense" else "sparse"
+    settings = PlacementSettings(solver=solver, gap=case.until)  # type: ignore[arg-type]
+    match, proof = place(tiles, cells, case.uses, settings=settings)
+    assert np.bincount(match).max() <= case.uses
+    return proof.cost, proof.gap
+
+
+def by_assignment(case: Case, tiles: Floats, cells: Floats) -> tuple[float, float | None]:
     """Cost by a solver of the assignment problem that wants all costs."""
     costs = np.stack([squared(tiles, cell) for cell in cells])
-    match = np.asarray(solver(costs))
-    return float(costs[np.arange(len(cells)), match].sum())
-
-
-def run(row: Row) -> Row:
-    """One measurement, in this process."""
-    tiles, cells = problem(row["cells"], row["photos"], row["features"])
-    gap: float | None = None
-    before = cpu()
-    if row["method"] == "ours":
-        match, proof = match_unique(tiles, cells, row["uses"], gap=row["until"])
-        cost, gap = proof.cost, proof.gap
-        assert np.bincount(match).max() <= row["uses"]
-    elif row["method"] == "dense ot.emd":
-        match = match_dense(tiles, cells, row["uses"])
-        cost = float(squared(cells, tiles[match]).sum())
-    elif row["method"] == "scipy":
-        from scipy.optimize import linear_sum_assignment
-
-        cost = assign(lambda costs: linear_sum_assignment(costs)[1], tiles, cells)
+    if case.method == "scipy":
+        match: Ints = importlib.import_module("scipy.optimize").linear_sum_assignment(
+            costs
+        )[1]
     else:
-        import lap
+        match = np.asarray(importlib.import_module("lap").lapjv(costs)[1])
+    return mosaic.match_cost(tiles, cells, match), None
 
-        cost = assign(lambda costs: lap.lapjv(costs)[1], tiles, cells)
+
+def run(case: Case) -> Row:
+    """One measurement, in this process; loading the solvers does not count."""
+    for name in ("ot", "scipy.sparse", "scipy.spatial"):
+        importlib.import_module(name)
+    tiles, cells = problem(case)
+    way: Callable[[Case, Floats, Floats], tuple[float, float | None]]
+    way = by_place if case.method in ("sparse", "dense") else by_assignment
+    before = cpu()
+    cost, gap = way(case, tiles, cells)
     seconds = cpu() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**row, "cpu": seconds, "megabytes": peak, "gap": gap, "cost": cost}
+    return Row(case, round(seconds, 3), round(peak, 1), gap, cost)
 
 
 def cpu() -> float:
@@ -84,57 +119,93 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def plan() -> list[Row]:
-    """All rows of the table."""
-    rows: list[tuple[Any, ...]] = []
-    for m in (1_024, 2_500, 4_900, 10_000):
-        rows += [(name, m, m, 3, 1, 0.0) for name in ("dense ot.emd", "lapx")]
-    rows += [("scipy", m, m, 3, 1, 0.0) for m in (1_024, 2_500, 4_900)]
-    rows += [("ours", m, m, 3, 1, 0.0) for m in (1_024, 2_500, 4_900, 10_000, 40_000)]
-    rows += [("ours", 10_000, 10_000, f, 1, 0.0) for f in (12, 48)]
-    rows += [("ours", 40_000, 13_334, 3, 3, 0.0), ("ours", 99_856, 119_828, 3, 1, 0.0)]
-    rows += [("ours", m, m, 3, 1, 0.0) for m in (99_856, 250_000)]
-    rows += [("ours", 1_000_000, 1_000_000, 3, 1, gap) for gap in (1e-3, 1e-4)]
-    return [dict(zip(KEYS, row, strict=True)) for row in rows]
+def scale() -> list[Case]:
+    """The cases of the large table and the figure."""
+    sizes = (1_024, 2_500, 4_900, 10_000)
+    cases = [
+        Case(name, m, m)
+        for m in sizes
+        for name in METHODS
+        if (name, m) != ("scipy", 10_000)
+    ]
+    cases += [Case("sparse", m, m) for m in (40_000, 99_856, 250_000)]
+    cases += [Case("sparse", 10_000, 10_000, f) for f in (12, 48)]
+    cases += [Case("sparse", 40_000, 13_334, 3, 3), Case("sparse", 99_856, 119_828)]
+    return cases + [Case("sparse", 10**6, 10**6, 3, 1, gap) for gap in (1e-3, 1e-4)]
 
 
-def measure(row: Row, limit: float) -> Row | None:
+def crossing() -> list[Case]:
+    """Where the sparse way overtakes the dense one: as many photos as cells, and four times."""
+    sizes = [(m, m) for m in (1_024, 1_296, 1_600, 1_936)]
+    sizes += [(m, 4 * m) for m in (576, 676, 784, 900)]
+    return [
+        Case(name, *size, features)
+        for size in sizes
+        for features in (3, 27, 75)
+        for name in ("dense", "sparse")
+    ]
+
+
+def measure(case: Case, limit: float) -> Row | None:
     """One row in a fresh process with one thread; None if it takes too long or fails."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    command = [sys.executable, __file__, "--row", json.dumps(row)]
+    command = [sys.executable, __file__, "--case", json.dumps(asdict(case))]
+    env = {**os.environ, **one}
     try:
         done = subprocess.run(
-            command,
-            env={**os.environ, **one},
-            timeout=limit,
-            capture_output=True,
-            text=True,
+            command, env=env, timeout=limit, capture_output=True, text=True, check=False
         )
     except subprocess.TimeoutExpired:
-        print(f"more than {limit:.0f} s:", row)
+        print(f"more than {limit:.0f} s:", case)
         return None
     if done.returncode:
         print(done.stderr[-500:])
         return None
-    return dict(json.loads(done.stdout))
+    return read_row(done.stdout)
 
 
-def table(rows: list[Row]) -> str:
-    """The rows as a Markdown table."""
+def read_row(text: str) -> Row:
+    """A row from JSON."""
+    found = json.loads(text)
+    return Row(**{**found, "case": Case(**found["case"])})
+
+
+def scale_table(rows: dict[Case, Row]) -> str:
+    """Seconds and megabytes of every method, a line for each problem, in Markdown."""
     lines = [
-        "| cells | photos | features | uses | method | CPU s | MB | proven gap |",
-        "|--:|--:|--:|--:|---|--:|--:|--:|",
+        f"| cells | photos | features | uses | {' | '.join(METHODS)} |",
+        "|--:|--:|--:|--:|" + "--:|" * len(METHODS),
     ]
-    for r in rows:
-        gap = "" if r["gap"] is None else "0" if r["gap"] <= 1e-9 else f"{r['gap']:.1e}"
-        lines.append(
-            f"| {r['cells']:,} | {r['photos']:,} | {r['features']} | {r['uses']} | "
-            f"{r['method']} | {r['cpu']:.1f} | {r['megabytes']:.0f} | {gap} |"
-        )
-    return "\n".join(lines) + "\n"
+    for case in dict.fromkeys(replace(case, method="") for case in scale()):
+        found = [rows.get(replace(case, method=name)) for name in METHODS]
+        if any(found):
+            sizes = f"{case.cells:,} | {case.photos:,} | {case.features} | {case.uses}"
+            lines.append(f"| {sizes} | {' | '.join(map(in_words, found))} |")
+    return "\n".join(lines)
 
 
-def draw(rows: list[Row], path: Path) -> None:
+def in_words(row: Row | None) -> str:
+    """Seconds and megabytes of a row, and its gap if that is not 0."""
+    if not row:
+        return ""
+    gap = f", gap {row.gap:.0e}" if row.gap and row.gap > 1e-9 else ""
+    return f"{row.cpu:,.1f} s, {row.megabytes:,.0f} MB{gap}"
+
+
+def crossing_table(rows: dict[Case, Row]) -> str:
+    """Seconds of the dense and of the sparse way, for three numbers of features."""
+    lines = ["| cells | photos | million pairs | 3 features | 27 features | 75 features |"]
+    lines.append("|--:|--:|--:|--:|--:|--:|")
+    for m, n in dict.fromkeys((case.cells, case.photos) for case in crossing()):
+        words = [f"{m:,}", f"{n:,}", f"{n * m / 1e6:.1f}"]
+        for features in (3, 27, 75):
+            pair = [rows.get(Case(name, m, n, features)) for name in ("dense", "sparse")]
+            words.append(", ".join(f"{row.cpu:.2f}" for row in pair if row))
+        lines.append(f"| {' | '.join(words)} |")
+    return "\n".join(lines)
+
+
+def draw(rows: dict[Case, Row], path: Path) -> None:
     """CPU seconds and megabytes against cells, three features, each photo once."""
     import matplotlib
 
@@ -142,19 +213,27 @@ def draw(rows: list[Row], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.6))
-    usual = [r for r in rows if r["features"] == 3 and r["uses"] == 1]
-    usual = [r for r in usual if r["photos"] == r["cells"]]
+    drawn = [
+        rows[case]
+        for case in scale()
+        if case in rows and astuple(case)[2:5] == (case.cells, 3, 1)
+    ]
     for ax, key, label in zip(
         axes, ("cpu", "megabytes"), ("CPU s", "peak MB"), strict=True
     ):
-        for name in ("dense ot.emd", "scipy", "lapx", "ours"):
-            own = [r for r in usual if r["method"] == name and (r["gap"] or 0) <= 1e-9]
-            ax.loglog([r["cells"] for r in own], [r[key] for r in own], "o-", label=name)
-        near = [r for r in usual if (r["gap"] or 0) > 1e-9]
-        ax.loglog([r["cells"] for r in near], [r[key] for r in near], "x", color="C3")
-        for r in near:
-            text = f" proven {r['gap']:.0e}"
-            ax.annotate(text, (r["cells"], r[key]), ha="right", va="bottom", fontsize=7)
+        for name in ("dense", "scipy", "lapx", "sparse"):
+            own = [row for row in drawn if row.case.method == name and not row.case.until]
+            ax.loglog(
+                [row.case.cells for row in own],
+                [getattr(row, key) for row in own],
+                "o-",
+                label=name,
+            )
+        for row in drawn:
+            if row.case.until:
+                at, text = (row.case.cells, getattr(row, key)), f" proven {row.gap:.0e}"
+                ax.loglog(*at, "x", color="C3")
+                ax.annotate(text, at, ha="right", va="bottom", fontsize=7)
         ax.set(xlabel="cells = photos, each once", ylabel=label)
         ax.grid(alpha=0.3)
     axes[0].legend()
@@ -162,32 +241,46 @@ def draw(rows: list[Row], path: Path) -> None:
     fig.savefig(path, dpi=110, metadata={"Software": None})
 
 
+def write_tables(rows: dict[Case, Row]) -> None:
+    """Write both tables beside this program, and into the chapter."""
+    tables = {"crossing": crossing_table(rows), "placement": scale_table(rows)}
+    write_text(ROOT / "bench" / "placement.md", "\n\n".join(tables.values()) + "\n")
+    chapter = ROOT / "smalti" / "placement.md"
+    text = chapter.read_text("utf-8")
+    for name, table in tables.items():
+        mark, end = f"<!-- table: {name} -->", "<!-- end -->"
+        text = re.sub(
+            f"{mark}.*?{end}", f"{mark}\n\n{table}\n\n{end}", text, flags=re.DOTALL
+        )
+    write_text(chapter, text)
+
+
 def main() -> None:
-    """Measure, and write table and figure."""
+    """Measure, and write tables and figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--most", type=int, default=10_000, help="cells of the largest row")
-    parser.add_argument(
-        "--only", default="", help="a method: ours, scipy, lapx, dense ot.emd"
-    )
+    parser.add_argument("--only", choices=METHODS, help="only this method")
     parser.add_argument("--limit", type=float, default=600, help="seconds for one row")
-    parser.add_argument("--row", help=argparse.SUPPRESS)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.row:
-        print(json.dumps(run(json.loads(asked.row))))
+    if asked.case:
+        print(json.dumps(asdict(run(Case(**json.loads(asked.case))))))
         return
     kept = ROOT / "bench" / "placement.json"
-    known = json.loads(kept.read_text())["rows"] if kept.exists() else []
-    results = {tuple(row[k] for k in KEYS): row for row in known}
-    for row in plan():
-        if row["cells"] <= asked.most and asked.only in row["method"]:
-            result = measure(row, asked.limit)
-            if result:
-                results[tuple(row[k] for k in KEYS)] = result
-                print(table([result]).splitlines()[-1], flush=True)
-    order = [tuple(row[k] for k in KEYS) for row in plan()]
-    rows = [results[key] for key in order if key in results]
-    kept.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-    kept.with_suffix(".md").write_text(table(rows))
+    known = json.loads(kept.read_text("utf-8"))["rows"] if kept.exists() else []
+    rows = {row.case: row for row in map(read_row, map(json.dumps, known))}
+    order = list(dict.fromkeys([*crossing(), *scale()]))
+    for case in order:
+        if case.cells <= asked.most and asked.only in (None, case.method):
+            tries = [
+                measure(case, asked.limit) for _ in range(3 if case in crossing() else 1)
+            ]
+            if found := [row for row in tries if row]:
+                rows[case] = min(found, key=lambda row: row.cpu)
+                print(case, in_words(rows[case]), flush=True)
+    kept_rows = [asdict(rows[case]) for case in order if case in rows]
+    write_text(kept, json.dumps({"rows": kept_rows}, indent=1) + "\n")
+    write_tables(rows)
     draw(rows, ROOT / "fig" / "placement-scale.png")
 
 

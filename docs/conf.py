@@ -19,6 +19,8 @@ myst_enable_extensions = ["dollarmath", "alert"]
 myst_heading_anchors = 4
 suppress_warnings = ["misc.highlighting_failure"]  # <<references>> are not Python or TOML
 
+python_maximum_signature_line_length = 80
+
 html_theme = "furo"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]

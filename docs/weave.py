@@ -1,26 +1,26 @@
 """Weave: show a literate document as a page, with the outputs of its cells.
 
-A document is Markdown. A block with a name (```python #imports) or a file
-(```toml file=config.toml) is tangled by Entangled; a Python block without
-`.noeval` is also a cell for Jupytext. `blocks` is the one place that reads this
-notation. The rest runs the cells, puts a caption over every named block, and
-turns every <<reference>> into a link. Sphinx calls `setup`; as a program,
-`python docs/weave.py` runs the cells of every document.
+A Python block without `.noeval` is a cell for Jupytext. This program runs the cells, puts a
+caption over every named block, and turns every <<reference>> into a link, into other
+documents, too. Sphinx calls `setup`; as a program, `python docs/weave.py` runs the cells of
+every document.
 """
 
 import hashlib
+import posixpath
 import re
 import sys
-import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
+import reference
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from filelock import FileLock
@@ -29,73 +29,13 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
+from tangle import Block, blocks, documents, read_documents, read_text, tangled, write_text
 
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 REFERENCE = re.compile(r"^\s*<<([\w-]+)>>\s*$", re.M)
 HTML_REFERENCE = re.compile(r"&lt;&lt;((?:<[^>]+>|[\w-])+?)&gt;&gt;")
 PROGRAMS = ["*.py", "config.toml", "Snakefile", "data/*.py", "fig/*.py", "smalti/**/*.py"]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: where it opens, its info string and its code."""
-
-    line: int
-    indent: str
-    info: str
-    code: str
-    closed: bool = True
-
-    @property
-    def target(self) -> str | None:
-        """The file that the block begins, if any."""
-        found = re.search(r"\sfile=(\S+)", self.info)
-        return found and found[1]
-
-    @property
-    def name(self) -> str | None:
-        """The name that references use: that after #, else the file.
-
-        >>> Block(1, "", "python #imports", "").name
-        'imports'
-        """
-        found = re.search(r"\s#(\S+)", self.info)
-        return found[1] if found else self.target
-
-    @property
-    def references(self) -> list[str]:
-        """The names of the blocks that belong at this place in the code."""
-        return REFERENCE.findall(self.code)
-
-
-def blocks(text: str) -> list[Block]:
-    """Find the fenced blocks of a document, in order.
-
-    >>> [(block.name, block.line) for block in blocks("```toml file=a.toml\\nx = 1\\n```")]
-    [('a.toml', 1)]
-    """
-    found: list[Block] = []
-    start, ticks, opening = 0, "", None
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        fence = FENCE.match(line)
-        if fence and opening is None:
-            start, ticks, opening = number, fence["ticks"], fence
-        elif fence and opening and not fence["info"].strip() and fence["ticks"] >= ticks:
-            code = "\n".join(lines[start : number - 1])
-            found.append(Block(start, opening["indent"], opening["info"].strip(), code))
-            opening = None
-    if opening:
-        code = "\n".join(lines[start:])
-        found.append(Block(start, opening["indent"], opening["info"].strip(), code, False))
-    return found
-
-
-def documents(root: Path) -> list[Path]:
-    """List the literate documents, as Entangled finds them, relative to `root`."""
-    patterns = tomllib.loads((root / "entangled.toml").read_text())["watch_list"]
-    paths = [path for pattern in patterns for path in sorted(root.glob(pattern))]
-    return [path.relative_to(root) for path in dict.fromkeys(paths)]
+PROGRAMS += ["smalti/*.css", "smalti/*.js", "smalti/*.html"]
 
 
 # Run the cells
@@ -112,7 +52,7 @@ def executed(document: Path, root: Path) -> NotebookNode:
 
     The result is kept in _build/executed until the document or a program changes.
     """
-    text = (root / document).read_text()
+    text = read_text(root / document)
     key = hashlib.sha256((text + sys.version).encode())
     for program in sorted(path for pattern in PROGRAMS for path in root.glob(pattern)):
         key.update(program.read_bytes())
@@ -125,10 +65,8 @@ def executed(document: Path, root: Path) -> NotebookNode:
             notebook = run(text, document, root)
             for old in store.glob(f"{stem}.*.ipynb"):
                 old.unlink()
-            part = kept.with_suffix(".part")
-            part.write_text(nbformat.writes(notebook))
-            part.replace(kept)
-    return load(kept.read_text())
+            write_text(kept, nbformat.writes(notebook))
+    return load(read_text(kept))
 
 
 def run(text: str, document: Path, root: Path) -> NotebookNode:
@@ -171,38 +109,82 @@ def anchor(name: str, part: int = 1) -> str:
     return "chunk-" + re.sub(r"[^\w-]+", "-", name) + (f"-{part}" if part > 1 else "")
 
 
-def captions(named: list[Block]) -> Iterator[str]:
-    """Caption every named block: «name» ≡ first, +≡ for what is added to it later."""
+@dataclass(frozen=True)
+class Names:
+    """Where blocks are defined and used: documents by name, and for each name its users."""
+
+    homes: dict[str, str]
+    users: dict[str, dict[str, str]]  # name -> name of the block that uses it -> document
+    labels: dict[str, str]
+
+    def link(self, name: str, here: str, label: str = "", part: int = 1) -> str:
+        """Link to a block from a page; a block of another document is shown with its name."""
+        home = self.homes.get(name, here)
+        words = label or self.labels[name]
+        goal = f"#{anchor(name, part)}"
+        if home == here:
+            return f'<a href="{goal}">{escape(words)}</a>'
+        return (
+            f'<a href="{page_link(home, here)}{goal}">{escape(words)}</a> of {escape(home)}'
+        )
+
+
+def page_link(document: str, here: str) -> str:
+    """The page of a document, as seen from that of another.
+
+    >>> page_link("mosaic.md", "smalti/grid.md"), page_link("smalti/grid.md", "mosaic.md")
+    ('../mosaic.html', 'smalti/grid.html')
+    """
+    page = posixpath.splitext(document)[0] + ".html"
+    return posixpath.relpath(page, posixpath.dirname(here) or ".")
+
+
+def find_names(texts: Mapping[str, str]) -> Names:
+    """Find where the blocks of all documents are defined and used."""
+    homes: dict[str, str] = {}
     users: dict[str, dict[str, str]] = defaultdict(dict)
-    labels = {str(block.name): f"«{block.name}»" for block in named}
-    labels |= {str(block.name): block.target for block in named if block.target}
-    for block in named:
-        for reference in block.references:
-            users[reference][str(block.name)] = labels[str(block.name)]
+    labels: dict[str, str] = {}
+    for document, text in texts.items():
+        for block in blocks(text):
+            if block.name:
+                homes.setdefault(block.name, document)
+                labels.setdefault(block.name, block.target or f"«{block.name}»")
+                for reference in block.references:
+                    users[reference][block.name] = document
+    return Names(homes, users, labels)
+
+
+def captions(named: list[Block], here: str, names: Names) -> Iterator[str]:
+    """Caption every named block: «name» ≡ first, +≡ for what is added to it later.
+
+    At the right stands where the block is used, and which other documents it takes blocks of.
+    """
     total, seen = Counter(block.name for block in named), Counter[str]()
     for block in named:
         name = str(block.name)
         seen[name] += 1
         part = seen[name]
-        label = ("file: " if block.target else "") + labels[name]
-        links = [link(user, shown) for user, shown in users[name].items()]
+        links = [names.link(user, here) for user in names.users.get(name, {})]
         uses = ["used in " + ", ".join(links)] if links else []
+        away = {names.homes.get(r, here): r for r in reversed(block.references)}
+        away.pop(here, None)
+        if away:
+            uses += [
+                "with " + ", ".join(names.link(r, here) for r in reversed(away.values()))
+            ]
         if part < total[name]:
             uses += [
                 f'<a href="#{anchor(name, part + 1)}" title="the next part">more ↓</a>'
             ]
+        label = ("file: " if block.target else "") + names.labels[name]
         yield (
-            f'<div class="chunk" id="{anchor(name, part)}"><span>{link(name, label)} '
-            f'{"≡" if part == 1 else "+≡"}</span><span class="chunk-use">{" · ".join(uses)}</span></div>'
+            f'<div class="chunk" id="{anchor(name, part)}"><span>'
+            f'<a href="#{anchor(name)}">{escape(label)}</a> {"≡" if part == 1 else "+≡"}</span>'
+            f'<span class="chunk-use">{" · ".join(uses)}</span></div>'
         )
 
 
-def link(name: str, label: str) -> str:
-    """Link to the first block of a name."""
-    return f'<a href="#{anchor(name)}">{escape(label)}</a>'
-
-
-def captioned(text: str) -> str:
+def captioned(text: str, here: str = "", names: Names | None = None) -> str:
     """Put a caption before every named block.
 
     >>> print(captioned("```python #a\\n1\\n```"))
@@ -215,20 +197,25 @@ def captioned(text: str) -> str:
     """
     named = [block for block in blocks(text) if block.name]
     lines = text.split("\n")
-    for block, caption in reversed(list(zip(named, captions(named), strict=True))):
+    shown = captions(named, here, names or find_names({here: text}))
+    for block, caption in reversed(list(zip(named, shown, strict=True))):
         above = [""] if block.line == 1 or lines[block.line - 2].strip() else []
         lines[block.line - 1 : block.line - 1] = [*above, block.indent + caption, ""]
     return "\n".join(lines)
 
 
-def linked(html: str) -> str:
-    """Turn each <<name>> of the page into a link, if the page has a block of that name."""
+def linked(html: str, here: str, names: Names) -> str:
+    """Turn each <<name>> of a page into a link to its block, on this page or on another."""
 
     def replace(found: re.Match[str]) -> str:
         name = re.sub("<[^>]+>", "", found[1])
-        if f'id="{anchor(name)}"' not in html:
+        if name not in names.homes:
             return found[0]
-        return f'<a class="chunk-ref" href="#{anchor(name)}">&lt;&lt;{name}&gt;&gt;</a>'
+        home = names.homes[name]
+        page = "" if home == here else page_link(home, here)
+        title = f' title="in {escape(home)}"' if page else ""
+        goal = f"{page}#{anchor(name)}"
+        return f'<a class="chunk-ref" href="{goal}"{title}>&lt;&lt;{name}&gt;&gt;</a>'
 
     return HTML_REFERENCE.sub(replace, html)
 
@@ -237,8 +224,8 @@ def linked(html: str) -> str:
 
 
 def woven(text: str, ran: NotebookNode) -> NotebookNode:
-    """Read a document with its captions, and give its cells the outputs of the run."""
-    notebook: NotebookNode = jupytext.reads(captioned(text), fmt="md")
+    """Read a document with captions, and give its cells the outputs of the run."""
+    notebook: NotebookNode = jupytext.reads(text, fmt="md")
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "raw"]
     notebook.metadata = ran.metadata
     pairs = zip(code_cells(notebook), code_cells(ran), strict=True)
@@ -253,11 +240,22 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def contents(names: list[str], book: str) -> str:
-    """Write the table of contents that the theme shows at the side."""
-    chapters = [name for name in names if name.startswith("smalti/")]
-    rest = [name for name in names if name not in chapters and name != book]
-    parts = {"The book": ["self"], "Further chapters": chapters, "Appendices": rest}
+@cache
+def names_in(root: Path) -> Names:
+    """Find the names of all blocks once."""
+    return find_names(read_documents(root))
+
+
+def contents(chapters: list[str], book: str, modules: list[str]) -> str:
+    """Write the table of contents that the theme shows at the side, in parts."""
+    parts: dict[str, list[str]] = {"The book": ["self"], "Further chapters": []}
+    parts |= {"Ground": [], "Appendices": [], "Reference": modules}
+    for name in chapters:
+        if name.startswith("smalti/ground/"):
+            parts["Ground"].append(name)
+        elif name != book:
+            part = "Further chapters" if name.startswith("smalti/") else "Appendices"
+            parts[part].append(name)
     return "\n\n".join(
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *entries, "```"])
         for caption, entries in parts.items()
@@ -265,15 +263,47 @@ def contents(names: list[str], book: str) -> str:
     )
 
 
+def reading_order(names: list[str], book: str) -> list[str]:
+    """Sort documents as the end of the book names them; what it does not name comes last.
+
+    >>> reading_order(["a", "b", "c"], "[c](c.md) first, now [c](c.md), [b](b.md)")
+    ['c', 'b', 'a']
+    """
+    places = {name: book.rfind(f"({name}.md") for name in names}
+    return sorted(names, key=lambda name: (places[name] < 0, places[name]))
+
+
 def read(app: Sphinx, docname: str, source: list[str]) -> None:
     """Replace a document's text by its woven notebook, which MyST-NB then reads."""
-    root = Path(app.srcdir)
-    notebook = woven(source[0], executed(Path(docname + ".md"), root))
+    root, document = Path(app.srcdir), f"{docname}.md"
+    chapters = [path.as_posix() for path in documents(root)]
+    if document not in chapters:
+        return
+    text = captioned(source[0], document, names_in(root))
+    notebook = woven(text, executed(Path(document), root))
     if docname == app.config.root_doc:
-        names = [path.with_suffix("").as_posix() for path in documents(root)]
-        names.sort(key=source[0].rfind)  # the order in which the book's end names them
-        notebook.cells.append(nbformat.v4.new_markdown_cell(contents(names, docname)))
+        names = [name.removesuffix(".md") for name in chapters]
+        modules = [name.removesuffix(".rst") for name in reference_pages(root)]
+        table = contents(reading_order(names, source[0]), docname, modules)
+        notebook.cells.append(nbformat.v4.new_markdown_cell(table))
     source[0] = nbformat.writes(notebook)
+
+
+@cache
+def reference_pages(root: Path) -> dict[str, str]:
+    """Write a page about each module, with links to the blocks that define its functions."""
+    texts, names = read_documents(root), names_in(root)
+    links: dict[tuple[str, int], str] = {}
+    for document, text in texts.items():
+        seen = Counter[str]()
+        for block in blocks(text):
+            if block.name:
+                seen[block.name] += 1
+                goal = f"{page_link(document, reference.FOLDER + '/x')}#"
+                goal += anchor(block.name, seen[block.name])
+                words = f"{names.labels[block.name]} of {document}"
+                links[document, block.line] = f'<a href="{goal}">{escape(words)}</a>'
+    return reference.pages(tangled(root, texts), links)
 
 
 def load(text: str) -> NotebookNode:
@@ -287,7 +317,8 @@ def finish_page(
 ) -> None:
     """Link the references in the finished HTML of a page."""
     if "body" in context:
-        context["body"] = linked(context["body"])
+        names = names_in(Path(app.srcdir))
+        context["body"] = linked(context["body"], f"{page}.md", names)
 
 
 def finish_site(app: Sphinx, error: Exception | None) -> None:
@@ -295,7 +326,7 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
     if error is None:
         goal = f"{app.config.root_doc}.html"
         page = f'<!doctype html><meta http-equiv="refresh" content="0; url={goal}">\n'
-        (Path(app.outdir) / "index.html").write_text(page)
+        write_text(Path(app.outdir) / "index.html", page)
 
 
 def inline_math(translator: Any, node: nodes.math) -> None:
@@ -312,8 +343,13 @@ def block_math(translator: Any, node: nodes.math_block) -> None:
 
 
 def find_pages(app: Sphinx, config: Any) -> None:
-    """Make pages of the literate documents, and of nothing else."""
-    config.include_patterns = [path.as_posix() for path in documents(Path(app.srcdir))]
+    """Make pages of the literate documents and of the modules, and of nothing else."""
+    root = Path(app.srcdir)
+    for page, text in reference_pages(root).items():
+        if not (root / page).is_file() or read_text(root / page) != text:
+            write_text(root / page, text)
+    config.include_patterns = [path.as_posix() for path in documents(root)]
+    config.include_patterns += reference_pages(root)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

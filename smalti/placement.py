@@ -1,37 +1,47 @@
 # ~/~ begin <<smalti/placement.md#smalti/placement.py>>[init]
-"""Exact placement of photos, with proof; tangled from smalti/placement.md."""
+"""Exact placement of photos, with proof; explained in placement.md."""
 
 # ~/~ begin <<smalti/placement.md#placement-imports>>[init]
-from __future__ import annotations
-
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
-import ot
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.spatial import KDTree
+
+import mosaic
+from smalti.ground.errors import MosaicError
+from smalti.ground.settings import Amount
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 # ~/~ end
 
+# ~/~ begin <<smalti/placement.md#placement-settings>>[init]
+Solver = Literal["auto", "sparse", "dense"]
 
-# ~/~ begin <<smalti/placement.md#example-data>>[init]
+
+@dataclass(frozen=True)
+class PlacementSettings:
+    """Placing photos exactly"""
+
+    solver: Annotated[Solver, "how to place exactly"] = "auto"
+    gap: Annotated[Amount, "stop at this proven relative gap; 0: never"] = 0.0
+    time_limit: Annotated[
+        Amount, "stop after so many seconds, with the best match so far; 0: never"
+    ] = 0.0
+# ~/~ end
+
+# ~/~ begin <<smalti/placement.md#example-colours>>[init]
 def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     """Mean colours of `n` photos, (n, 3), and of side x side cells, (side**2, 3); 0 to 255."""
     rng = np.random.default_rng(seed)
     y, x = np.indices((side, side)) / side
     glow = np.exp(-12 * ((x - 0.7) ** 2 + (y - 0.3) ** 2))
     sky = np.stack([90 + 150 * glow + 60 * y, 140 + 90 * glow, 230 - 90 * glow], -1)
-    land = (
-        np.stack([60 + 90 * x, 95 + 40 * np.sin(19 * x * y), 40 + 25 * x], -1)
-        * (1.5 - y)[..., None]
-    )
+    field = np.stack([60 + 90 * x, 95 + 40 * np.sin(19 * x * y), 40 + 25 * x], -1)
+    land = field * (1.5 - y)[..., None]
     hill = y > 0.62 + 0.1 * np.sin(7 * x) + 0.04 * np.sin(23 * x)
     target = np.where(hill[..., None], land, sky) + rng.normal(0, 6, (side, side, 3))
     kinds = [(125, 115, 105), (85, 110, 60), (140, 170, 215), (60, 55, 52), (230, 200, 130)]
@@ -39,11 +49,9 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     light = rng.normal(1, 0.25, (n, 1)) * np.array(kinds)[kind]
     photos = light + rng.normal(0, 14, (n, 3))
     return np.rint(photos.clip(0, 255)), np.rint(target.clip(0, 255)).reshape(-1, 3)
-
 # ~/~ end
 
-
-# ~/~ begin <<smalti/placement.md#all-arcs>>[init]
+# ~/~ begin <<smalti/placement.md#best-offers>>[init]
 def squared(a: Floats, b: Floats) -> Floats:
     """Squared distance along the last axis of `a` and `b`, which broadcast."""
     return np.asarray(((a - b) ** 2).sum(-1))
@@ -54,48 +62,8 @@ def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
     step = max(1, 1_000_000 // x.shape[1])
     starts = range(0, max(1, len(i)), step)
     return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#all-arcs>>[1]
-
-
-def transport(supply: Floats, want: Floats, costs: Any) -> tuple[Any, Floats, Floats]:
-    """Cheapest plan for (n,) `supply` and (m,) `want` with its prices (n,) and (m,).
-
-    `costs` is (n, m), an array or a sparse one that lists the arcs to use; the plan is of the
-    same kind. Raises RuntimeError if there is no plan. After Bonneel et al. (2011).
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the code says the same, and cannot be overlooked
-        plan, log = ot.emd(
-            supply, want, costs, numItermax=10**12, log=True, center_dual=False
-        )
-    if log["result_code"] != 1:
-        raise RuntimeError(f"no optimal plan was found: {log['warning']}")
-    return plan, log["u"], log["v"]
-
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#all-arcs>>[2]
-
-
-def match_dense(tiles: Floats, cells: Floats, max_uses: int = 1) -> Ints:
-    """Cheapest match, by way of all costs at once: n*m numbers of memory.
-
-    `tiles` (n, f), `cells` (m, f); returns (m,) indices of tiles.
-    >>> match_dense(np.array([[0.0], [5.0]]), np.array([[4.0], [3.0]]))
-    array([1, 0])
-    """
-    n, m = len(tiles), len(cells)
-    costs = np.stack([squared(cells, tile) for tile in tiles])
-    supply, want = np.full(n, float(max_uses)), np.ones(m)
-    if n * max_uses > m:
-        costs, want = np.c_[costs, np.zeros(n)], np.r_[want, n * max_uses - m]
-    return np.asarray(transport(supply, want, costs)[0][:, :m].argmax(axis=0))
-
-# ~/~ end
-
-
-# ~/~ begin <<smalti/placement.md#best-offers>>[init]
+# ~/~ begin <<smalti/placement.md#best-offers>>[1]
 TREE = 6  # features up to which a k-d tree is quicker than comparing everything
 
 
@@ -114,18 +82,14 @@ def cheapest(
     value = np.stack([squared(query, points[j]) - price[j] for j in index.T], axis=1)
     best = np.argsort(value, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[1]
-
-
+# ~/~ begin <<smalti/placement.md#best-offers>>[2]
 def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
     """Indices of the `k` best offers by comparing everything, a block at a time."""
-    base: NDArray[np.floating[Any]] = (points**2).sum(1) - price
-    left: NDArray[np.floating[Any]] = -2 * query
-    right: NDArray[np.floating[Any]] = points.T
-    if k > 1:
-        base, left, right = (a.astype(np.float32) for a in (base, left, right))
+    digits = np.float32 if k > 1 else np.float64
+    base: NDArray[np.floating] = ((points**2).sum(1) - price).astype(digits)
+    left: NDArray[np.floating] = (-2 * query).astype(digits)
+    right: NDArray[np.floating] = points.T.astype(digits)
     index = np.empty((len(query), k), np.int64)
     rows = max(1, 500_000 // len(points))  # a block that stays in the processor's cache
     for block in (slice(i, i + rows) for i in range(0, len(query), rows)):
@@ -136,35 +100,30 @@ def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
         else:
             index[block] = np.argpartition(offer, k - 1, axis=1)[:, :k]
     return index
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[2]
-
-
+# ~/~ begin <<smalti/placement.md#best-offers>>[3]
 def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
     """Stretch (f, f) and shift (f,) after which `price` (p,) is nearly level."""
     f = points.shape[1]
     i, j = np.triu_indices(f)
     terms = np.c_[np.ones(len(points)), points, points[:, i] * points[:, j]]
-    usual = np.ones(len(points), bool)
+    near = np.ones(len(points), bool)
     for _ in range(3):
-        some = terms[usual]
-        fit = np.linalg.lstsq(some.T @ some, some.T @ price[usual])[0]
+        some = terms[near]
+        fit = np.linalg.lstsq(some.T @ some, some.T @ price[near])[0]
         rest = price - terms @ fit
-        usual = np.abs(rest - np.median(rest)) <= np.quantile(
-            np.abs(rest - np.median(rest)), 0.96
-        )
+        off = np.abs(rest - np.median(rest))
+        near = off <= np.quantile(off, 0.96)
     bend = np.zeros((f, f))
     bend[i, j] = fit[1 + f :]
     size, axes = np.linalg.eigh(np.eye(f) - (bend + bend.T) / 2)
     return np.sqrt(size.clip(0.05, 20))[:, None] * axes.T, fit[1 : 1 + f] / 2
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[3]
-
-
+# ~/~ begin <<smalti/placement.md#best-offers>>[4]
 def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
     """Indices of the `k` best offers of each of three k-d trees of stretched, lifted points."""
+    from scipy.spatial import KDTree
+
     middle = points.mean(0)
     p = points - middle
     stretch, shift = bowl(p, price)
@@ -172,17 +131,30 @@ def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
     rest = price - 2 * p @ shift - (p**2).sum(1) + (moved**2).sum(1)
     floor = np.c_[(query - middle + shift) @ np.linalg.inv(stretch), np.zeros(len(query))]
     part, found = np.searchsorted(np.quantile(rest, [0.75, 0.97]), rest), []
-    for some in (np.flatnonzero(part == p) for p in range(3)):
+    for some in (np.flatnonzero(part == one) for one in range(3)):
         if len(some):
             lifted = np.c_[moved[some], np.sqrt(rest[some].max() - rest[some])]
             tree = KDTree(lifted, 128, balanced_tree=False, compact_nodes=False)
             found.append(some[tree.query(floor, range(1, min(k, len(some)) + 1))[1]])
     return np.hstack(found)
-
 # ~/~ end
 
-
 # ~/~ begin <<smalti/placement.md#levels>>[init]
+def means(x: Floats, label: Ints) -> Floats:
+    """Mean of the rows of `x` (r, f) for each label 0, 1, ...: (labels, f)."""
+    many = np.bincount(label)
+    return np.stack([np.bincount(label, column) / many for column in x.T], axis=1)
+
+
+def distinct(x: Floats) -> tuple[Ints, Ints]:
+    """Index of one row of each kind, and the kind of each row: (kinds,), (r,)."""
+    order = np.lexsort(x.T)
+    new = np.r_[True, (x[order[1:]] != x[order[:-1]]).any(axis=1)]
+    kind = np.empty(len(x), np.int64)
+    kind[order] = np.cumsum(new) - 1
+    return order[new], kind
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#levels>>[1]
 @dataclass
 class Task:
     """A placement problem without pins; rows of `y` are sorted by their photo, `owner`."""
@@ -200,26 +172,8 @@ class Task:
         self.photo_sketch = means(self.tile_sketch, self.owner)
         reach = float(np.abs(both).max(initial=1)) ** 2 * both.shape[1] * len(self.x)
         self.whole = bool((both == np.rint(both)).all()) and reach < 2**50
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[1]
-
-
-def means(x: Floats, label: Ints) -> Floats:
-    """Mean of the rows of `x` (r, f) for each label 0, 1, ...: (labels, f)."""
-    many = np.bincount(label)
-    return np.stack([np.bincount(label, column) / many for column in x.T], axis=1)
-
-
-def distinct(x: Floats) -> tuple[Ints, Ints]:
-    """Index of one row of each kind, and the kind of each row: (kinds,), (r,)."""
-    order = np.lexsort(x.T)
-    new = np.r_[True, (x[order[1:]] != x[order[:-1]]).any(axis=1)]
-    kind = np.empty(len(x), np.int64)
-    kind[order] = np.cumsum(new) - 1
-    return order[new], kind
-
-
+# ~/~ begin <<smalti/placement.md#levels>>[2]
 @dataclass
 class Level:
     """Boxes of cells and of photos; with `width` 0 one box for each distinct colour."""
@@ -237,40 +191,31 @@ class Level:
         """What no match of this level can cost less than, if u + v <= cost on all arcs."""
         photos = self.high @ np.minimum(v, 0) + self.low @ np.maximum(v, 0)
         return float(self.mass @ u + photos)
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[2]
-
-
+# ~/~ begin <<smalti/placement.md#levels>>[3]
 def group(task: Task, width: float) -> Level:
     """Put a task into boxes of this width; 0 stands for the task itself."""
     if width:
+        # ~/~ begin <<smalti/placement.md#group-by-boxes>>[init]
         cell_box = distinct(np.floor(task.cell_sketch / width))[1]
         photo_box = distinct(np.floor(task.photo_sketch / width))[1]
-        cells, tiles = (
-            means(task.cell_sketch, cell_box),
-            means(task.photo_sketch, photo_box),
-        )
+        cells, tiles = means(task.cell_sketch, cell_box), means(task.photo_sketch, photo_box)
         owner = np.arange(len(tiles))
+        # ~/~ end
     else:
+        # ~/~ begin <<smalti/placement.md#group-equal-colours>>[init]
         first, cell_box = distinct(task.x)
-        cells, tiles, owner, photo_box = (
-            task.x[first],
-            task.y,
-            task.owner,
-            np.arange(len(task.low)),
-        )
+        cells, tiles = task.x[first], task.y
+        owner, photo_box = task.owner, np.arange(len(task.low))
         if len(task.owner) == len(task.low):
             first, photo_box = distinct(task.y)
             tiles, owner = task.y[first], np.arange(len(first))
+        # ~/~ end
     low, high = (np.bincount(photo_box, w).astype(np.int64) for w in (task.low, task.high))
     mass = np.bincount(cell_box)
     return Level(cells, mass, cell_box, tiles, owner, low, high, photo_box)
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[3]
-
-
+# ~/~ begin <<smalti/placement.md#levels>>[4]
 SMALL = 250_000  # so many arcs are simply all listed
 
 
@@ -286,35 +231,35 @@ def widths(task: Task) -> list[float]:
         found.insert(-1, width)
         width /= 2
     return found
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[4]
-
-
+# ~/~ begin <<smalti/placement.md#levels>>[5]
 def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Ints:
     """Turn a plan between boxes, three (p,) arrays, into a photo for every cell, (m,)."""
     n, light = len(task.low), task.photo_sketch[:, 0]
-    order = np.lexsort((means(light[:, None], level.photo_box)[photo, 0], cell))
-    box = np.empty(len(task.x), np.int64)
+    # ~/~ begin <<smalti/placement.md#tell-each-cell-its-box>>[init]
+    shade = means(light[:, None], level.photo_box)[:, 0]
+    order = np.lexsort((shade[photo], cell))
     by_cell = np.lexsort((task.cell_sketch[:, 0], level.cell_box))
+    box = np.empty(len(task.x), np.int64)
     box[by_cell] = np.repeat(photo[order], amount[order])
-    queue = np.lexsort((task.cell_sketch[:, 0], box))  # cells by the box that serves them
-    box = box[queue]
-    name, times = np.tile(np.arange(n), 2), np.r_[task.low, task.high - task.low]
+    # ~/~ end
+    # ~/~ begin <<smalti/placement.md#line-up-cells-at-each-box>>[init]
+    queue = np.lexsort((task.cell_sketch[:, 0], box))
+    turn = np.arange(len(queue)) - np.searchsorted(box[queue], box[queue])
+    # ~/~ end
+    # ~/~ begin <<smalti/placement.md#hand-out-photos>>[init]
+    name, copies = np.tile(np.arange(n), 2), np.r_[task.low, task.high - task.low]
     order = np.lexsort((light[name], np.arange(2 * n) >= n, level.photo_box[name]))
-    name, end = name[order], np.cumsum(times[order])
-    first = (end - times[order])[np.searchsorted(level.photo_box[name], box)]
-    turn = np.arange(len(box)) - np.searchsorted(box, box)
-    match = np.empty(len(box), np.int64)
+    name, end = name[order], np.cumsum(copies[order])
+    first = (end - copies[order])[np.searchsorted(level.photo_box[name], box[queue])]
+    match = np.empty(len(queue), np.int64)
     match[queue] = name[np.searchsorted(end, first + turn, side="right")]
+    # ~/~ end
     return match
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[5]
-
-
+# ~/~ begin <<smalti/placement.md#levels>>[6]
 def best_tile(task: Task, match: Ints) -> Ints:
-    """The cheapest thumbnail of the photo `match[i]` for each cell i: (m,) rows of task.y."""
+    """The cheapest thumbnail of the photo `match[j]` for each cell j: (m,) rows of task.y."""
     if len(task.owner) == len(task.low):
         return match
     start = np.searchsorted(task.owner, np.arange(len(task.low) + 1))
@@ -323,9 +268,7 @@ def best_tile(task: Task, match: Ints) -> Ints:
     row = np.arange(len(cell)) + (start[match] - first)[cell]
     order = np.lexsort((pair_costs(task.x, cell, task.y, row), cell))
     return np.asarray(row[order[first]])
-
 # ~/~ end
-
 
 # ~/~ begin <<smalti/placement.md#restricted-problem>>[init]
 @dataclass
@@ -338,7 +281,7 @@ class Arcs:
 
 
 def list_arcs(level: Level, keys: Ints) -> Arcs:
-    """The arcs with these keys, cell * R + thumbnail, and what they cost."""
+    """The arcs with these keys, cell * R + tile, and what they cost."""
     cell, row = np.divmod(keys, len(level.tiles))
     cost = pair_costs(level.cells, cell, level.tiles, row)
     photo = level.owner[row]
@@ -348,11 +291,8 @@ def list_arcs(level: Level, keys: Ints) -> Arcs:
         order = order[np.r_[True, pair[1:] != pair[:-1]]]
         cell, photo, cost = cell[order], photo[order], cost[order]
     return Arcs(cell, photo, cost)
-
 # ~/~ end
 # ~/~ begin <<smalti/placement.md#restricted-problem>>[1]
-
-
 def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs]:
     """Supplies, wants and arcs with a helper and doors for the photos that may stay at home."""
     supply, want = level.high.astype(float), level.mass.astype(float)
@@ -368,11 +308,8 @@ def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs
     photo = np.r_[arcs.photo, free, np.full(len(room), n)]
     cost = np.r_[arcs.cost, toll[door] - v[free], toll]
     return supply, want, Arcs(cell, photo, cost)
-
 # ~/~ end
 # ~/~ begin <<smalti/placement.md#restricted-problem>>[2]
-
-
 @dataclass
 class Plan:
     """Whole amounts from boxes of photos to boxes of cells, and prices that prove it best."""
@@ -383,17 +320,18 @@ class Plan:
     cost: float
     u: Floats
     v: Floats
-
-
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#restricted-problem>>[3]
 def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     """The best plan on the listed arcs, starting from prices u (M,) and v (N,)."""
+    from scipy.sparse import coo_array
+
     n, m = len(level.high), len(level.mass)
     cheap = Arcs(arcs.cell, arcs.photo, arcs.cost - u[arcs.cell] - v[arcs.photo])
-    supply, want, all_arcs = add_doors(level, v, cheap)
-    costs = coo_array(
-        (all_arcs.cost, (all_arcs.photo, all_arcs.cell)), shape=(len(supply), len(want))
-    )
-    plan, dv, du = transport(supply, want, costs)
+    supply, want, listed = add_doors(level, v, cheap)
+    shape = len(supply), len(want)
+    costs = coo_array((listed.cost, (listed.photo, listed.cell)), shape=shape)
+    plan, dv, du = mosaic.transport(supply, want, costs)
     shift = dv[n] if len(supply) > n else 0.0  # the helper's price is zero
     real = (plan.row < n) & (plan.col < m) & (plan.data > 0.5)
     photo, cell = plan.row[real].astype(np.int64), plan.col[real].astype(np.int64)
@@ -401,11 +339,9 @@ def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     used = np.searchsorted(arcs.cell * n + arcs.photo, cell * n + photo)
     total = float(amount @ arcs.cost[used])
     return Plan(photo, cell, amount, total, u + du[:m] + shift, v + dv[:n] - shift)
-
 # ~/~ end
 
-
-# ~/~ begin <<smalti/placement.md#pricing>>[init]
+# ~/~ begin <<smalti/placement.md#round-after-round>>[init]
 def opening_prices(
     task: Task, level: Level, width: float, cells: Floats, u: Floats
 ) -> Floats:
@@ -419,11 +355,8 @@ def opening_prices(
         np.minimum.at(v, level.photo_box[task.owner], row_price)
         v = np.rint(v) if task.whole else v
     return np.where(level.low > 0, v, np.minimum(v, 0))
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#pricing>>[1]
-
-
+# ~/~ begin <<smalti/placement.md#round-after-round>>[1]
 OFFERS = 10
 
 
@@ -438,11 +371,8 @@ def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:
     to_cell = (near + rows * np.arange(m)[:, None]).ravel()
     to_tile = (back * rows + np.arange(rows)[:, None]).ravel()
     return np.unique(np.r_[to_cell, to_tile, level.cell_box * rows + match]), value[:, 0]
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#pricing>>[2]
-
-
+# ~/~ begin <<smalti/placement.md#round-after-round>>[2]
 def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     """Prices u, v that no arc of all contradicts, and keys of arcs worth adding."""
     rows, v = len(level.tiles), plan.v
@@ -457,11 +387,8 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     keys = [(near + rows * eager[:, None])[fair]]
     u, v, more = settle_prices(level, plan, slack, eager, seller, u)
     return u, v, np.unique(np.concatenate([*keys, *more]))
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#pricing>>[3]
-
-
+# ~/~ begin <<smalti/placement.md#round-after-round>>[3]
 def settle_prices(
     level: Level, plan: Plan, slack: float, eager: Ints, seller: Ints, u: Floats
 ) -> tuple[Floats, Floats, list[Ints]]:
@@ -478,11 +405,8 @@ def settle_prices(
         if not len(eager):
             break
     return u, v, keys
-
 # ~/~ end
-
-
-# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[init]
+# ~/~ begin <<smalti/placement.md#round-after-round>>[4]
 @dataclass
 class Round:
     """What is known after a round; `done` is the last round of its level."""
@@ -493,11 +417,8 @@ class Round:
     cells: Floats  # (M, .) and
     u: Floats  # (M,) their prices
     done: bool
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[1]
-
-
+# ~/~ begin <<smalti/placement.md#round-after-round>>[5]
 def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
     """Solve one level to its end, round by round."""
     level = group(task, width)
@@ -515,11 +436,8 @@ def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
         done = len(keys) == before or (width > 0 and plan.cost - bound <= 1e-3 * plan.cost)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[2]
-
-
+# ~/~ begin <<smalti/placement.md#round-after-round>>[6]
 def rounds(task: Task) -> Iterator[Round]:
     """Better and better matches of a task, the last of them optimal."""
     zero, all_cells = np.zeros(1, np.int64), np.zeros(len(task.x), np.int64)
@@ -532,22 +450,31 @@ def rounds(task: Task) -> Iterator[Round]:
         start = now
         for now in improve(task, width, start):
             yield now
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#coarse-to-fine>>[3]
-
-
+# ~/~ begin <<smalti/placement.md#round-after-round>>[7]
 def bound_from(task: Task, now: Round) -> float:
     """A bound for the task itself from the prices of a round of any level."""
     level = group(task, 0.0)
     v = opening_prices(task, level, 0.0, now.cells, now.u)
     u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
     return max(level.bound(u, v), now.bound)
-
 # ~/~ end
 
+# ~/~ begin <<smalti/placement.md#what-cannot-be>>[init]
+def rounded_up(share: float) -> str:
+    """A share in percent, rounded up to one digit.
 
-# ~/~ begin <<smalti/placement.md#certificate>>[init]
+    >>> rounded_up(0.0000066)
+    '0.0007'
+    """
+    step = 10.0 ** np.floor(np.log10(100 * share))
+    percent = np.ceil(100 * share / step) * step
+    return np.format_float_positional(percent, 1, fractional=False, trim="-")
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#what-cannot-be>>[1]
+ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class Certificate:
     """How good a match is, and how much of that is proven."""
@@ -565,25 +492,33 @@ class Certificate:
         """Cost above the bound, relative to the cost; 0 is a proof of optimality."""
         return max(self.cost - self.bound, 0.0) / self.cost if self.cost > 0 else 0.0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """All fields and the gap, ready for JSON."""
         return {**asdict(self), "gap": self.gap}
 
     def sentence(self) -> str:
-        """The result in words, the gap rounded up to one digit."""
-        if self.gap <= 1e-9:
-            return f"{self.cells} photos placed, proven optimal"
-        step = 10.0 ** np.floor(np.log10(100 * self.gap))
-        percent = np.ceil(100 * self.gap / step) * step
-        shown = np.format_float_positional(percent, 1, fractional=False, trim="-")
-        return f"{self.cells} photos placed, proven within {shown} % of the optimum"
+        """The result in words."""
+        proven = "optimal" if self.gap <= ROUNDING else f"within {rounded_up(self.gap)} % of the optimum"
+        return f"{self.cells} photos placed, proven {proven}"
 
+
+Watch = Callable[[Certificate], None]
 # ~/~ end
+# ~/~ begin <<smalti/placement.md#what-cannot-be>>[2]
+class Infeasible(MosaicError):
+    """Constraints that no match can keep; `photo` is the number of the photo, if it is one."""
 
+    def __init__(self, problem: str, photo: int | None = None) -> None:
+        super().__init__(problem if photo is None else f"photo {photo} {problem}")
+        self.problem, self.photo = problem, photo
 
-# ~/~ begin <<smalti/placement.md#demands>>[init]
-class Infeasible(ValueError):
-    """A demand that no match can fulfil; the message states the fact and the repair."""
+    def named(self, names: Sequence[str]) -> MosaicError:
+        """The same error with the photo's name for its number.
+
+        >>> print(Infeasible("is pinned twice", 1).named(["grandma", "the logo"]))
+        the logo is pinned twice
+        """
+        return self if self.photo is None else MosaicError(f"{names[self.photo]} {self.problem}")
 
 
 def times(k: int) -> str:
@@ -593,58 +528,58 @@ def times(k: int) -> str:
     ('once', '3 times')
     """
     return "once" if k == 1 else f"{k} times"
-
-
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#what-cannot-be>>[3]
 def budgets(
     owner: Ints, n: int, m: int, max_uses: ArrayLike, min_uses: ArrayLike
 ) -> tuple[Ints, Ints]:
     """Least and most uses (n,) of n photos in m cells; raises Infeasible."""
     low, high = (np.broadcast_to(np.asarray(w, np.int64), n) for w in (min_uses, max_uses))
-    for j in np.flatnonzero((low > high) | (high < 0)):
+    for j in np.flatnonzero((low > high) | (high < 0)).tolist():
         raise Infeasible(
-            f"photo {j} cannot be used at least {times(low[j])} and at most {times(high[j])}; "
-            "min_uses must not exceed max_uses"
+            f"cannot be used at least {times(low[j])} and at most {times(high[j])}; "
+            "min_uses must not exceed max_uses",
+            j,
         )
     low, high = low.clip(0), high.clip(0, m) * (np.bincount(owner, minlength=n) > 0)
-    for j in np.flatnonzero(low > high):
+    for j in np.flatnonzero(low > high).tolist():
         raise Infeasible(
-            f"photo {j} must be used {times(low[j])}, but {m} cells and its tiles allow "
-            f"{times(high[j])}; lower its min_uses"
+            f"must be used {times(low[j])}, but {m} cells and its tiles allow "
+            f"{times(high[j])}; lower its min_uses",
+            j,
         )
-    if high.sum() < m:
-        raise Infeasible(too_few(m, high, np.unique(np.asarray(max_uses))))
-    if low.sum() > m:
+    check_sums(m, low, high, np.unique(np.asarray(max_uses)))
+    return low, high
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#what-cannot-be>>[4]
+def check_sums(m: int, low: Ints, high: Ints, limits: Ints) -> None:
+    """Raise Infeasible if photos with these budgets (n,) cannot fill m cells."""
+    n, lack, extra = len(high), m - high.sum(), low.sum() - m
+    if lack > 0:
+        limit, more = f"that allow {high.sum()} uses in all", "raise max_uses"
+        if len(limits) == 1 and n:
+            limit, more = f"used at most {times(limits[0])}", f"set max_uses = {-(-m // n)}"
         raise Infeasible(
-            f"{m} cells cannot hold {low.sum()} demanded uses of {n} photos: {low.sum() - m} "
+            f"{m} cells cannot be filled by {n} photos {limit}: {lack} are missing; "
+            f"add photos, or {more}"
+        )
+    if extra > 0:
+        raise Infeasible(
+            f"{m} cells cannot hold {low.sum()} demanded uses of {n} photos: {extra} "
             "are too many; remove photos, add cells, or lower min_uses"
         )
-    return low, high
-
-
-def too_few(m: int, high: Ints, different: Ints) -> str:
-    """What to say when m cells want more photos than there are."""
-    n, lack = len(high), m - high.sum()
-    if len(different) == 1 and n:
-        limit, more = f"used at most {times(different[0])}", f"set max_uses = {-(-m // n)}"
-    else:
-        limit, more = f"that allow {high.sum()} uses in all", "raise max_uses"
-    return f"{m} cells cannot be filled by {n} photos {limit}: {lack} are missing; add photos, or {more}"
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#demands>>[1]
-
-
+# ~/~ begin <<smalti/placement.md#what-cannot-be>>[5]
 def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
     """Budgets (n,) that are left after the pins (m,), -1 where free; raises Infeasible."""
     if pins.shape != (m,) or not ((pins >= -1) & (pins < len(owner))).all():
-        raise ValueError(
-            f"pins must be -1 or one of {len(owner)} tiles for each of {m} cells"
-        )
+        raise ValueError(f"pins must be -1 or one of {len(owner)} tiles for each of {m} cells")
     used = np.bincount(owner[pins[pins >= 0]], minlength=len(high))
-    for j in np.flatnonzero(used > high):
+    for j in np.flatnonzero(used > high).tolist():
         raise Infeasible(
-            f"photo {j} is pinned to {used[j]} cells but may be used at most {times(high[j])}; "
-            f"remove {used[j] - high[j]} of its pins, or raise its max_uses to {used[j]}"
+            f"is pinned to {used[j]} cells but may be used at most {times(high[j])}; "
+            f"remove {used[j] - high[j]} of its pins, or raise its max_uses to {used[j]}",
+            j,
         )
     low, high, free = (low - used).clip(0), high - used, int((pins < 0).sum())
     if low.sum() > free:
@@ -653,11 +588,88 @@ def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[I
             "remove pins, or lower min_uses"
         )
     return low, np.minimum(high, free)
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#demands>>[2]
+
+# ~/~ begin <<smalti/placement.md#place>>[init]
+def finite(name: str, x: ArrayLike) -> Floats:
+    """`x` as an (n, f) array of finite numbers; raises ValueError."""
+    array = np.asarray(x, np.float64)
+    if array.ndim != 2 or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be an (n, f) array of finite numbers")
+    return array
 
 
+def owners(n: int, groups: ArrayLike | None, max_uses: ArrayLike) -> tuple[Ints, int]:
+    """The photo of each of n tiles, and how many photos there are."""
+    owner = np.arange(n) if groups is None else np.asarray(groups, np.int64)
+    if owner.shape != (n,) or owner.min(initial=0) < 0:
+        raise ValueError(f"groups must name a photo, 0 or more, for each of the {n} tiles")
+    listed = np.size(max_uses) if np.ndim(max_uses) else 0
+    return owner, max(int(owner.max(initial=-1)) + 1, listed)
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#place>>[1]
+@dataclass
+class Request:
+    """A placement problem with pins, in checked arrays."""
+
+    x: Floats  # (m, f) features of the cells
+    y: Floats  # (n, f) features of the tiles
+    owner: Ints  # (n,) photo of each tile
+    low: Ints  # budgets of the photos, as the pins leave them
+    high: Ints
+    pins: Ints  # (m,) the tile that is fixed in a cell, or -1
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing but one budget for all photos."""
+        single = np.array_equal(self.owner, np.arange(len(self.high)))
+        even = bool((self.high == self.high[0]).all()) and not self.low.any()
+        return single and even and bool((self.pins < 0).all())
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#place>>[2]
+def certify(
+    asked: Request, match: Ints, bound: float, rounds: int, arcs: int, stopped: str
+) -> Certificate:
+    """The certificate of a match (m,), given a bound for the cells without a pin."""
+    fixed = np.flatnonzero(asked.pins >= 0)
+    spent = float(squared(asked.x[fixed], asked.y[match[fixed]]).sum())
+    cost = float(squared(asked.x, asked.y[match]).sum())
+    sizes = len(asked.x), len(asked.y)
+    proof = Certificate(cost, max(bound, 0.0) + spent, rounds, arcs, *sizes, stopped)
+    done = stopped != "running" and proof.gap <= ROUNDING
+    return replace(proof, stopped="optimal") if done else proof
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#place>>[3]
+def read_request(
+    tiles: ArrayLike,
+    cells: ArrayLike,
+    max_uses: ArrayLike,
+    min_uses: ArrayLike,
+    groups: ArrayLike | None,
+    pins: ArrayLike | None,
+) -> Request:
+    """Arrays of what is asked for, as for `place`; raises Infeasible or ValueError."""
+    x, y = finite("cells", cells), finite("tiles", tiles)
+    owner, n = owners(len(y), groups, max_uses)
+    low, high = budgets(owner, n, len(x), max_uses, min_uses)
+    fixed = np.full(len(x), -1) if pins is None else np.array(pins, np.int64)
+    low, high = take_pins(fixed, len(x), owner, low, high)
+    return Request(x, y, owner, low, high, fixed)
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#place>>[4]
+def place_by_all_arcs(asked: Request) -> tuple[Ints, Certificate]:
+    """The cheapest match of a plain request by the way of the book, and its certificate."""
+    if not asked.plain:
+        raise MosaicError(
+            'solver = "dense" knows only one max_uses for all photos; set solver = "auto"'
+        )
+    middle, uses = np.rint(asked.x.mean(0)), int(asked.high[0])
+    tiles, cells = asked.y - middle, asked.x - middle
+    match, prices = mosaic.match_unique(tiles, cells, uses)
+    bound = mosaic.lower_bound(tiles, cells, prices, uses)
+    return match, certify(asked, match, bound, 1, len(tiles) * len(cells), "optimal")
+# ~/~ end
+# ~/~ begin <<smalti/placement.md#place>>[5]
 def make_task(
     x: Floats, y: Floats, owner: Ints, low: Ints, high: Ints
 ) -> tuple[Task, Ints]:
@@ -671,60 +683,45 @@ def make_task(
     photos, compact = np.unique(owner[rows], return_inverse=True)
     middle = np.rint(x.mean(0))
     return Task(x - middle, y[rows] - middle, compact, low[photos], high[photos]), rows
-
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#demands>>[3]
-
-
-def features(name: str, x: ArrayLike) -> Floats:
-    """`x` as an (n, f) array of finite numbers; raises ValueError."""
-    array = np.asarray(x, np.float64)
-    if array.ndim != 2 or not np.isfinite(array).all():
-        raise ValueError(f"{name} must be an (n, f) array of finite numbers")
-    return array
-
-
-def owners(n: int, groups: ArrayLike | None, max_uses: ArrayLike) -> tuple[Ints, int]:
-    """The photo of each of n tiles, and how many photos there are."""
-    owner = np.arange(n) if groups is None else np.asarray(groups, np.int64)
-    if owner.shape != (n,) or owner.min(initial=0) < 0:
-        raise ValueError(f"groups must name a photo, 0 or more, for each of the {n} tiles")
-    return owner, max(
-        int(owner.max(initial=-1)) + 1, np.size(max_uses) if np.ndim(max_uses) else 0
-    )
-
-# ~/~ end
-
-
-# ~/~ begin <<smalti/placement.md#match-unique>>[init]
-def search(
-    task: Task,
-    gap: float,
-    deadline: float,
-    tell: Callable[[Round, float, int], Certificate],
-) -> tuple[Round, float, int, str]:
-    """Run the rounds until one is good enough: the last one, its bound, number and reason."""
+# ~/~ begin <<smalti/placement.md#place>>[6]
+def place_by_some_arcs(
+    asked: Request, gap: float, time_limit: float, on_progress: Watch | None
+) -> tuple[Ints, Certificate]:
+    """The cheapest match of a request, or one that is good enough, and its certificate."""
+    deadline = time.monotonic() + (time_limit or np.inf)
+    match, free = asked.pins.copy(), asked.pins < 0
+    task, rows = make_task(asked.x[free], asked.y, asked.owner, asked.low, asked.high)
     every = rounds(task)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:
+        # ~/~ begin <<smalti/placement.md#go-on-until-it-is-good-enough>>[init]
         for count, now in enumerate(every, 1):
-            fine = now.done and 20 * len(now.cells) > len(task.x)  # else not worth a tour
+            fine = now.done and 20 * len(now.cells) > len(task.x)
             bound = max(bound, bound_from(task, now) if gap and fine else now.bound)
-            if tell(now, bound, count).gap <= gap > 0:
+            match[free] = rows[best_tile(task, now.match)]
+            proof = certify(asked, match, bound, count, now.arcs, "running")
+            if on_progress:
+                on_progress(proof)
+            if proof.gap <= gap > 0:
                 stopped = "gap"
                 break
             if time.monotonic() > deadline:
                 stopped = "time limit"
                 break
+        # ~/~ end
     except KeyboardInterrupt:
         stopped = "interrupted"
-    return now, bound if bound > -np.inf else bound_from(task, now), count, stopped
-
+    bound = bound if bound > -np.inf else bound_from(task, now)
+    match[free] = rows[best_tile(task, now.match)]
+    return match, certify(asked, match, bound, count, now.arcs, stopped)
 # ~/~ end
-# ~/~ begin <<smalti/placement.md#match-unique>>[1]
+# ~/~ begin <<smalti/placement.md#place>>[7]
+DENSE = 2_000_000  # pairs up to which comparing all of them is quicker
+DEFAULTS = PlacementSettings()
 
 
-def match_unique(
+def place(
     tiles: ArrayLike,
     cells: ArrayLike,
     max_uses: ArrayLike = 1,
@@ -732,168 +729,47 @@ def match_unique(
     *,
     groups: ArrayLike | None = None,
     pins: ArrayLike | None = None,
-    gap: float = 0.0,
-    time_limit: float | None = None,
-    on_progress: Callable[[Certificate], None] | None = None,
+    settings: PlacementSettings = DEFAULTS,
+    on_progress: Watch | None = None,
 ) -> tuple[Ints, Certificate]:
     """The cheapest match in which every photo keeps its budget, and its certificate.
 
     `tiles` (n, f) and `cells` (m, f) are features; the cost is their squared distance.
     `max_uses`, `min_uses`: one number, or one for each photo. `groups` (n,) names the photo,
-    0, 1, ..., of each tile, if several tiles (mirrored, cropped, near duplicates) share one
-    budget. `pins` (m,): a tile that is fixed, or -1. Stops at a proven relative `gap`, after
-    `time_limit` seconds, or when interrupted; `on_progress` gets a certificate each round.
-    Returns (m,) indices of tiles; raises Infeasible if the budgets cannot be kept.
+    0, 1, ..., of each tile, if several share one budget. `pins` (m,): a tile that is fixed,
+    or -1. `on_progress` gets a certificate after each round of the sparse way. Returns (m,)
+    indices of tiles; raises Infeasible if the budgets cannot be kept.
 
-    >>> match, proof = match_unique([[0.0], [5.0]], [[4.0], [3.0]])
+    >>> match, proof = place([[0.0], [5.0]], [[4.0], [3.0]])
     >>> match, proof.sentence()
     (array([1, 0]), '2 photos placed, proven optimal')
     """
-    deadline = time.monotonic() + (np.inf if time_limit is None else time_limit)
-    x, y = features("cells", cells), features("tiles", tiles)
-    owner, n = owners(len(y), groups, max_uses)
-    low, high = budgets(owner, n, len(x), max_uses, min_uses)
-    match = np.full(len(x), -1) if pins is None else np.array(pins, np.int64)
-    low, high = take_pins(match, len(x), owner, low, high)
-    free = match < 0
-
-    def certify(
-        now: Round, bound: float, count: int, stopped: str = "running"
-    ) -> Certificate:
-        match[free] = rows[best_tile(task, now.match)]
-        fixed = float(squared(x[~free], y[match[~free]]).sum())
-        cost = float(squared(x, y[match]).sum())
-        return Certificate(
-            cost, max(bound, 0.0) + fixed, count, now.arcs, len(x), len(y), stopped
-        )
-
-    if not free.any():
-        cost = float(squared(x, y[match]).sum())
-        return match, Certificate(cost, cost, 0, 0, len(x), len(y))
-    task, rows = make_task(x[free], y, owner, low, high)
-
-    def tell(now: Round, bound: float, count: int) -> Certificate:
-        proof = certify(now, bound, count)
-        if on_progress:
-            on_progress(proof)
-        return proof
-
-    now, bound, count, stopped = search(task, gap, deadline, tell)
-    proof = certify(now, bound, count, stopped)
-    return match, replace(proof, stopped="optimal") if proof.gap <= 1e-9 else proof
-
+    asked = read_request(tiles, cells, max_uses, min_uses, groups, pins)
+    solver, gap, limit = settings.solver, settings.gap, settings.time_limit
+    small = asked.plain and not (gap or limit) and len(asked.x) * len(asked.y) <= DENSE
+    if (asked.pins >= 0).all():
+        return asked.pins, certify(asked, asked.pins, 0.0, 0, 0, "optimal")
+    if solver == "dense" or (solver == "auto" and small):
+        return place_by_all_arcs(asked)
+    return place_by_some_arcs(asked, gap, limit, on_progress)
 # ~/~ end
 
+# ~/~ begin <<smalti/placement.md#place-dense>>[init]
+def place_dense(costs: Floats, most: ArrayLike, least: ArrayLike = 0) -> Ints:
+    """The cheapest match (m,) by any costs (n, m), each photo used least to most times.
 
-# ~/~ begin <<smalti/placement.md#spacing>>[init]
-def match_rows(
-    tiles: Floats, cells: Floats, shape: tuple[int, int], spacing: int, owner: Ints
-) -> Ints:
-    """Row by row the nearest tile whose photo is not in the window yet: (m,)."""
-    rows, cols = shape
-    enough = (2 * spacing * (spacing + 1) + 1) * int(np.bincount(owner).max())
-    near = cheapest(cells, tiles, np.zeros(len(tiles)), enough)[0].tolist()
-    grid, match, photo = [[-1] * cols for _ in range(rows)], [], owner.tolist()
-    for i, choices in enumerate(near):
-        r, c = divmod(i, cols)
-        window = slice(max(0, c - spacing), c + spacing + 1)
-        taken = {j for row in grid[max(0, r - spacing) : r + 1] for j in row[window]}
-        match.append(next((j for j in choices if photo[j] not in taken), choices[0]))
-        grid[r][c] = photo[match[-1]]
-    return np.array(match, np.int64)
+    Raises Infeasible if the budgets cannot be kept.
 
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#spacing>>[1]
-
-
-def twins(grid: Ints, spacing: int) -> tuple[Ints, int]:
-    """Cells (flat) that show the photo of an earlier one in their window, and pairs of such."""
-    (rows, cols), pairs, late = grid.shape, 0, np.zeros(grid.shape, bool)
-    for dr in range(spacing + 1):
-        for dc in range(-spacing if dr else 1, spacing + 1):
-            left, right = max(0, -dc), min(cols, cols - dc)
-            same = grid[: rows - dr, left:right] == grid[dr:, left + dc : right + dc]
-            late[dr:, left + dc : right + dc] |= same
-            pairs += int(same.sum())
-    return np.flatnonzero(late), pairs
-
-
-def fits(grid: Ints, cell: int, photo: int, other: int, spacing: int) -> bool:
-    """Whether `photo` may stand in `cell`, when cell `other` is left out of account."""
-    r, c = divmod(cell, grid.shape[1])
-    top, left = max(0, r - spacing), max(0, c - spacing)
-    window = np.argwhere(grid[top : r + spacing + 1, left : c + spacing + 1] == photo)
-    found = {int(i) for i in (window + np.array([top, left])) @ (grid.shape[1], 1)}
-    return found <= {cell, other}
-
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#spacing>>[2]
-
-
-def move_apart(
-    tiles: Floats,
-    cells: Floats,
-    grid: Ints,
-    spacing: int,
-    left: Ints,
-    owner: Ints,
-    tries: int = 500,
-) -> None:
-    """Exchange tiles in `grid` until no twins are left; `left` uses of photos are still free."""
-    flat, shown = grid.reshape(-1), owner[grid]
-    for i in twins(shown, spacing)[0]:
-        mine, spare = flat[i], np.flatnonzero(left[owner] > 0)
-        own = squared(cells, tiles[flat])
-        swap = squared(cells[i], tiles[flat]) + squared(cells, tiles[mine]) - own - own[i]
-        gain = np.r_[swap, squared(cells[i], tiles[spare]) - own[i]]
-        few = np.argpartition(gain, min(tries, len(gain) - 1))[:tries]
-        for k in few[np.argsort(gain[few], kind="stable")].tolist():
-            j, tile = (k, flat[k]) if k < len(flat) else (i, spare[k - len(flat)])
-            old, new = owner[mine], owner[tile]
-            if old == new or not fits(shown, i, new, j, spacing):
-                continue
-            if j == i:
-                left[old], left[new], flat[i] = left[old] + 1, left[new] - 1, tile
-            elif fits(shown, j, old, i, spacing):
-                flat[i], flat[j] = tile, mine
-            else:
-                continue
-            shown.reshape(-1)[[j, i]] = owner[flat[[j, i]]]
-            break
-
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#spacing>>[3]
-
-
-def match_spaced(
-    tiles: ArrayLike,
-    cells: ArrayLike,
-    shape: tuple[int, int],
-    spacing: int,
-    max_uses: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
-) -> tuple[Ints, int]:
-    """A cheap match without equal photos in windows of (2 * spacing + 1)**2 cells.
-
-    `shape` is (rows, cols) of the m cells; `groups` as for `match_unique`. Returns (m,) indices of tiles and how many pairs
-    of equal photos are still too close: 0, unless there are too few photos.
-
-    >>> match_spaced([[0.0], [1.0]], [[0.0], [0.0], [0.0]], (1, 3), 1)
-    (array([0, 1, 0]), 0)
+    >>> place_dense(np.array([[0.0, 0.0, 1.0], [5.0, 4.0, 9.0]]), most=2, least=1)
+    array([0, 1, 0])
     """
-    x, y = features("cells", cells), features("tiles", tiles)
-    owner, n = owners(len(y), groups, () if max_uses is None else max_uses)
-    if max_uses is None:
-        match, high = match_rows(y, x, shape, spacing, owner), np.full(n, len(x))
-    else:
-        match, _ = match_unique(y, x, max_uses, groups=owner)
-        high = np.broadcast_to(np.asarray(max_uses, np.int64), n)
-    grid, left = match.reshape(shape), high - np.bincount(owner[match], minlength=n)
-    for _ in range(3):
-        if not twins(owner[grid], spacing)[1]:
-            break
-        move_apart(y, x, grid, spacing, left, owner)
-    return match, twins(owner[grid], spacing)[1]
-
+    n, m = costs.shape
+    low, high = budgets(np.arange(n), n, m, most, least)
+    far = (m + 1) * (1 + costs.max())
+    roads = np.r_[np.c_[costs, np.full(n, far)], np.c_[costs, np.zeros(n)]]
+    heaps, holes = np.r_[low, high - low].astype(float), np.r_[np.ones(m), high.sum() - m]
+    full = heaps > 0
+    plan = mosaic.transport(heaps[full], holes, roads[full])[0]
+    return np.asarray(np.flatnonzero(full)[plan[:, :m].argmax(0)] % n)
 # ~/~ end
 # ~/~ end

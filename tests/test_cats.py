@@ -11,8 +11,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 PROGRAM = Path(__file__).parent.parent / "data" / "cats.py"
+Sample = dict[int, NDArray[np.uint8]]
 
 
 def load() -> ModuleType:
@@ -29,15 +31,15 @@ cats = load()
 
 
 @pytest.fixture(scope="module")
-def sample() -> dict[int, np.ndarray]:
+def sample() -> Sample:
     """Paint 150 pictures from all over the collection."""
     return {n: np.asarray(cats.paint_cat(n)) for n in range(0, 9_990, 66)[:150]}
 
 
-def run(*args: str | Path, **keywords) -> subprocess.CompletedProcess:
-    """Run the program from the command line."""
-    command = [sys.executable, str(PROGRAM), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, **keywords)
+def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run the program from the command line, in a folder."""
+    command = [sys.executable, str(PROGRAM), *args]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -45,43 +47,45 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_one_and_three_workers_paint_the_same_bytes(tmp_path):
+def test_one_and_three_workers_paint_the_same_bytes(tmp_path: Path) -> None:
     cats.paint_collection(tmp_path / "one", 35, workers=1, quiet=True)
     cats.paint_collection(tmp_path / "three", 35, workers=3, quiet=True)
     assert files(tmp_path / "one") == files(tmp_path / "three")
 
 
-def test_names_sort_like_numbers(tmp_path):
+def test_names_sort_like_numbers(tmp_path: Path) -> None:
     cats.paint_collection(tmp_path / "cats", 3, workers=1, quiet=True)
     names = ["cat_00000.jpg", "cat_00001.jpg", "cat_00002.jpg"]
     assert sorted(files(tmp_path / "cats")) == names
 
 
-def test_a_picture_depends_on_nothing_but_its_number():
+def test_a_picture_depends_on_nothing_but_its_number() -> None:
     before = cats.paint_cat(11).tobytes()
     cats.paint_cat(12)
     assert cats.paint_cat(11).tobytes() == before
 
 
-def test_different_numbers_give_clearly_different_pictures(sample):
+def test_different_numbers_give_clearly_different_pictures(sample: Sample) -> None:
     small = np.array([p[::20, ::20].astype(float).ravel() for p in sample.values()])
     gap = ((small[:, None] - small[None]) ** 2).mean(axis=2) ** 0.5
     assert gap[~np.eye(len(small), dtype=bool)].min() > 15
 
 
 @pytest.mark.parametrize("size", [(200, 200), (50, 30), (30, 50), (1, 1)])
-def test_a_picture_has_the_size_asked_for(size):
+def test_a_picture_has_the_size_asked_for(size: tuple[int, int]) -> None:
     picture = cats.paint_cat(3, size)
     assert (picture.size, picture.mode) == (size, "RGB")
 
 
 @pytest.mark.parametrize(("number", "size"), [(-1, (9, 9)), (0, (0, 9)), (0, (9, -1))])
-def test_no_picture_has_a_negative_number_or_no_pixels(number, size):
+def test_no_picture_has_a_negative_number_or_no_pixels(
+    number: int, size: tuple[int, int]
+) -> None:
     with pytest.raises(ValueError, match="cannot paint picture"):
         cats.paint_cat(number, size)
 
 
-def test_mean_colours_reach_from_dark_to_light_and_into_every_hue(sample):
+def test_mean_colours_reach_from_dark_to_light_and_into_every_hue(sample: Sample) -> None:
     means = np.array([p.mean(axis=(0, 1)) for p in sample.values()])
     assert (np.quantile(means, 0.05, axis=0) < 45).all()
     assert (np.quantile(means, 0.95, axis=0) > 200).all()
@@ -92,13 +96,13 @@ def test_mean_colours_reach_from_dark_to_light_and_into_every_hue(sample):
         assert (others.min(axis=1) - means[:, k]).max() > 25  # cyan, magenta, yellow
 
 
-def test_mean_colours_come_close_to_the_wish(sample):
+def test_mean_colours_come_close_to_the_wish(sample: Sample) -> None:
     means = np.array([p.mean(axis=(0, 1)) for p in sample.values()])
     wishes = np.array([cats.wish(n).ravel() * 255 for n in sample])
     assert np.median(np.abs(means - wishes).max(axis=1)) < 3
 
 
-def test_the_cover_has_deep_shadows_bright_lights_and_all_hues():
+def test_the_cover_has_deep_shadows_bright_lights_and_all_hues() -> None:
     cover = np.asarray(cats.paint_cat(cats.COVER, (100, 100))).reshape(-1, 3).astype(int)
     light = cover.mean(axis=1)
     assert np.quantile(light, 0.05) < 60 < 200 < np.quantile(light, 0.97)
@@ -107,7 +111,7 @@ def test_the_cover_has_deep_shadows_bright_lights_and_all_hues():
         assert (one > np.maximum(other, third) + 30).mean() > 0.03
 
 
-def test_an_interrupted_painter_goes_on_where_it_stopped(tmp_path):
+def test_an_interrupted_painter_goes_on_where_it_stopped(tmp_path: Path) -> None:
     cats.paint_collection(tmp_path / "whole", 8, workers=1, quiet=True)
     part = tmp_path / "cats.part"
     part.mkdir()
@@ -120,7 +124,7 @@ def test_an_interrupted_painter_goes_on_where_it_stopped(tmp_path):
     assert not part.exists()
 
 
-def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path):
+def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path: Path) -> None:
     (tmp_path / "cats.part" / "cat_00002.tmp").mkdir(parents=True)  # cannot be written
     with pytest.raises(IsADirectoryError):
         cats.paint_collection(tmp_path / "cats", 4, workers=1, quiet=True)
@@ -132,12 +136,18 @@ def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path):
 @pytest.mark.parametrize(
     ("count", "seen", "least"), [(500, "cat_00000.jpg", 32), (33, "cat_00032.jpg", 33)]
 )
-def test_ctrl_c_says_one_line_and_keeps_what_is_painted(tmp_path, count, seen, least):
+def test_ctrl_c_says_one_line_and_keeps_what_is_painted(
+    tmp_path: Path, count: int, seen: str, least: int
+) -> None:
     # chunks of 32 that were begun are finished; no other is begun
-    command = [sys.executable, PROGRAM, "cats", f"--count={count}", "--workers=2"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, str(PROGRAM), "cats", f"--count={count}", "--workers=2"]
     with subprocess.Popen(
-        command, cwd=tmp_path, start_new_session=True, **pipes
+        command,
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         end = time.monotonic() + 30
         while not (tmp_path / "cats.part" / seen).exists() and time.monotonic() < end:
@@ -151,14 +161,14 @@ def test_ctrl_c_says_one_line_and_keeps_what_is_painted(tmp_path, count, seen, l
     assert least <= len(names) < 400 and all(name.endswith(".jpg") for name in names)
 
 
-def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path):
+def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="not empty"):
         cats.paint_collection(tmp_path, 1, workers=1, quiet=True)
     assert files(tmp_path) == {"mine.txt": b"mine"}
 
 
-def test_an_empty_folder_is_filled(tmp_path):
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "cats").mkdir()
     cats.paint_collection(tmp_path / "cats", 1, workers=1, quiet=True)
     assert list(files(tmp_path / "cats")) == ["cat_00000.jpg"]
@@ -175,7 +185,9 @@ def test_an_empty_folder_is_filled(tmp_path):
         ["."],
     ],
 )
-def test_wrong_use_gets_one_line_and_status_2(words, capsys, monkeypatch):
+def test_wrong_use_gets_one_line_and_status_2(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(PROGRAM.parent)  # "." is a folder that is not empty
     with pytest.raises(SystemExit) as stop:
         cats.main(words)
@@ -183,7 +195,7 @@ def test_wrong_use_gets_one_line_and_status_2(words, capsys, monkeypatch):
     assert (stop.value.code, out, len(err.splitlines())) == (2, "", 1)
 
 
-def test_the_program_paints_from_the_command_line(tmp_path):
-    done = run("some", "--count", "2", "--workers", "1", cwd=tmp_path)
+def test_the_program_paints_from_the_command_line(tmp_path: Path) -> None:
+    done = run(tmp_path, "some", "--count", "2", "--workers", "1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(files(tmp_path / "some")) == 2

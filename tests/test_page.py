@@ -6,16 +6,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.common.action_chains import ScrollOrigin
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from mosaic import Array
 from smalti import output, page
 
 EVIL = '</script><img src=x onerror="document.title=1">&amp;\u202e.jpg'
@@ -25,7 +25,7 @@ MATCH = np.array([[0, 1, 2], [1, 2, 0]])  # red green blue, green blue red
 SIZE = (1500, 800)
 
 
-def draw(which: Any, size: tuple[int, int]) -> Any:
+def draw(which: Array, size: tuple[int, int]) -> Array:
     """Draw tiles of one colour each, with a dark border on the left."""
     tiles = np.repeat(COLOURS[which], size[0] * size[1], axis=0).reshape(
         -1, size[1], size[0], 3
@@ -48,12 +48,14 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Any, viewer: Path) -> Any:
+def opened(browser: Chrome, viewer: Path) -> Chrome:
     """The viewer, opened anew in a window of about 900 x 700."""
     return show(browser, viewer, (900, 700))
 
 
-def show(browser: Any, path: Path, size: tuple[int, int], scheme: str = "light") -> Any:
+def show(
+    browser: Chrome, path: Path, size: tuple[int, int], scheme: str = "light"
+) -> Chrome:
     """Open a page on a screen of this size; the browser is returned."""
     feature = {"name": "prefers-color-scheme", "value": scheme}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
@@ -64,33 +66,39 @@ def show(browser: Any, path: Path, size: tuple[int, int], scheme: str = "light")
         "mobile": size[0] < 500,
     }
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.get_log("performance")
+    read_log(browser, "performance")
     browser.get(path.as_uri())
     return browser
 
 
-def pixel(browser: Any, x: int, y: int) -> list[int]:
+def read_log(browser: Chrome, kind: str) -> list[dict[str, str]]:
+    """What the browser has noted since it was last asked."""
+    entries: list[dict[str, str]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
+    return entries
+
+
+def pixel(browser: Chrome, x: int, y: int) -> list[int]:
     """The colour that a screenshot shows at a place."""
     image = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
     return list(image.getpixel((x, y)))  # type: ignore[arg-type]
 
 
-def shows(browser: Any, colour: Any, x: int, y: int) -> bool:
+def shows(browser: Chrome, colour: Array, x: int, y: int) -> bool:
     """Whether the screen comes to show a colour at a place."""
 
-    def there(_: Any) -> bool:
+    def there(_: object) -> bool:
         return bool(np.abs(np.array(pixel(browser, x, y)) - colour).max() < 30)
 
     return WebDriverWait(browser, 8).until(there)
 
 
-def state(browser: Any) -> dict[str, float]:
+def state(browser: Chrome) -> dict[str, float]:
     """Centre and scale of the viewer."""
     found: dict[str, float] = browser.execute_script("return {...view}")
     return found
 
 
-def hover(browser: Any, x: int, y: int) -> str:
+def hover(browser: Chrome, x: int, y: int) -> str:
     """Move the pointer to a place of the window; return the name that is shown."""
     canvas = browser.find_element(By.TAG_NAME, "canvas")
     half = canvas.size["width"] // 2, canvas.size["height"] // 2
@@ -101,18 +109,19 @@ def hover(browser: Any, x: int, y: int) -> str:
     return text
 
 
-def requests(browser: Any) -> set[str]:
+def requests(browser: Chrome) -> set[str]:
     """Schemes of everything that was requested since the page was opened."""
     events = [
-        json.loads(entry["message"])["message"] for entry in browser.get_log("performance")
+        json.loads(entry["message"])["message"]
+        for entry in read_log(browser, "performance")
     ]
     sent = [event for event in events if event["method"] == "Network.requestWillBeSent"]
     return {event["params"]["request"]["url"].split(":")[0] for event in sent}
 
 
-def no_errors(browser: Any) -> bool:
+def no_errors(browser: Chrome) -> bool:
     """Whether the console has nothing to complain of."""
-    return [entry["message"] for entry in browser.get_log("browser")] == []
+    return [entry["message"] for entry in read_log(browser, "browser")] == []
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
@@ -121,7 +130,44 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
     assert result.attempted > 1
 
 
-def test_the_viewer_shows_the_whole_mosaic_first(opened: Any) -> None:
+@pytest.mark.parametrize("kind", ["html", "css", "js"])
+@pytest.mark.parametrize("name", ["viewer", "page"])
+def test_what_a_page_is_made_of_is_installed_and_without_marks(
+    name: str, kind: str
+) -> None:
+    text = page.read_asset(f"{name}.{kind}")
+    assert len(text) > 50
+    assert "~/~" not in text
+    assert "make tangle" not in text
+    assert "<<" not in text
+
+
+def test_an_older_page_is_known_by_its_beginning(viewer: Path, tmp_path: Path) -> None:
+    assert page.is_ours(viewer)
+    (tmp_path / "a.html").write_text("<!doctype html>\n<title>diary</title>\n")
+    assert not page.is_ours(tmp_path / "a.html")
+
+
+def test_no_mark_of_the_documents_is_in_a_page(viewer: Path) -> None:
+    text = viewer.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>\n")
+    assert text.endswith("</html>\n")
+    assert "~/~" not in text
+    assert "make tangle" not in text
+
+
+def test_variants_of_a_photo_are_counted_as_one(tmp_path: Path) -> None:
+    names, photo = ["a.jpg", "a.jpg", "b.jpg", "c.jpg"], np.array([0, 0, 1, 2])
+    target = Image.new("RGB", (3, 2))
+    page.write_page(
+        tmp_path / "p.html", draw, MATCH, (5, 4), names, target, {}, photo=photo
+    )
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "filled with 2 of 3 photos, none more than 4 times" in text
+    assert text.count("<b>4 ×</b> a.jpg") == 1
+
+
+def test_the_viewer_shows_the_whole_mosaic_first(opened: Chrome) -> None:
     # 900 wide: the mosaic is 900 x 480, from y = 110 to 590
     for x, y, i in [
         (150, 200, 0),
@@ -135,17 +181,17 @@ def test_the_viewer_shows_the_whole_mosaic_first(opened: Any) -> None:
     assert no_errors(opened)
 
 
-def test_the_viewer_asks_for_nothing_but_files(opened: Any) -> None:
+def test_the_viewer_asks_for_nothing_but_files(opened: Chrome) -> None:
     assert shows(opened, COLOURS[0], 150, 200)
     assert requests(opened) == {"file"}
 
 
-def test_the_title_of_the_viewer_is_text(opened: Any) -> None:
+def test_the_title_of_the_viewer_is_text(opened: Chrome) -> None:
     assert opened.title == "A <b>cat</b> @about@"
     assert opened.find_elements(By.TAG_NAME, "b") == []
 
 
-def test_the_name_under_the_pointer_is_shown_as_text(opened: Any) -> None:
+def test_the_name_under_the_pointer_is_shown_as_text(opened: Chrome) -> None:
     assert hover(opened, 100, 200) == "red.jpg"
     assert hover(opened, 450, 200) == EVIL.replace("\u202e", "\\u202e")
     assert hover(opened, 750, 200) == r"caf\xe9/blue.jpg"
@@ -154,7 +200,7 @@ def test_the_name_under_the_pointer_is_shown_as_text(opened: Any) -> None:
     assert opened.title != "1"
 
 
-def test_names_change_exactly_where_cells_do(opened: Any) -> None:
+def test_names_change_exactly_where_cells_do(opened: Chrome) -> None:
     opened.execute_script(
         "about.width = 10; about.cols = 4; about.names = '0123'; about.match = [0, 1, 2, 3]"
     )
@@ -166,7 +212,7 @@ def test_names_change_exactly_where_cells_do(opened: Any) -> None:
     assert opened.execute_script(script) == expected
 
 
-def test_the_wheel_zooms_to_the_pointer(opened: Any) -> None:
+def test_the_wheel_zooms_to_the_pointer(opened: Chrome) -> None:
     before = state(opened)
     origin = ScrollOrigin.from_viewport(300, 200)
     ActionChains(opened, 0).scroll_from_origin(origin, 0, -500).perform()
@@ -177,7 +223,7 @@ def test_the_wheel_zooms_to_the_pointer(opened: Any) -> None:
         assert fixed[0] == pytest.approx(fixed[1], abs=1)
 
 
-def test_dragging_moves_the_mosaic_with_the_pointer(opened: Any) -> None:
+def test_dragging_moves_the_mosaic_with_the_pointer(opened: Chrome) -> None:
     opened.execute_script("move(4)")
     before = state(opened)
     canvas = opened.find_element(By.TAG_NAME, "canvas")
@@ -192,7 +238,7 @@ def test_dragging_moves_the_mosaic_with_the_pointer(opened: Any) -> None:
 
 
 @pytest.mark.parametrize(("key", "factor"), [("+", 1.5), ("=", 1.5)])
-def test_keys_zoom_and_move_and_go_home(opened: Any, key: str, factor: float) -> None:
+def test_keys_zoom_and_move_and_go_home(opened: Chrome, key: str, factor: float) -> None:
     body, home = opened.find_element(By.TAG_NAME, "body"), state(opened)
     body.send_keys(key)
     assert state(opened)["scale"] == pytest.approx(home["scale"] * factor)
@@ -208,7 +254,7 @@ def test_keys_zoom_and_move_and_go_home(opened: Any, key: str, factor: float) ->
     assert state(opened) == pytest.approx(home)
 
 
-def test_buttons_do_what_keys_do(opened: Any) -> None:
+def test_buttons_do_what_keys_do(opened: Chrome) -> None:
     nearer, farther, whole = opened.find_elements(By.TAG_NAME, "button")
     home = state(opened)["scale"]
     nearer.click()
@@ -220,7 +266,7 @@ def test_buttons_do_what_keys_do(opened: Any) -> None:
     assert state(opened)["scale"] == pytest.approx(home)
 
 
-def test_two_fingers_zoom_about_their_middle(opened: Any) -> None:
+def test_two_fingers_zoom_about_their_middle(opened: Chrome) -> None:
     touch = [{"x": 400, "y": 350, "id": 0}, {"x": 500, "y": 350, "id": 1}]
     spread = [{"x": 300, "y": 350, "id": 0}, {"x": 600, "y": 350, "id": 1}]
     home = state(opened)
@@ -231,7 +277,7 @@ def test_two_fingers_zoom_about_their_middle(opened: Any) -> None:
     assert state(opened)["x"] == pytest.approx(home["x"], abs=2)
 
 
-def test_nobody_gets_lost(opened: Any) -> None:
+def test_nobody_gets_lost(opened: Chrome) -> None:
     opened.execute_script("move(1e9); move(1, 0, 0, 1e9, 1e9)")
     assert state(opened)["scale"] == 8
     assert state(opened)["x"] == pytest.approx(450 / 8)
@@ -241,7 +287,7 @@ def test_nobody_gets_lost(opened: Any) -> None:
     assert state(opened) == {"x": 750, "y": 400, "scale": 0.6}
 
 
-def test_from_nearby_the_finest_tiles_are_shown(opened: Any) -> None:
+def test_from_nearby_the_finest_tiles_are_shown(opened: Chrome) -> None:
     opened.execute_script("move(1e9); move(1 / 8); move(1, 0, 0, 1e9, 1e9)")
     assert shows(opened, COLOURS[0], 400, 100)
     assert shows(opened, COLOURS[1], 800, 100)
@@ -249,20 +295,20 @@ def test_from_nearby_the_finest_tiles_are_shown(opened: Any) -> None:
     assert any("/11/0_0.jpg" in source for source in loaded)
 
 
-def test_the_viewer_is_dark_where_the_system_is(browser: Any, viewer: Path) -> None:
+def test_the_viewer_is_dark_where_the_system_is(browser: Chrome, viewer: Path) -> None:
     show(browser, viewer, (390, 700), "dark")
     assert pixel(browser, 200, 50) == [19, 20, 23]
     assert shows(browser, COLOURS[0], 60, 300)
 
 
-def test_a_rotated_screen_is_filled_anew(opened: Any, viewer: Path) -> None:
+def test_a_rotated_screen_is_filled_anew(opened: Chrome, viewer: Path) -> None:
     screen = {"width": 500, "height": 900, "deviceScaleFactor": 2, "mobile": True}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     wait = WebDriverWait(opened, 5)
     assert wait.until(lambda _: opened.execute_script("return canvas.height") == 1800)
 
 
-def test_a_viewer_needs_no_names(browser: Any, viewer: Path) -> None:
+def test_a_viewer_needs_no_names(browser: Chrome, viewer: Path) -> None:
     plain = viewer.with_name("plain.html")
     page.write_viewer(plain, viewer.with_suffix(".dzi"))
     show(browser, plain, (900, 700))
@@ -271,7 +317,7 @@ def test_a_viewer_needs_no_names(browser: Any, viewer: Path) -> None:
     assert no_errors(browser)
 
 
-def test_empty_cells_have_no_name(tmp_path: Path, browser: Any) -> None:
+def test_empty_cells_have_no_name(tmp_path: Path, browser: Chrome) -> None:
     match = np.where(MATCH == 1, -1, MATCH)
     stream = output.cover(
         output.paste_exact(draw, match, (300, 160)), match < 0, (300, 160)
@@ -317,7 +363,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("width", [1400, 390])
 def test_the_page_fits_the_screen_and_shows_all_images(
-    browser: Any, written: Path, width: int
+    browser: Chrome, written: Path, width: int
 ) -> None:
     show(browser, written, (width, 900))
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -331,9 +377,9 @@ def test_the_page_fits_the_screen_and_shows_all_images(
 
 
 def test_the_report_stands_beside_the_mosaic_on_a_wide_screen_and_below_on_a_narrow_one(
-    browser: Any, written: Path
+    browser: Chrome, written: Path
 ) -> None:
-    def places() -> tuple[Any, Any]:
+    def places() -> tuple[dict[str, int], dict[str, int]]:
         figure, table = (
             browser.find_element(By.TAG_NAME, tag) for tag in ("figure", "table")
         )
@@ -345,7 +391,7 @@ def test_the_report_stands_beside_the_mosaic_on_a_wide_screen_and_below_on_a_nar
     assert table["y"] > figure["y"] + figure["height"]
 
 
-def test_the_report_is_shown_as_text(browser: Any, written: Path) -> None:
+def test_the_report_is_shown_as_text(browser: Chrome, written: Path) -> None:
     show(browser, written, (1400, 900))
     rows = [row.text for row in browser.find_elements(By.TAG_NAME, "tr")]
     assert rows == [
@@ -360,7 +406,7 @@ def test_the_report_is_shown_as_text(browser: Any, written: Path) -> None:
     )
 
 
-def test_most_and_least_used_photos_are_named(browser: Any, written: Path) -> None:
+def test_most_and_least_used_photos_are_named(browser: Chrome, written: Path) -> None:
     show(browser, written, (1400, 900))
     shown = [item.text for item in browser.find_elements(By.TAG_NAME, "li")]
     evil = EVIL.replace("\u202e", "\\u202e")
@@ -373,13 +419,13 @@ def test_most_and_least_used_photos_are_named(browser: Any, written: Path) -> No
     assert browser.find_elements(By.CSS_SELECTOR, "li script, li [onerror]") == []
 
 
-def test_the_mosaic_links_to_its_file(browser: Any, written: Path) -> None:
+def test_the_mosaic_links_to_its_file(browser: Chrome, written: Path) -> None:
     show(browser, written, (1400, 900))
     link = browser.find_element(By.CSS_SELECTOR, "figure a").get_attribute("href")
     assert link == (written.parent / "big mosaic.png").as_uri()
 
 
-def test_the_slider_lays_the_target_over_the_mosaic(browser: Any, written: Path) -> None:
+def test_the_slider_lays_the_target_over_the_mosaic(browser: Chrome, written: Path) -> None:
     show(browser, written, (1400, 900))
     figure = browser.find_element(By.CSS_SELECTOR, "figure a img").rect
     x, y = (
@@ -391,7 +437,7 @@ def test_the_slider_lays_the_target_over_the_mosaic(browser: Any, written: Path)
     assert shows(browser, COLOURS[0], x, y)
 
 
-def test_the_page_is_dark_where_the_system_is(browser: Any, written: Path) -> None:
+def test_the_page_is_dark_where_the_system_is(browser: Chrome, written: Path) -> None:
     show(browser, written, (1400, 900), "dark")
     assert pixel(browser, 3, 3) == [23, 24, 27]
 
@@ -410,7 +456,7 @@ def test_a_target_of_any_kind_is_shown(kind: str) -> None:
 
 
 def test_the_preview_of_a_huge_match_is_small() -> None:
-    def small(which: Any, size: tuple[int, int]) -> Any:
+    def small(which: Array, size: tuple[int, int]) -> Array:
         assert max(size) < 10
         return draw(which % 4, size)
 
@@ -426,7 +472,7 @@ def test_pages_are_written_whole_or_not_at_all(
     output.write_deepzoom(tmp_path / "m.dzi", [np.zeros((2, 3, 3), np.uint8)], (3, 2))
     monkeypatch.setattr(page, "fill", lambda *_, **__: 1 / 0)
     target = Image.new("RGB", (3, 2))
-    words: Any = {
+    words: tuple[object, ...] = {
         page.write_viewer: (tmp_path / "m.dzi",),
         page.write_page: (draw, MATCH, (5, 4), NAMES, target, {}),
     }[write]

@@ -1,4 +1,4 @@
-"""Photos: all are found, each comes out right, and a bad one spoils nothing."""
+"""Photos: each comes out right, and a bad one spoils nothing."""
 
 import functools
 import io
@@ -18,10 +18,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 import mosaic
-from smalti import collection
-from smalti.command import describe_photos
-from smalti.ground.photos import ORIENTATION, formats, open_photo, upright_size
-from smalti.steps import write_lists
+from smalti.command import main
+from smalti.ground import photos as photos_module
+from smalti.ground.collection import list_photos
+from smalti.ground.errors import Unreadable, show
+from smalti.ground.photos import (
+    ORIENTATION,
+    decoding,
+    explain,
+    formats,
+    make_averageable,
+    open_photo,
+    orientation,
+    scaled,
+    to_srgb,
+    upright_size,
+)
 
 Array = NDArray[Any]
 ENDINGS = {
@@ -71,7 +83,7 @@ def encoded(image: Image.Image, kind: str, **more: Any) -> bytes:
 def shrunk(source: bytes | Path | Image.Image, size: tuple[int, int] = (30, 20)) -> Array:
     """Shrink a photo; return its (height, width, 3) levels as whole numbers."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    photo = file if isinstance(file, Image.Image) else open_photo(file)  # type: ignore[arg-type]
+    photo = file if isinstance(file, Image.Image) else open_photo(file)
     with photo:
         small = mosaic.shrink_photo(photo, size)
     assert (small.mode, small.size) == ("RGB", size)
@@ -94,83 +106,7 @@ def psnr(one: Array, other: Array) -> float:
     return float(10 * np.log10(255**2 / max(1e-9, ((one - other) ** 2).mean())))
 
 
-# Finding them
-
-
-def test_photos_are_listed_by_ending_in_any_case_and_sorted(tmp_path: Path) -> None:
-    names = [
-        "b.jpg",
-        "a.JPG",
-        "c.JpEg",
-        "d.PNG",
-        "e.heic",
-        "f.HEIF",
-        "g.tiff",
-        "sub/h.avif",
-    ]
-    for name in [*names, "notes.txt", "jpg", "k.jpg.part", "l.mp4", "m"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert collection.list_photos(str(tmp_path)) == sorted(names)
-
-
-def test_hidden_files_and_previews_are_no_photos(tmp_path: Path) -> None:
-    for name in [
-        ".hidden.jpg",
-        "._a.jpg",
-        "Thumbs.db",
-        ".DS_Store",
-        ".thumbs/a.jpg",
-        "a.jpg",
-    ]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert collection.list_photos(str(tmp_path)) == ["a.jpg"]
-
-
-def test_links_in_circles_and_to_nowhere_are_survived(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "a.jpg").touch()
-    (tmp_path / "one.jpg").symlink_to("two.jpg")
-    (tmp_path / "two.jpg").symlink_to("one.jpg")
-    (tmp_path / "nowhere.jpg").symlink_to("gone.jpg")
-    (tmp_path / "sub" / "up").symlink_to("..")
-    (tmp_path / "sub" / "here").symlink_to(".")
-    assert collection.list_photos(str(tmp_path)) == ["sub/a.jpg"]
-
-
-def test_a_link_to_a_photo_is_a_photo_and_a_folder_is_entered_once(tmp_path: Path) -> None:
-    (tmp_path / "album").mkdir()
-    (tmp_path / "album" / "a.jpg").touch()
-    (tmp_path / "b.jpg").symlink_to("album/a.jpg")
-    (tmp_path / "same").symlink_to("album")
-    assert collection.list_photos(str(tmp_path)) == ["album/a.jpg", "b.jpg"]
-
-
-def test_a_pipe_and_a_folder_are_no_photos_whatever_their_names(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.jpg")
-    (tmp_path / "folder.jpg").mkdir()
-    assert collection.list_photos(str(tmp_path)) == []
-
-
-def test_a_missing_folder_is_an_error() -> None:
-    with pytest.raises(mosaic.MosaicError, match="there is no folder 'nowhere'"):
-        collection.list_photos("nowhere")
-
-
-def test_a_folder_that_cannot_be_read_is_named_in_one_line(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    collection.report_folder(PermissionError(13, "Permission denied", "a\nb\udcff"))
-    assert capsys.readouterr().err == ("skipped the folder a\\nb\\xff: Permission denied\n")
-
-
-def test_a_photo_that_goes_away_while_the_folder_is_read_is_left_out(
-    photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = collection.list_photos(str(photos))
-    monkeypatch.setattr(collection, "list_photos", lambda folder: ["gone.jpg", *names])
-    assert len(describe_photos([str(photos)])) == len(names)
+# Whatever their names
 
 
 def test_a_photo_that_goes_away_later_is_skipped(tmp_path: Path) -> None:
@@ -189,15 +125,13 @@ def test_a_photo_that_goes_away_later_is_skipped(tmp_path: Path) -> None:
         b"'\"%s{x}.jpg",
     ],
 )
-def test_a_name_in_any_encoding_survives_the_list_and_the_store(
-    tmp_path: Path, name: bytes
-) -> None:
+def test_a_name_in_any_encoding_survives_the_store(tmp_path: Path, name: bytes) -> None:
     path = os.fsencode(tmp_path) + b"/" + name
     Path(os.fsdecode(path)).write_bytes(encoded(quarters(), "JPEG"))
-    write_lists(describe_photos([str(tmp_path)]), [str(tmp_path / "list")])
-    args = ["thumbnails", str(tmp_path), str(tmp_path / "s.h5"), "--workers", "1"]
-    assert mosaic.main([*args, "--list", str(tmp_path / "list")]) == 0
-    assert mosaic.read_store(str(tmp_path / "s.h5")).names == [os.fsdecode(name)]
+    made = mosaic.make_thumbnails(list_photos(str(tmp_path)), str(tmp_path), (6, 4))
+    mosaic.write_store(str(tmp_path / "s.h5"), made, (6, 4))
+    with mosaic.open_store(str(tmp_path / "s.h5")) as store:
+        assert store.names == [os.fsdecode(name)]
 
 
 # The right way up, in the right colours
@@ -235,7 +169,7 @@ def turned(kind: str, orientation: int) -> bytes:
 @pytest.mark.parametrize("kind", [kind for kind in KNOWN if kind not in ("GIF", "BMP")])
 def test_a_photo_is_turned_upright(kind: str, orientation: int) -> None:
     photo = turned(kind, orientation)
-    with open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
+    with open_photo(io.BytesIO(photo)) as opened:
         assert upright_size(opened) == (60, 40)
     for size in [(30, 20), (20, 30), (31, 7)]:
         assert is_near(middles(shrunk(photo, size)), [RED, GREEN, BLUE, YELLOW], levels=8)
@@ -244,7 +178,7 @@ def test_a_photo_is_turned_upright(kind: str, orientation: int) -> None:
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
     photo = turned("JPEG", orientation)
-    with open_photo(io.BytesIO(photo)) as opened:  # type: ignore[arg-type]
+    with open_photo(io.BytesIO(photo)) as opened:
         assert upright_size(opened) == (60, 40)
     assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
 
@@ -280,7 +214,11 @@ def test_cmyk_becomes_rgb(kind: str) -> None:
 
 def test_lab_becomes_rgb() -> None:
     lab = ImageCms.profileToProfile(
-        quarters(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), 0, "LAB"
+        quarters(),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.createProfile("LAB"),
+        ImageCms.Intent.PERCEPTUAL,
+        "LAB",
     )
     assert lab
     photo = shrunk(encoded(lab, "TIFF"))
@@ -364,7 +302,7 @@ def half_black(size: tuple[int, int] = (60, 40)) -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "L", "RGB", "1"])
 def test_what_is_transparent_becomes_white_paper(mode: str) -> None:
-    image, more = half_black(), {}
+    image, more = half_black(), dict[str, object]()
     if mode in ("RGBA", "LA", "PA"):
         image.putalpha(half_black().convert("L"))
     else:  # one colour is declared transparent
@@ -407,7 +345,8 @@ def to_xyz(primaries: list[tuple[float, float]]) -> Array:
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     adapted = (BRADFORD @ D50) / (BRADFORD @ D65)
     matrix: Array = columns * np.linalg.solve(columns, D65)
-    return np.linalg.inv(BRADFORD) @ np.diag(adapted) @ BRADFORD @ matrix
+    result: Array = np.linalg.inv(BRADFORD) @ np.diag(adapted) @ BRADFORD @ matrix
+    return result
 
 
 def profile(primaries: list[tuple[float, float]]) -> bytes:
@@ -435,7 +374,8 @@ def profile(primaries: list[tuple[float, float]]) -> bytes:
         ">I4xI4s4s4s", start + len(data), 0x02100000, b"mntr", b"RGB ", b"XYZ "
     )
     head += struct.pack(">6H4s", 2024, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
-    head += np.rint(D50 * 65536).astype(">i4").tobytes()
+    white: bytes = np.rint(D50 * 65536).astype(">i4").tobytes()
+    head += white
     return head.ljust(128, b"\0") + table + data
 
 
@@ -444,7 +384,8 @@ def in_srgb(colour: tuple[int, ...], primaries: list[tuple[float, float]]) -> Ar
     light = (np.array(colour) / 255) ** GAMMA
     light = np.linalg.solve(to_xyz(SRGB), to_xyz(primaries) @ light).clip(0, 1)
     bent = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
-    return np.rint(255 * bent)
+    rounded: Array = np.rint(255 * bent)
+    return rounded
 
 
 @pytest.mark.parametrize("kind", [k for k in KNOWN if k not in ("GIF", "BMP")])
@@ -573,7 +514,7 @@ def test_a_reason_is_one_printable_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(folder: str, name: str) -> None:
-        raise ValueError("a\0b\tc\ud800\udcff\nd")
+        raise Unreadable("a\0b\tc\ud800\udcff\nd")
 
     monkeypatch.setattr(mosaic, "open_any", fail)
     made = mosaic.make_thumbnail("a.jpg", str(tmp_path), (5, 5), 85)
@@ -612,7 +553,7 @@ def mutations(content: bytes, count: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("kind", KNOWN)
-def test_damage_of_any_kind_only_ever_raises_what_is_listed(
+def test_damage_of_any_kind_makes_a_photo_unreadable_or_changes_its_pixels(
     kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for damaged in mutations(encoded(noise((16, 12)), kind), 80):
@@ -620,10 +561,82 @@ def test_damage_of_any_kind_only_ever_raises_what_is_listed(
             warnings.simplefilter("ignore")
             try:
                 shrunk(damaged, (5, 4))
-            except mosaic.UNREADABLE:
+            except Unreadable:
                 continue
     output, errors = capfd.readouterr()  # older decoders of AVIF speak for themselves
     assert (output, errors.replace("Error parsing OBU data\n", "")) == ("", "")
+
+
+# What is whose fault
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, TypeError, KeyError, ValueError])
+@pytest.mark.parametrize("step", ["crop_box", "scaled", "make_averageable", "to_srgb"])
+def test_a_mistake_of_ours_is_never_reported_as_a_bad_photo(
+    error: type[Exception], step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error("a mistake in the program")
+
+    (tmp_path / "a.jpg").write_bytes(encoded(quarters(), "JPEG"))
+    monkeypatch.setattr(mosaic, step, fail)
+    with pytest.raises(error, match="a mistake in the program"):
+        mosaic.make_thumbnail("a.jpg", str(tmp_path), (5, 5), 85)
+
+
+def test_only_decoders_make_a_photo_unreadable() -> None:
+    with pytest.raises(Unreadable, match=r"^KeyError: 'tag'$"), decoding():
+        raise KeyError("tag")
+    with pytest.raises(ZeroDivisionError), decoding():
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_every_step_reports_a_truncated_photo_as_unreadable(kind: str) -> None:
+    whole = encoded(noise(), kind)
+    for part in (0.02, 0.3, 0.8):
+        file = io.BytesIO(whole[: int(len(whole) * part)])
+        with pytest.raises(Unreadable):
+            photo = open_photo(file)
+            orientation(photo)
+            scaled(photo, (5, 5))
+            to_srgb(make_averageable(photo), photo.info.get("icc_profile"))
+
+
+def test_an_image_without_pixels_is_unreadable() -> None:
+    for step in (make_averageable, lambda photo: scaled(photo, (5, 5))):
+        with pytest.raises(Unreadable, match="no pixels"):
+            step(Image.new("RGB", (0, 7)))
+
+
+def test_a_draft_says_how_large_the_whole_photo_is_in_it() -> None:
+    photo = open_photo(io.BytesIO(encoded(scene((500, 375)), "JPEG")))
+    assert scaled(photo, (60, 40)) == (62.5, 46.875)
+    assert photo.size == (63, 47)
+    assert scaled(Image.new("RGB", (500, 375)), (60, 40)) == (500, 375)
+
+
+@pytest.mark.parametrize("profile", [("a", "tuple"), 7, "text", None, b""])
+def test_a_profile_of_another_type_is_ignored(profile: object) -> None:
+    assert to_srgb(Image.new("RGB", (1, 1), RED), profile).getpixel((0, 0)) == RED
+
+
+def test_the_path_of_a_photo_is_no_part_of_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    path = tmp_path / "bad.jpg"
+    for source in (path, str(path), io.BytesIO(b"no photo")):
+        with pytest.raises(Unreadable) as caught:
+            open_photo(source)
+        reason = "UnidentifiedImageError: cannot identify image file 'the file'"
+        assert explain("bad.jpg", caught.value) == reason
+
+
+def test_a_heic_photo_without_the_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(photos_module, "formats", lambda: ["JPEG"])
+    assert "pip install pillow-heif" in explain("a.HEIC", Unreadable("?"))
+    assert explain("a.jpg", Unreadable("?")) == "?"
 
 
 # Many
@@ -635,18 +648,17 @@ def test_bad_photos_are_named_and_counted_and_the_run_goes_on(
     names = ["bad\n\udcff.jpg", *(f"{i}-bad.jpg" for i in range(6))]
     for name in names:
         (photos / name).write_text("not a photo")
-    store = str(tmp_path / "s.h5")
-    assert mosaic.main(["thumbnails", str(photos), store, "--workers", "1"]) == 0
-    assert len(mosaic.read_store(store).names) == 30
-    assert [one.name for one in mosaic.read_store(store).rejects] == sorted(names)
+    path = str(tmp_path / "s.h5")
+    assert main(["thumbnails", str(photos), path, "--workers", "1"]) == 0
+    with mosaic.open_store(path) as store:
+        assert len(store.names) == 30
+        assert [one.name for one in store.rejects] == sorted(names)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 6
     assert lines[0].startswith("skipped 0-bad.jpg: UnidentifiedImageError")
     assert lines[5].startswith("skipped 7 photos in all, see ")
-    table = (tmp_path / "s.rejects.tsv").read_text().splitlines()
-    assert [line.split("\t")[0] for line in table] == [
-        mosaic.show(name) for name in sorted(names)
-    ]
+    table = (tmp_path / "s.rejects.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in table] == [show(name) for name in sorted(names)]
 
 
 @pytest.mark.parametrize("bad", [[], ["a.jpg", "b.png"]])
@@ -665,20 +677,20 @@ def test_a_collection_without_a_good_photo_is_an_error_every_time(
 
 
 def test_the_bytes_are_the_same_for_any_number_of_workers(
-    photos: Path, tmp_path: Path, run: Callable[..., Any], paint: Callable[..., Path]
+    photos: Path, tmp_path: Path, paint: Callable[..., Path]
 ) -> None:
     for i in range(60):
         paint(photos / "more" / f"{i}.png", [f"#{i:02x}80{255 - i:02x}", "white"])
     (photos / "more" / "bad.jpg").touch()
+    names = list_photos(str(photos))
     for workers in (1, 3):
-        store = f"{workers}.h5"
-        done = run("-m", "mosaic", "thumbnails", photos, store, "--workers", workers)
-        assert done.returncode == 0
+        made = mosaic.make_thumbnails(names, str(photos), (6, 4), workers=workers)
+        mosaic.write_store(str(tmp_path / f"{workers}.h5"), made, (6, 4))
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
 
 
 def test_thumbnails_come_in_the_order_of_the_names(photos: Path) -> None:
-    names = collection.list_photos(str(photos))[::-1]
+    names = list_photos(str(photos))[::-1]
     make = functools.partial(mosaic.make_thumbnails, names, str(photos), (6, 4))
     assert [one.name for one in make()] == names
 

@@ -1,3 +1,3 @@
 # ~/~ begin <<smalti/ground/photos.md#smalti/ground/__init__.py>>[init]
-"""What the book stands on, and what knows nothing of mosaics; each .py is made from a .md."""
+"""What the book stands on: errors, files, photos, collections, settings; nothing of mosaics."""
 # ~/~ end

@@ -1,14 +1,17 @@
 # ~/~ begin <<smalti/ground/files.md#smalti/ground/files.py>>[init]
-"""Files that are whole, also on a disk that may be full; explained in disk.md."""
+"""Files that are whole, also on a disk that may be full; explained in files.md."""
 
-# ~/~ begin <<smalti/ground/files.md#disk-imports>>[init]
+# ~/~ begin <<smalti/ground/files.md#file-imports>>[init]
 import contextlib
 import io
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/files.md#appear-whole>>[init]
@@ -36,13 +39,20 @@ def atomic(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 # ~/~ end
 
+# ~/~ begin <<smalti/ground/files.md#write-text>>[init]
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8 with lines that end in `\\n`; it appears whole or not at all."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
+# ~/~ end
+
 # ~/~ begin <<smalti/ground/files.md#patient-file>>[init]
 class Disk(io.FileIO):
     """A file that keeps its first error of writing, until `check` raises it."""
 
     error: OSError | None = None
 
-    def write(self, data: Any) -> int:
+    def write(self, data: "ReadableBuffer") -> int:
         """Write all of the data, or keep the error."""
         rest = memoryview(data).cast("B")
         with self.patience():

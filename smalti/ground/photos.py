@@ -5,13 +5,49 @@
 import contextlib
 import functools
 import io
+import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from smalti.ground.errors import Unreadable
+# ~/~ end
+
+# ~/~ begin <<smalti/ground/photos.md#blame-the-decoder>>[init]
+DECODER_ERRORS = (
+    OSError,  # truncated, not an image, no permission
+    SyntaxError,  # a broken PNG
+    ValueError,  # a mode that cannot be converted
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RuntimeError,  # from the decoder of AVIF
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+# ~/~ end
+# ~/~ begin <<smalti/ground/photos.md#blame-the-decoder>>[1]
+Source = str | Path | IO[bytes]
+
+
+@contextlib.contextmanager
+def decoding(source: Source = "") -> Iterator[None]:
+    """Raise `Unreadable` for what a decoder raises; only calls of a decoder belong inside."""
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        name = repr(os.fspath(source) if isinstance(source, Path) else source)
+        reason = str(error).replace(name, "'the file'") if source else str(error)
+        raise Unreadable(f"{type(error).__name__}: {reason}") from error
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/photos.md#open-one>>[init]
@@ -29,11 +65,13 @@ def formats() -> list[str]:
     return [*FORMATS, "HEIF"]
 # ~/~ end
 # ~/~ begin <<smalti/ground/photos.md#open-one>>[2]
-def open_photo(path: str | Path) -> Image.Image:
-    """Open a photo in one of the formats that we know; raises one of `UNREADABLE`."""
-    return Image.open(path, formats=formats())
+def open_photo(source: Source) -> Image.Image:
+    """Open a photo, given its path or a binary file; raises Unreadable."""
+    with decoding(source):
+        return Image.open(source, formats=formats())
 # ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#open-one>>[3]
+
+# ~/~ begin <<smalti/ground/photos.md#turn-upright>>[init]
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -42,40 +80,63 @@ def orientation(photo: Image.Image) -> int:
     if photo.format == "TIFF":
         return 1
     try:
-        turn = photo.getexif().get(ORIENTATION, 1)
-    except UNREADABLE:
+        with decoding():
+            turn = photo.getexif().get(ORIENTATION, 1)
+    except Unreadable:
         return 1
     return turn if turn in range(1, 9) else 1
-
-
+# ~/~ end
+# ~/~ begin <<smalti/ground/photos.md#turn-upright>>[1]
 def upright_size(photo: Image.Image) -> tuple[int, int]:
     """The (width, height) of an opened photo, held upright."""
     return photo.size if orientation(photo) < 5 else (photo.height, photo.width)
 # ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#open-one>>[4]
-def list_variants(wanted: Sequence[str]) -> list[str]:
-    """The names of the variants of each photo.
 
-    >>> list_variants(["mirror", "crops"])
-    ['', 'first', 'last', 'mirror', 'first mirror', 'last mirror']
+# ~/~ begin <<smalti/ground/photos.md#decode-pixels>>[init]
+def load_pixels(photo: Image.Image) -> None:
+    """Decode the pixels of an opened photo; raises Unreadable."""
+    with decoding():
+        photo.load()
+    if 0 in photo.size:
+        raise Unreadable("the image has no pixels")
+# ~/~ end
+# ~/~ begin <<smalti/ground/photos.md#decode-pixels>>[1]
+def scaled(photo: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
+    """Decode a photo at a (width, height) that is at least `size`, if its format allows that.
+
+    Returns the (width, height) that the whole photo has in the decoded image, in fractions
+    of pixels. A photo in another format, or a smaller one, keeps its size. Raises Unreadable.
     """
-    cuts = ["", "first", "last"] if "crops" in wanted else [""]
-    return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
+    with decoding():
+        draft = photo.draft("RGB", size)
+    load_pixels(photo)
+    return draft[1][2:] if draft else photo.size
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/photos.md#make-averageable>>[init]
 def make_averageable(photo: Image.Image) -> Image.Image:
-    """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes."""
+    """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes.
+
+    Decodes the photo if that has not been done; raises Unreadable.
+    """
+    load_pixels(photo)
     if photo.mode.startswith("I"):
-        samples = np.asarray(photo, dtype=np.int64)
-        grey = Image.fromarray(np.rint(samples.clip(0, 65535) / 257).astype(np.uint8))
-        if "transparency" in photo.info:
-            seen = np.uint8(255) * (samples != photo.info["transparency"])
-            grey.putalpha(Image.fromarray(seen.astype(np.uint8)))
-        return grey.convert("RGBA") if "transparency" in photo.info else grey
-    if photo.has_transparency_data:
-        return photo.convert("RGBA")
-    return photo.convert("RGB") if photo.mode in ("P", "1") else photo
+        return to_eight_bits(photo)
+    with decoding():
+        if photo.has_transparency_data:
+            return photo.convert("RGBA")
+        return photo.convert("RGB") if photo.mode in ("P", "1") else photo
+# ~/~ end
+# ~/~ begin <<smalti/ground/photos.md#make-averageable>>[1]
+def to_eight_bits(photo: Image.Image) -> Image.Image:
+    """Turn an image of 16-bit grey samples into 8-bit grey, or RGBA if a level is transparent."""
+    samples: NDArray[np.int64] = np.asarray(photo, dtype=np.int64)
+    grey = Image.fromarray(np.rint(samples.clip(0, 65535) / 257).astype(np.uint8))
+    if "transparency" not in photo.info:
+        return grey
+    seen = np.uint8(255) * (samples != photo.info["transparency"])
+    grey.putalpha(Image.fromarray(seen.astype(np.uint8)))
+    return grey.convert("RGBA")
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/photos.md#convert-colours>>[init]
@@ -86,33 +147,38 @@ def colour_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
 # ~/~ end
 # ~/~ begin <<smalti/ground/photos.md#convert-colours>>[1]
-def to_srgb(small: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert an image to opaque RGB pixels in sRGB, over white where it is transparent."""
-    colours = small.convert("RGB") if small.mode == "RGBA" else small
-    if profile:
+def apply_profile(colours: Image.Image, profile: object) -> Image.Image:
+    """Convert colours to sRGB by their profile, if there is one that fits them."""
+    if profile and isinstance(profile, bytes):
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
-            colours = colour_transform(profile, colours.mode).apply(colours)
-    colours = colours.convert("RGB")
+            return colour_transform(profile, colours.mode).apply(colours)
+    return colours
+# ~/~ end
+# ~/~ begin <<smalti/ground/photos.md#convert-colours>>[2]
+def to_srgb(small: Image.Image, profile: object) -> Image.Image:
+    """Convert an image to opaque RGB pixels in sRGB, over white where it is transparent.
+
+    `profile` is the image's `info.get("icc_profile")`. Raises Unreadable.
+    """
+    colours = small.convert("RGB") if small.mode == "RGBA" else small
+    colours = apply_profile(colours, profile)
+    with decoding():
+        colours = colours.convert("RGB")
     if small.mode == "RGBA":
         white = Image.new("RGB", small.size, "white")
         return Image.composite(colours, white, small.getchannel("A"))
     return colours
 # ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#name-the-failures>>[init]
-UNREADABLE = (
-    OSError,  # truncated, not an image, no permission
-    SyntaxError,  # a broken PNG
-    ValueError,  # a mode that cannot be converted
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    RuntimeError,  # from the decoder of AVIF
-    TypeError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+# ~/~ begin <<smalti/ground/photos.md#explain-a-failure>>[init]
+def explain(name: str, error: Unreadable) -> str:
+    """Why a photo could not be read, in one line.
+
+    >>> explain("cat.jpg", Unreadable("OSError: image file is truncated"))
+    'OSError: image file is truncated'
+    """
+    if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
+        return "HEIC needs a package: pip install pillow-heif"
+    return str(error)
 # ~/~ end
 # ~/~ end

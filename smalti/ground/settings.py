@@ -5,6 +5,7 @@
 import argparse
 import dataclasses
 import difflib
+import inspect
 import os
 import re
 import shlex
@@ -23,21 +24,23 @@ Whole = Annotated[int, Meta(ge=0, le=10**9)]
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Amount = Annotated[float, Meta(ge=0, le=1e9)]
-Size = tuple[Count, Count]
-Pair = tuple[Whole, Whole]  # as a size, but 0 0 may mean that the program chooses
+Side = Annotated[int, Meta(ge=1, le=30_000)]
+Size = tuple[Side, Side]
+Length = Annotated[int, Meta(ge=0, le=30_000)]
+Pair = tuple[Length, Length]  # as a size, but 0 0 may mean that the program chooses
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/settings.md#what-a-class-says>>[init]
 def stages(table: type) -> Iterator[type]:
     """The classes with fields of their own that a dataclass is composed of, itself first."""
     for one in table.__mro__:
-        if dataclasses.is_dataclass(one) and vars(one).get("__annotations__"):
+        if dataclasses.is_dataclass(one) and inspect.get_annotations(one):
             yield one
 
 
 def own_fields(stage: type) -> list[str]:
     """The names of the fields that a dataclass has beyond its bases."""
-    return list(vars(stage)["__annotations__"])
+    return list(inspect.get_annotations(stage))
 
 
 def help_of(kind: object) -> str:
@@ -54,7 +57,7 @@ def expected(kind: object) -> str:
     """What a value of a type must be, in words.
 
     >>> expected(Size), expected(Share)
-    ('two whole numbers, each at least 1', 'a number from 0 to 1')
+    ('two whole numbers, each from 1 to 30000', 'a number from 0 to 1')
     """
     plain, bounds = take_apart(kind)
     if get_origin(plain) is Literal:
@@ -65,9 +68,9 @@ def expected(kind: object) -> str:
             return "a list of words"
         one, limits = take_apart(part)
         count = {2: "two", 3: "three"}[1 + len(others)]
-        return f"{count} {NUMBERS[one]}s, each {limits}"
+        return f"{count} {NUMBERS[one]}s" + (f", each {limits}" if limits else "")
     if plain in NUMBERS:
-        return f"a {NUMBERS[plain]} {bounds}"
+        return f"a {NUMBERS[plain]} {bounds}".rstrip()
     return "true or false" if plain is bool else "text"
 # ~/~ end
 # ~/~ begin <<smalti/ground/settings.md#say-what-is-expected>>[1]
@@ -165,17 +168,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 # ~/~ end
 # ~/~ begin <<smalti/ground/settings.md#make-options>>[1]
-def add_options(parser: Parser, table: type, defaults: Mapping[str, object] | None = None) -> None:
-    """Add an argument for each field of a dataclass; `defaults` differ from the fields' own."""
+def add_options(parser: Parser, table: type) -> None:
+    """Add an argument for each field of a dataclass, those with a default as options."""
     kinds = get_type_hints(table, include_extras=True)
-    standard = {field.name: field.default for field in dataclasses.fields(table)}
+    defaults = {field.name: field.default for field in dataclasses.fields(table)}
     for stage in stages(table):
         title = str(stage.__doc__).split("\n")[0].rstrip(".")
         group = parser if stage is table else parser.add_argument_group(title)
-        for name in own_fields(stage):
+        for name in [name for name in own_fields(stage) if name in defaults]:
+            default = defaults.pop(name)  # a class may have another default than its base
             about, option = shape_of(kinds[name]), "--" + name.replace("_", "-")
             flags = [note.decode() for note in kinds[name].__metadata__ if type(note) is Flag]
-            default = (defaults or {}).get(name, standard[name])
             if flags:
                 group.add_argument(*flags, option, required=True, **about)
             elif default is dataclasses.MISSING:
@@ -223,20 +226,25 @@ def cores() -> int:
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[init]
+def changed(settings: object, *tables: type) -> dict[str, object]:
+    """The settings of some stages that are not as by default, by name."""
+    every = dict.fromkeys(stage for table in tables for stage in stages(table))
+    names = [(stage, name) for stage in every for name in own_fields(stage)]
+    both = {name: (getattr(settings, name), getattr(stage, name)) for stage, name in names}
+    return {name: value for name, (value, default) in both.items() if value != default}
+# ~/~ end
+# ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[1]
 def options(settings: object, *tables: type) -> str:
-    """The settings of some stages that are not default, as options quoted for a shell."""
+    """The settings of some stages that are not as by default, as options quoted for a shell."""
     words: list[str] = []
-    for stage in dict.fromkeys(stage for table in tables for stage in stages(table)):
-        for name in own_fields(stage):
-            value, option = getattr(settings, name), "--" + name.replace("_", "-")
-            if value == getattr(stage, name):
-                continue
-            if isinstance(value, bool):
-                words.append(option if value else f"--no-{option[2:]}")
-            elif isinstance(value, tuple):
-                words += [option, *map(str, value)]
-            else:
-                words.append(f"{option}={value}")
+    for name, value in changed(settings, *tables).items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, tuple):
+            words += [f"--{option}", *map(str, value)]
+        else:
+            words.append(f"--{option}={value}")
     return shlex.join(words)
 # ~/~ end
 # ~/~ end

@@ -1,0 +1,169 @@
+# ~/~ begin <<smalti/animation.md#smalti/animation.py>>[init]
+"""Make a film that dives into a mosaic; explained in animation.md."""
+
+# ~/~ begin <<smalti/animation.md#animation-imports>>[init]
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mosaic import Array, Box, Draw
+from smalti.ground.errors import MosaicError
+from smalti.ground.files import atomic
+from smalti.output import LARGEST, paste_exact
+from smalti.recolour import Recolour
+# ~/~ end
+
+# ~/~ begin <<smalti/animation.md#plan-the-way>>[init]
+def eased_way(count: int) -> Array:
+    """How far the camera is in each of `count` frames, from 0 to 1, slower at both ends.
+
+    >>> eased_way(3).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    time = np.arange(count - 1) + 0.5
+    near_end = (np.minimum(time, count - 1 - time) / (0.2 * count)).clip(0, 1)
+    speed = near_end**2 * (3 - 2 * near_end)
+    way: Array = np.append(0, np.cumsum(speed)) / max(speed.sum(), 1e-9)
+    return way
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#plan-the-way>>[1]
+def zoom_boxes(first: Box, last: Box, count: int) -> list[Box]:
+    """Boxes on the way from one (left, top, right, bottom) to another within it.
+
+    >>> [round(box[2] - box[0], 3) for box in zoom_boxes((0, 0, 16, 8), (4, 4, 8, 6), 3)]
+    [16.0, 8.0, 4.0]
+    """
+    wide, narrow = first[2] - first[0], last[2] - last[0]
+    width = wide * (narrow / wide) ** eased_way(count)
+    part = ((wide - width) / max(wide - narrow, 1e-9))[:, None]
+    boxes = (1 - part) * np.array(first) + part * np.array(last)
+    return [tuple(box) for box in boxes.tolist()]
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#plan-the-way>>[2]
+def last_box(shape: tuple[int, ...], cell: tuple[int, int]) -> Box:
+    """The smallest box around a (row, col) cell, shaped like a (rows, cols) mosaic, in cells.
+
+    >>> last_box((4, 8), (0, 5))
+    (4.5, 0.0, 6.5, 1.0)
+    """
+    rows, cols = shape
+    width, height = max(1.0, cols / rows), max(1.0, rows / cols)
+    left = min(max(0.0, cell[1] + 0.5 - width / 2), cols - width)
+    top = min(max(0.0, cell[0] + 0.5 - height / 2), rows - height)
+    return left, top, left + width, top + height
+# ~/~ end
+
+# ~/~ begin <<smalti/animation.md#draw-the-frames>>[init]
+def zoom_frames(
+    draw: Draw,
+    match: Array,
+    cell: tuple[int, int],
+    thumb_res: tuple[int, int],
+    size: tuple[int, int] = (640, 480),
+    count: int = 125,
+    recolour: Recolour | None = None,
+) -> Iterator[Image.Image]:
+    """Frames from a whole (rows, cols) match into its (row, col) cell, at most `size` large.
+
+    `thumb_res` and `size` are (width, height); `recolour` is as for `paste_exact`.
+    """
+    (rows, cols), level = match.shape, None
+    frame = frame_size(match.shape, thumb_res, size)
+    for box in zoom_boxes((0, 0, cols, rows), last_box(match.shape, cell), count):
+        wanted = frame[0] / (box[2] - box[0]) / thumb_res[0]
+        if level != (level := math.ceil(math.log2(wanted) - 1e-6)):
+            width, height = (max(1, round(side * 2.0**level)) for side in thumb_res)
+            canvas, corner = paste_part(draw, match, box, (width, height), recolour)
+        yield cut_frame(canvas, corner, (width, height), box, frame)
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#draw-the-frames>>[1]
+def frame_size(
+    shape: tuple[int, ...], thumb_res: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, int]:
+    """The largest (width, height) within `size` that has the shape of a (rows, cols) mosaic.
+
+    >>> frame_size((20, 60), (50, 50), (640, 480))
+    (640, 213)
+    """
+    rows, cols = shape
+    scale = min(size[0] / (cols * thumb_res[0]), size[1] / (rows * thumb_res[1]))
+    return round(scale * cols * thumb_res[0]), round(scale * rows * thumb_res[1])
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#draw-the-frames>>[2]
+def paste_part(
+    draw: Draw,
+    match: Array,
+    box: Box,
+    tile: tuple[int, int],
+    recolour: Recolour | None = None,
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Paste the cells that a box touches; return them and their first (column, row)."""
+    left, top = math.floor(box[0] + 1e-6), math.floor(box[1] + 1e-6)
+    cut = np.s_[top : math.ceil(box[3] - 1e-6), left : math.ceil(box[2] - 1e-6)]
+    part, cells = match[cut], np.arange(match.size).reshape(match.shape)[cut].ravel()
+    size = (part.shape[1] * tile[0], part.shape[0] * tile[1])
+    change = recolour and (lambda tiles, places: recolour(tiles, cells[places]))
+    bands = list(paste_exact(draw, part, size, change))
+    return Image.fromarray(np.vstack(bands)), (left, top)
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#draw-the-frames>>[3]
+def cut_frame(
+    canvas: Image.Image,
+    corner: tuple[int, int],
+    tile: tuple[int, int],
+    box: Box,
+    frame: tuple[int, int],
+) -> Image.Image:
+    """What a box shows of a canvas that begins at a (column, row), in (width, height) pixels."""
+    left, top, right, bottom = ((box[i] - corner[i % 2]) * tile[i % 2] for i in range(4))
+    inside = (left, top, min(right, canvas.width), min(bottom, canvas.height))
+    return canvas.resize(frame, Image.Resampling.LANCZOS, box=inside)
+# ~/~ end
+
+# ~/~ begin <<smalti/animation.md#save-the-film>>[init]
+def to_palette(frame: Image.Image) -> Image.Image:
+    """Reduce a frame to its 256 best colours, with error diffusion."""
+    best = frame.reduce(4).quantize(256, Image.Quantize.MEDIANCUT)
+    return frame.quantize(palette=best, dither=Image.Dither.FLOYDSTEINBERG)
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#save-the-film>>[1]
+def check_animation(path: str | Path, size: tuple[int, int] = (1, 1), count: int = 1) -> None:
+    """Raise MosaicError unless so many frames of (width, height) can be saved there."""
+    if Path(path).suffix.lower() not in (".gif", ".webp"):
+        raise MosaicError(f"{path}: the name of an animation must end in .gif or .webp")
+    megabytes = 4 * size[0] * size[1] * count >> 20
+    if max(size) > LARGEST[".webp"] or megabytes > 2048:
+        raise MosaicError(
+            f"{path}: {count} frames of {size[0]} x {size[1]} pixels need {megabytes} MB, and the "
+            f"most are 2048 MB and {LARGEST['.webp']} pixels; set a smaller size or fewer seconds"
+        )
+# ~/~ end
+# ~/~ begin <<smalti/animation.md#save-the-film>>[2]
+def save_animation(
+    path: str | Path, frames: Iterable[Image.Image], fps: float = 25, hold: float = 1.5
+) -> None:
+    """Save frames as a .gif or an animated .webp that starts anew; `hold` is in seconds.
+
+    Raises MosaicError if the name ends in anything else.
+    """
+    check_animation(path)
+    ending = Path(path).suffix.lower()
+    stack = list(map(to_palette, frames) if ending == ".gif" else frames)
+    times = [max(10, round(1000 / fps))] * len(stack)
+    times[0] = times[-1] = max(10, round(1000 * hold))
+    first, *others = stack
+    with atomic(path) as part:
+        first.save(
+            part,
+            save_all=True,
+            append_images=others,
+            duration=times,
+            loop=0,
+            quality=80,
+            method=2,
+        )
+# ~/~ end
+# ~/~ end

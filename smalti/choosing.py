@@ -1,0 +1,269 @@
+# ~/~ begin <<smalti/choosing.md#smalti/choosing.py>>[init]
+"""Choose photos for cells in every way, by the settings; explained in choosing.md."""
+
+# ~/~ begin <<smalti/choosing.md#choosing-imports>>[init]
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+
+import mosaic
+from mosaic import Array, Draw
+from smalti import features, nearest, placement, spacing
+from smalti.constraints import Constraints, ConstraintSettings
+from smalti.features import FeatureSettings
+from smalti.grid import View
+from smalti.ground.errors import MosaicError
+from smalti.ground.settings import Count, Whole
+from smalti.placement import Certificate, PlacementSettings
+# ~/~ end
+
+# ~/~ begin <<smalti/choosing.md#choosing-settings>>[init]
+@dataclasses.dataclass(frozen=True)
+class ChoiceSettings:
+    """Choosing"""
+
+    method: Annotated[Literal["nearest", "unique"], "how to match"] = "unique"
+    dither: Annotated[bool, "hand a cell's error in colour on to its neighbours"] = False
+    spacing: Annotated[Whole, "keep equal photos more than so many cells apart"] = 0
+    choices: Annotated[Count, "best photos of each cell to list, or to vary among"] = 1
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#choosing-settings>>[1]
+@dataclasses.dataclass(frozen=True)
+class MatchSettings(FeatureSettings, ChoiceSettings, ConstraintSettings, PlacementSettings):
+    """All that decides which photo goes where."""
+# ~/~ end
+
+# ~/~ begin <<smalti/choosing.md#features-of-both-sides>>[init]
+AT_ONCE = 1024  # thumbnails or cells
+
+
+def make_tiles_and_cells(
+    draw: Draw, mean: Array, thumb_res: tuple[int, int], view: View, settings: FeatureSettings
+) -> tuple[Array, Array]:
+    """Features of n thumbnails, (n, f), and of the filled cells of a view, (m, f).
+
+    `mean` is (n, 3), the thumbnails' mean RGB; `draw` decodes them.
+    """
+    filled = ~view.empty.ravel()
+    if (settings.feature, settings.colour) == ("mean", "rgb"):
+        tiles, cells = mean, mosaic.mean_colour(view.cut()[filled])
+    else:
+        # ~/~ begin <<smalti/choosing.md#decode-and-compare>>[init]
+        def make(images: Array) -> Array:
+            own = features.options_of(settings)
+            return features.make_features(images, settings.feature, settings.colour, **own)
+
+        numbers = np.arange(len(mean))
+        starts = range(0, max(1, len(mean)), AT_ONCE)
+        tiles = np.concatenate([make(draw(numbers[i : i + AT_ONCE], thumb_res)) for i in starts])
+        cells = make(view.cut(cell_size(view, thumb_res, settings.detail or 3))[filled])
+        # ~/~ end
+    return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#features-of-both-sides>>[1]
+MOST_PIXELS = 1 << 26  # of a target
+
+
+def cell_size(view: View, thumb_res: tuple[int, int], least: int) -> tuple[int, int]:
+    """How large to cut the cells: as thumbnails, or smaller if there are very many."""
+    pixels = view.empty.size * thumb_res[0] * thumb_res[1]
+    scale = min(1.0, math.sqrt(MOST_PIXELS / pixels))
+    width, height = (max(min(least, side), int(side * scale)) for side in thumb_res)
+    return width, height
+# ~/~ end
+
+# ~/~ begin <<smalti/choosing.md#find-a-match>>[init]
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What is known of a match: its cost, and what has been proven."""
+
+    cost: float
+    levels: float | None = None  # root mean square error of a cell, in sRGB levels
+    too_near: int | None = None  # pairs of equal photos in spite of `spacing`
+    proof: Certificate | None = None
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#find-a-match>>[1]
+Watch = Callable[[Certificate], None]
+
+
+def find_match(
+    tiles: Array,
+    cells: Array,
+    settings: MatchSettings,
+    constraints: Constraints,
+    empty: Array,
+    on_round: Watch | None = None,
+) -> tuple[Array, Outcome]:
+    """Match (n, f) tiles and (m, f) cells as the settings say: (rows, cols), and the outcome.
+
+    Where `empty`, (rows, cols), is true, the match is -1. Raises MosaicError.
+    """
+    near, proof = None, None
+    if settings.spacing or settings.dither:
+        match, near = match_in_grid(tiles, cells, settings, constraints, empty)
+    elif settings.method == "nearest":
+        match = nearest.nearest(tiles, cells, settings.metric)
+    else:
+        match, proof = match_within(tiles, cells, settings, constraints, on_round)
+    cost = total_cost(tiles, cells, match, settings.metric)
+    grid = np.full(empty.shape, -1)
+    grid[~empty] = match
+    return grid, Outcome(cost, levels(cost, cells, settings), near, proof)
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#find-a-match>>[2]
+def levels(cost: float, cells: Array, settings: FeatureSettings) -> float | None:
+    """The root mean square error of a cell in sRGB levels, where features are such levels."""
+    plain = settings.metric == "euclidean" and settings.weights == (1, 1, 1)
+    if plain and settings.feature != "histogram" and settings.colour == "rgb":
+        return round(math.sqrt(3 * cost / cells.size), 3)
+    return None
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#find-a-match>>[3]
+def match_within(
+    tiles: Array,
+    cells: Array,
+    settings: MatchSettings,
+    constraints: Constraints,
+    on_round: Watch | None = None,
+) -> tuple[Array, Certificate | None]:
+    """Match within budgets at the least cost: tile numbers (m,), and what is proven."""
+    most, least = constraints.most, constraints.least
+    # ~/~ begin <<smalti/choosing.md#where-only-all-pairs-will-do>>[init]
+    squared = features.is_squared(settings.metric)
+    if len(least) < len(tiles) and (settings.solver == "dense" or not squared):
+        raise MosaicError("`variants` need solver = sparse and metric = euclidean or cosine")
+    if not squared:
+        costs = features.cost_matrix(tiles, cells, settings.metric)
+        return placement.place_dense(costs, int(most[0]), int(least[0])), None
+    # ~/~ end
+    tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
+    try:
+        match, proof = placement.place(
+            tiles,
+            cells,
+            most,
+            least,
+            groups=constraints.photo,
+            pins=constraints.pins,
+            settings=settings,
+            on_progress=on_round,
+        )
+    except placement.Infeasible as error:
+        raise error.named([f"the photo {name!r}" for name in constraints.names]) from error
+    if settings.metric == "cosine":  # of which prepared features have twice the distance
+        proof = dataclasses.replace(proof, cost=proof.cost / 2, bound=proof.bound / 2)
+    return match, proof
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#find-a-match>>[4]
+def match_in_grid(
+    tiles: Array,
+    cells: Array,
+    settings: MatchSettings,
+    constraints: Constraints,
+    empty: Array,
+) -> tuple[Array, int | None]:
+    """Match with regard to neighbours: tile numbers (m,), and pairs that are too near."""
+    if settings.method == "unique" and empty.any():
+        raise MosaicError('`spacing` with empty cells needs method = "nearest"')
+    # ~/~ begin <<smalti/choosing.md#fill-the-grid>>[init]
+    from scipy.ndimage import distance_transform_edt  # here, for it takes a while to load
+
+    number = np.zeros(empty.shape, np.int64)
+    number[~empty] = np.arange(len(cells))
+    row, col = distance_transform_edt(empty, return_distances=False, return_indices=True)
+    full = cells[number[row, col].ravel()]
+    # ~/~ end
+    if settings.dither:
+        return nearest.dither(tiles, full, empty.shape)[~empty.ravel()], None
+    tiles, full = (features.prepare(one, settings.metric) for one in (tiles, full))
+    most = constraints.most if settings.method == "unique" else None
+    photo = constraints.photo
+    match = spacing.keep_apart(tiles, full, empty.shape, settings.spacing, most, photo)[0]
+    apart = np.where(empty.ravel(), len(tiles) + np.arange(empty.size), photo[match])
+    near = spacing.twins(apart.reshape(empty.shape), settings.spacing)[1]
+    return match[~empty.ravel()], int(near)
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#find-a-match>>[5]
+def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
+    """The sum of all distances of a metric, or of their squares if it is Euclidean."""
+    total = 0.0
+    if features.is_squared(metric):
+        tiles, cells = features.prepare(tiles, metric), features.prepare(cells, metric)
+    for i in range(0, len(cells), AT_ONCE):
+        some, which = cells[i : i + AT_ONCE], match[i : i + AT_ONCE]
+        if features.is_squared(metric):
+            total += mosaic.match_cost(tiles, some, which)
+        else:
+            gaps = np.abs(tiles[which].astype(np.float64) - some)
+            total += (gaps.sum(axis=1) if metric == "cityblock" else gaps.max(axis=1)).sum()
+    return float(total / 2 if metric == "cosine" else total)
+# ~/~ end
+
+# ~/~ begin <<smalti/choosing.md#leave-a-choice>>[init]
+def rank(
+    tiles: Array, cells: Array, metric: str, choices: int, empty: Array
+) -> tuple[Array, Array]:
+    """The k best tiles of each cell, and their distances: (rows, cols, k), -1 where empty."""
+    best = nearest.nearest_choices(tiles, cells, metric, choices)
+    ranked = np.full((*empty.shape, choices), -1)
+    distances = np.full(ranked.shape, np.inf)
+    ranked[~empty], distances[~empty] = best
+    return ranked, distances
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#leave-a-choice>>[1]
+def vary(choices: Array) -> Array:
+    """Of the (rows, cols, k) best of each cell, the one used least so far: (rows, cols).
+
+    >>> vary(np.array([[[0, 1], [0, 2], [0, 1]]])).tolist()
+    [[0, 2, 1]]
+    """
+    uses, match = np.zeros(choices.max() + 1, np.int64), np.empty(choices.shape[:2], np.int64)
+    for cell in np.ndindex(*match.shape):
+        ranked = choices[cell]
+        match[cell] = ranked[uses[ranked].argmin()]
+        if match[cell] >= 0:  # or the cell is empty
+            uses[match[cell]] += 1
+    return match
+# ~/~ end
+
+# ~/~ begin <<smalti/choosing.md#refuse-clashes>>[init]
+def check_match(settings: MatchSettings) -> None:
+    """Raise MosaicError if settings ask for things that exclude each other."""
+    features.check_features(settings)
+    squared = features.is_squared(settings.metric)
+    for wrong, words in [
+        (settings.dither and settings.feature != "mean", "`dither` needs feature = mean"),
+        (settings.dither and settings.metric != "euclidean", "`dither` needs metric = euclidean"),
+        (settings.dither and settings.method != "nearest", "`dither` needs method = nearest"),
+        (settings.dither and settings.spacing, "`dither` does not go with `spacing`"),
+        (
+            settings.spacing and not squared,
+            f"`spacing` needs metric = euclidean or cosine, not {settings.metric}",
+        ),
+    ]:
+        if wrong:
+            raise MosaicError(words)
+    for one, other in clashes(settings):
+        raise MosaicError(f"{other} does not go with {one}; leave out one of them")
+# ~/~ end
+# ~/~ begin <<smalti/choosing.md#refuse-clashes>>[1]
+SINGLE = ["budgets", "pins", "dedupe", "gap", "time_limit"]
+
+
+def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
+    """Pairs of settings that exclude each other, of which both are not as by default."""
+    default = MatchSettings()
+    for asked, one, others in [
+        (settings.method == "nearest", 'method = "nearest"', [*SINGLE, "min_uses", "max_uses", "solver"]),
+        (settings.solver == "dense", 'solver = "dense"', SINGLE),
+        (settings.spacing > 0, "spacing", [*SINGLE, "min_uses"]),
+        (not features.is_squared(settings.metric), f"metric = {settings.metric}", SINGLE),
+    ]:
+        for other in others:
+            if asked and getattr(settings, other) != getattr(default, other):
+                yield one, other
+# ~/~ end
+# ~/~ end

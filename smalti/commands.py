@@ -1,0 +1,427 @@
+# ~/~ begin <<smalti/command.md#smalti/commands.py>>[init]
+"""The commands: their words, options, and what they print; explained in command.md."""
+
+# ~/~ begin <<smalti/command.md#commands-imports>>[init]
+import contextlib
+import dataclasses
+import functools
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+from PIL import Image
+from tqdm import tqdm
+
+from mosaic import Array, CellSettings, Store, TargetSettings, load_image, open_store, target_path
+from smalti import animation, datasets, making, output, page, scores, steps
+from smalti.choosing import Watch
+from smalti.command import Given
+from smalti.features import FeatureSettings
+from smalti.grid import ExactSize, View, wanted_size
+from smalti.ground.collection import collection_root
+from smalti.ground.errors import MosaicError, Unreadable, show
+from smalti.ground.files import write_text
+from smalti.ground.settings import Count, Flag, Pair, Size, changed
+from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
+from smalti.ours import check_kept, check_ours, store_files, table_files
+from smalti.placement import Certificate
+from smalti.recolour import RecolourSettings
+from smalti.report import Files, Report, describe_match, read_report, uses_of
+from smalti.variants import cut_photo, photo_numbers
+# ~/~ end
+
+# ~/~ begin <<smalti/command.md#commands-for-a-store>>[init]
+Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
+StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
+TableWord = Annotated[str, "the table of matches, .tab, or of choices, .csv"]
+OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif or .dzi"]
+MosaicWord = Annotated[str, "a mosaic that was made, with its report beside it"]
+TargetWord = Annotated[str, "the image to imitate"]
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-store>>[1]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Thumbnails(StoreSettings):
+    """Make the store of all photos of a collection, or of those in a list."""
+
+    photos: Photos
+    store: StoreWord
+    list: Annotated[str, "a list of photos to take, instead of all"] = ""
+
+    def run(self, given: Given) -> None:
+        """Make the store, unless it is up to date."""
+        folder = collection_root(self.photos)
+        lines = steps.read_list(self.list) if self.list else steps.describe_photos(self.photos)
+        check_ours(**store_files(self.store))
+        tell_rejects(making.make_store(self.store, folder, lines, self), bool(self.list))
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-store>>[2]
+def tell_rejects(store: Store, allow_empty: bool = False) -> Store:
+    """List the rejects of a store beside it and on the terminal; return the store."""
+    table = Path(store.path).with_suffix(".rejects.tsv")
+    if not store.names and not allow_empty:
+        first = "".join(f", not even {one.name} ({one.reason})" for one in store.rejects[:1])
+        raise MosaicError(f"no photos found that can be read{first}; give a folder of photos")
+    table.unlink(missing_ok=True)
+    if store.rejects:
+        write_text(table, "".join(f"{show(one.name)}\t{one.reason}\n" for one in store.rejects))
+    for one in store.rejects[:5]:
+        print(f"skipped {show(one.name)}: {one.reason}", file=sys.stderr)
+    if len(store.rejects) > 5:
+        print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
+    return store
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-store>>[3]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class List:
+    """Divide the photos of a collection among lists, for jobs in parallel."""
+
+    photos: Annotated[str, "a folder of photos, an archive, a CIFAR file"]
+    lists: Annotated[tuple[str, ...], "lists among which to divide the photos"]
+
+    def run(self, given: Given) -> None:
+        """Write the lists that have changed."""
+        steps.write_lists(steps.describe_photos([self.photos]), self.lists)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Merge:
+    """Merge stores into one."""
+
+    store: StoreWord
+    parts: Annotated[tuple[str, ...], "stores to merge"]
+
+    def run(self, given: Given) -> None:
+        """Write the store of all parts."""
+        check_ours(**store_files(self.store))
+        steps.merge_stores(self.store, self.parts)
+        tell_rejects(open_store(self.store))
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-store>>[4]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """Fetch a data set by its name, into a folder."""
+
+    name: Annotated[str, f"one of {', '.join(datasets.DATASETS)}"]
+    data_path: Annotated[str, "folder for the data set"] = "data"
+
+    def run(self, given: Given) -> None:
+        """Fetch it, and print where it is."""
+        print(show(str(datasets.fetch(self.name, self.data_path))))
+# ~/~ end
+
+# ~/~ begin <<smalti/command.md#commands-for-a-match>>[init]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Match(TargetSettings, TableSettings):
+    """Match a target with the thumbnails of a store: a table and a report."""
+
+    store: StoreWord
+    table: Annotated[str, "the table of matches to write, .tab"]
+    image_path: Photos = ("data/cats",)
+
+    def run(self, given: Given) -> None:
+        """Write the table and its report, and print what was found."""
+        making.check_table(self)
+        store, table = open_store(self.store), Path(self.table)
+        if table.suffix.lower() == ".csv":
+            raise MosaicError(f"{table} would be a list of choices; call the table .tab")
+        if table.suffix.lower() == ".json":
+            raise MosaicError(f"{table} would be overwritten by its report; call the table .tab")
+        folder = "" if self.target else collection_root(self.image_path)
+        target = target_path(self, folder, store.names)
+        read = {"mask": self.mask, "budgets": self.budgets, "pins": self.pins}
+        check_kept(self.table, store=self.store, target=target, **read)
+        check_ours(**table_files(table, self.choices > 1))
+        photos = list(self.image_path) if "image_path" in given else []
+        files = Files(store=self.store, table=self.table, target=target, mask=self.mask, photos=photos)
+        match_and_tell(store, load_image(target), self, files)
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-match>>[1]
+def match_and_tell(
+    store: Store, target: Image.Image, settings: TableSettings, files: Files
+) -> tuple[View, Made]:
+    """Match, print what was found, and return the view and the match."""
+    uses = len(set(store.names)) * settings.max_uses
+    view = making.open_view(target, store.thumb_res, settings, uses)
+    with watch_proof() as on_round:
+        made = making.make_match(store, view, settings, files, on_round)
+    if made.alike:
+        hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
+        print(f"alike    {len(made.alike)} groups of photos that look the same {hint}")
+    asked = changed(settings, FeatureSettings)
+    asked |= {name: value for name in ("dither", "spacing") if (value := getattr(settings, name))}
+    print(*describe_match(made.report, asked), sep="\n")
+    if settings.choices > 1:
+        path = Path(files.table).with_suffix(".csv")
+        print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
+    return view, made
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-match>>[2]
+@contextlib.contextmanager
+def watch_proof() -> Iterator[Watch]:
+    """Show on a terminal how the proven gap of a match falls."""
+    with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
+
+        def tell(proof: Certificate) -> None:
+            bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
+
+        yield tell
+# ~/~ end
+
+# ~/~ begin <<smalti/command.md#commands-for-a-mosaic>>[init]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paste(RecolourSettings):
+    """Paste a mosaic from a store and a table."""
+
+    store: StoreWord
+    table: TableWord
+    output: OutputWord
+    thumb_res: Annotated[Pair, "size of a thumbnail; 0 0 is that of the store"] = (0, 0)
+    size: Annotated[ExactSize, "exact size of the mosaic; 0 0 is any"] = (0, 0)
+    choices: Annotated[Count, "of a table of choices: among how many of the best"] = 1
+    target: TargetWord = ""
+
+    def run(self, given: Given) -> None:
+        """Paste, save, and print the scores."""
+        if any(self.thumb_res) and any(self.size):
+            raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
+        check_ours(report=Path(self.output).with_suffix(".json"))
+        beside, used = Path(self.table).with_suffix(".json"), ("target", "size", "tint", "blend")
+        now = {name: given[name] for name in used if name in given}
+        work = making.open_work(beside, now, self.store, self.table, self.choices)
+        files = work.report.files
+        check_kept(self.output, target=files.target, store=self.store, mask=files.mask)
+        paste_and_tell(self.output, work, self.thumb_res if any(self.thumb_res) else None)
+
+
+def paste_and_tell(path: str, work: Work, thumb_res: tuple[int, int] | None = None) -> Report:
+    """Paste and save a mosaic, print its scores, and return its report."""
+    report = making.save_mosaic(path, work, thumb_res)
+    for key, strength in report.recolour.items():
+        print(f"{key:8} {strength}: the colours of the photos are changed")
+    found = scores.describe_score(report.score) if report.score else f"score    none: {work.missing}"
+    print(found)
+    return report
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-mosaic>>[1]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Make(MosaicSettings):
+    """Make a mosaic of a collection of photos, from beginning to end."""
+
+    photos: Photos
+    target: TargetWord
+    output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]
+    repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
+
+    def run(self, given: Given) -> None:
+        """Make the store, the match and the mosaic, and say what was made of what."""
+        stem = Path(self.output).with_suffix("")
+        files = Files(
+            store=f"{stem}.h5",
+            table=f"{stem}.tab",
+            target=self.target,
+            mask=self.mask,
+            photos=list(self.photos),
+        )
+        target, clock = self.check(files), [time.perf_counter()]
+        # ~/~ begin <<smalti/command.md#make-step-by-step>>[init]
+        lines = steps.describe_photos(self.photos, self.output)
+        store = making.make_store(files.store, collection_root(self.photos), lines, self)
+        tell_rejects(store)
+        clock.append(time.perf_counter())
+        view, made = match_and_tell(store, target, self, files)
+        clock.append(time.perf_counter())
+        report = paste_and_tell(self.output, Work(made.report, self, store, made.match, view))
+        clock.append(time.perf_counter())
+        store.file.close()
+        # ~/~ end
+        spent = [after - before for before, after in itertools.pairwise(clock)]
+        print_summary(self.output, report, store, spent)
+
+    def check(self, files: Files) -> Image.Image:
+        """Open the target, if everything else is in order, too; raises MosaicError."""
+        # ~/~ begin <<smalti/command.md#refuse-before-any-work>>[init]
+        (cols, rows), (width, height) = self.target_res, self.thumb_res
+        size = wanted_size(self) or (max(1, cols * width), max(1, rows * height))
+        output.check_size(self.output, size)
+        making.check_table(self)
+        making.check_mosaic(self)
+        if self.detail > min(self.thumb_res):
+            raise MosaicError(f"detail = {self.detail}: thumbnails do not have so many pixels")
+        target = load_image(self.target)
+        making.open_view(target, self.thumb_res, self)
+        check_kept(self.output, target=self.target, mask=self.mask)
+        check_ours(**store_files(files.store), **table_files(Path(files.table), self.choices > 1))
+        # ~/~ end
+        return target
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-a-mosaic>>[2]
+def print_summary(path: str, report: Report, store: Store, spent: list[float]) -> None:
+    """Say what was made of what, and how long it took."""
+    if report.size:
+        print(f"{show(path)}: {report.size[0]} x {report.size[1]} pixels")
+    print(f"photos   {len(set(store.names))} read, {len(store.rejects)} skipped")
+    named = zip(("thumbnails", "match", "paste"), spent, strict=True)
+    print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in named))
+    files = report.files
+    print(show(f"kept     {files.store}, {files.table}; mosaic paste makes them into other sizes"))
+# ~/~ end
+
+# ~/~ begin <<smalti/command.md#commands-for-more>>[init]
+def report_path(mosaic: str) -> Path:
+    """The report beside a mosaic; raises MosaicError if it is about another one."""
+    path = Path(mosaic).with_suffix(".json")
+    about = read_report(path).files.mosaic or mosaic
+    if Path(about).resolve() != Path(mosaic).resolve() and Path(about).is_file():
+        raise MosaicError(f"the report {path} is about {about}; paste {mosaic} anew")
+    return path
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-more>>[1]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+    """Write a web page about a mosaic: the target, the report, the photos."""
+
+    mosaic: MosaicWord
+    target: TargetWord = ""
+
+    def run(self, given: Given) -> None:
+        """Write the page beside the mosaic; for a Deep Zoom image also a viewer."""
+        path = Path(self.mosaic).with_suffix(".html")
+        view = path.with_suffix(".view.html")
+        work = making.open_work(report_path(self.mosaic), {"target": self.target})
+        if not work.view:
+            raise MosaicError(f"a page shows the target, too: {work.missing}")
+        for old in (path, view):
+            if old.exists() and page.MARK not in old.read_bytes()[:200]:
+                raise MosaicError(f"{old} is not of our making; move it, or choose another name")
+        write_pages(path, view, self.mosaic, work)
+        print(show(str(path)))
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-more>>[2]
+def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
+    """Write the page about a mosaic, and a viewer if it is a Deep Zoom image."""
+    title, link, names = show(Path(mosaic).stem), mosaic, work.store.names
+    if mosaic.lower().endswith(".dzi"):
+        link = str(view)
+        page.write_viewer(link, mosaic, work.match, names, title)
+    found = msgspec.to_builtins(replace(work.report, store="", files=Files()))
+    page.write_page(
+        path,
+        work.draw,
+        work.match,
+        work.store.thumb_res,
+        names,
+        work.view.target if work.view else Image.new("RGB", (1, 1)),
+        found,
+        mosaic=link,
+        title=title,
+        recolour=work.recolour,
+        photo=photo_numbers(names),
+    )
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-more>>[3]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Zoom:
+    """Write an animation that dives into one cell of a mosaic, as .gif or .webp."""
+
+    mosaic: MosaicWord
+    output: Annotated[str, "the animation to write: .gif or .webp"]
+    cell: Annotated[tuple[int, int], "row and column to dive into; -1 -1 is the middle"] = (-1, -1)
+    size: Annotated[Size, "size of the animation, at most"] = (640, 480)
+    seconds: Annotated[float, "how long it takes"] = 5.0
+    image_path: Annotated[tuple[str, ...], "where the photos are now"] = ()
+
+    def run(self, given: Given) -> None:
+        """Write the animation, and print into which photo it dives."""
+        animation.check_animation(self.output)
+        check_kept(self.output, mosaic=self.mosaic)
+        work = making.open_work(report_path(self.mosaic), {})
+        middle = (work.match.shape[0] // 2, work.match.shape[1] // 2)
+        row, col = middle if self.cell == (-1, -1) else self.cell
+        # ~/~ begin <<smalti/command.md#check-the-dive>>[init]
+        (rows, cols), count = work.match.shape, max(2, round(25 * self.seconds))
+        if not (0 <= row < rows and 0 <= col < cols):
+            raise MosaicError(f"cell = {row} {col}: there are {rows} rows and {cols} columns, from 0")
+        if min(self.size) < 16 or not 0 < self.seconds <= 600:
+            raise MosaicError("a dive needs at least 16 x 16 pixels, and from 0 to 600 seconds")
+        animation.check_animation(self.output, self.size, count)
+        # ~/~ end
+        draw = functools.partial(draw_sharp, work, find_root(self.image_path or work.report.files.photos))
+        frames = animation.zoom_frames(
+            draw, work.match, (row, col), work.store.thumb_res, self.size, count, work.recolour
+        )
+        animation.save_animation(self.output, making.progress(frames, count, "frames"))
+        name = work.store.names[work.match[row, col]] if work.match[row, col] >= 0 else "nothing"
+        print(show(f"{self.output}: {self.seconds:g} s, into {name}"))
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-more>>[4]
+def find_root(photos: Sequence[str]) -> str | None:
+    """The folder of a collection, if it is still there."""
+    with contextlib.suppress(MosaicError):
+        return collection_root(photos)
+    print("the photos are not at hand, so the end is not sharp; give --image-path", file=sys.stderr)
+    return None
+
+
+def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]) -> Array:
+    """Draw small thumbnails from the store, and large ones from the photos themselves."""
+    tiles = work.draw(which, size)
+    if root is None or size[0] <= work.store.thumb_res[0]:
+        return tiles
+    for tile, i in zip(tiles, which, strict=True):
+        with contextlib.suppress(Unreadable):
+            variant = work.store.variants[i]
+            tile[:] = np.asarray(cut_photo(work.store.names[i], root, size, variant)[1])
+    return tiles
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-more>>[5]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Score(CellSettings):
+    """Compare a mosaic with its target: colour, structure, photos used."""
+
+    mosaic: MosaicWord
+    target: TargetWord
+    json: Annotated[bool, "print the scores as JSON"] = False
+
+    def run(self, given: Given) -> None:
+        """Print the scores, and how photos are used."""
+        if Path(self.mosaic).suffix.lower() == ".dzi":
+            raise MosaicError(f"{self.mosaic} cannot be read as a whole; its report has its scores")
+        report = read_report(report_path(self.mosaic))
+        seen = load_image(self.mosaic, "mosaic")
+        # ~/~ begin <<smalti/command.md#see-the-target-again>>[init]
+        settings, asked = making.recall(report, {}), any(self.target_res)
+        if asked:
+            settings = dataclasses.replace(settings, target_res=self.target_res, tile=0, size=(0, 0))
+        if 0 in settings.target_res:
+            raise MosaicError(f"there is no report {report_path(self.mosaic)}; say --target-res COLS ROWS")
+        (cols, rows), (width, height) = settings.target_res, seen.size
+        known = report.settings and not asked
+        shape = settings.thumb_res if known else (width * rows, height * cols)
+        view = making.open_view(load_image(self.target), shape, settings)
+        # ~/~ end
+        cols, rows = view.grid
+        flat = output.over_white(np.asarray(seen.convert("RGBA")))
+        small = Image.fromarray(flat).resize((2 * cols, 2 * rows), Image.Resampling.BOX)
+        found = scores.score_view(np.asarray(small), view)
+        tell_score(found, report, self.json)
+# ~/~ end
+# ~/~ begin <<smalti/command.md#commands-for-more>>[6]
+def tell_score(found: scores.Scores, report: Report, as_json: bool) -> None:
+    """Print the scores of a mosaic, and how it uses photos if its report knows."""
+    uses, most = uses_of(report), report.most_used_photo or ""
+    if as_json:
+        known = dataclasses.asdict(uses) | {"most_used_photo": most} if uses else {}
+        print(json.dumps({"score": dataclasses.asdict(found), **known}))
+        return
+    print(scores.describe_score(found))
+    if uses:
+        print(scores.describe_uses(uses, most))
+# ~/~ end
+# ~/~ end

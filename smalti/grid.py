@@ -1,0 +1,175 @@
+# ~/~ begin <<smalti/grid.md#smalti/grid.py>>[init]
+"""The target, cut into cells in any way, and cells that stay empty; explained in grid.md."""
+
+# ~/~ begin <<smalti/grid.md#grid-imports>>[init]
+import dataclasses
+import math
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+from PIL import Image, ImageOps
+
+from mosaic import Array, CellSettings, cut_cells
+from smalti.ground.errors import MosaicError
+from smalti.ground.photos import make_averageable, upright_size
+from smalti.ground.settings import Whole
+# ~/~ end
+
+# ~/~ begin <<smalti/grid.md#grid-settings>>[init]
+Pixels = Annotated[int, Meta(ge=0, le=10**6)]
+ExactSize = tuple[Pixels, Pixels]
+
+
+@dataclasses.dataclass(frozen=True)
+class GridSettings(CellSettings):
+    """Grid"""
+
+    tile: Annotated[Whole, "or: how many of the target's pixels a cell is wide"] = 0
+    size: Annotated[ExactSize, "exact size of the mosaic; 0 0 is any"] = (0, 0)
+    mask: Annotated[str, "image: only cells where it is white are filled"] = ""
+# ~/~ end
+# ~/~ begin <<smalti/grid.md#grid-settings>>[1]
+def check_grid(settings: GridSettings) -> None:
+    """Raise MosaicError if settings want two grids at once, or half of one."""
+    grid, size = settings.target_res, settings.size
+    if 0 in grid and any(grid):
+        raise MosaicError(f"target_res = {grid}: give both numbers, or 0 0")
+    if 0 in size and any(size):
+        raise MosaicError(f"size = {size}: give width and height, or 0 0")
+    if settings.tile and any(grid):
+        raise MosaicError("`tile` does not go with `target_res`")
+    if settings.tile and any(size):
+        raise MosaicError("`tile` does not go with `size`")
+# ~/~ end
+
+# ~/~ begin <<smalti/grid.md#choose-the-grid>>[init]
+FEWEST_CELLS, MOST_CELLS = 1600, 10_000
+
+
+def fit_grid(
+    size: tuple[float, float], thumb_res: tuple[int, int], uses: int
+) -> tuple[int, int]:
+    """Choose (cols, rows) for a target of (width, height) and a number of uses of photos.
+
+    >>> fit_grid((450, 300), (50, 50), 2400)
+    (60, 40)
+    """
+    cells = max(FEWEST_CELLS, min(uses, MOST_CELLS))
+    shape = size[0] / thumb_res[0] * thumb_res[1] / size[1]  # cols / rows
+
+    def misfit(grid: tuple[int, int]) -> float:
+        cols, rows = grid
+        return abs(math.log(cols / rows / shape)) + 1 - cols * rows / cells
+
+    most = max(1, min(cells, math.isqrt(int(cells / shape)) + 1))
+    heights = range(max(1, most - most // 16 - 1), most + 1)
+    return min(((max(1, min(round(h * shape), cells // h)), h) for h in heights), key=misfit)
+# ~/~ end
+
+# ~/~ begin <<smalti/grid.md#count-in-pixels>>[init]
+def crop_to_tiles(
+    image: Image.Image, tile: int, thumb_res: tuple[int, int]
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Cut an image around its middle to whole cells of `tile` pixels; and (cols, rows).
+
+    >>> small, grid = crop_to_tiles(Image.new("RGB", (103, 50)), 16, (40, 20))
+    >>> small.size, grid
+    ((96, 48), (6, 6))
+    """
+    upright = ImageOps.exif_transpose(image)
+    side = (tile, max(1, round(tile * thumb_res[1] / thumb_res[0])))
+    cols, rows = upright.width // side[0], upright.height // side[1]
+    if not cols * rows:
+        raise MosaicError(
+            f"tile = {tile}: the target has only {upright.width} x {upright.height} pixels"
+        )
+    width, height = cols * side[0], rows * side[1]
+    left, top = (upright.width - width) // 2, (upright.height - height) // 2
+    return upright.crop((left, top, left + width, top + height)), (cols, rows)
+# ~/~ end
+
+# ~/~ begin <<smalti/grid.md#leave-cells-empty>>[init]
+def cell_means(
+    grey: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
+) -> Array:
+    """Mean levels of a grey image in a (cols, rows) grid of cells shaped like thumb_res."""
+    across, down = grid[0] * thumb_res[0], grid[1] * thumb_res[1]
+    scale = min(grey.width / across, grey.height / down)
+    left, top = (grey.width - across * scale) / 2, (grey.height - down * scale) / 2
+    box = (max(0.0, left), max(0.0, top), grey.width - left, grey.height - top)
+    box = (*box[:2], min(box[2], grey.width), min(box[3], grey.height))
+    return np.asarray(grey.resize(grid, Image.Resampling.BOX, box=box))
+# ~/~ end
+# ~/~ begin <<smalti/grid.md#leave-cells-empty>>[1]
+def empty_cells(
+    target: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
+) -> Array:
+    """Where a target is transparent: a (rows, cols) array of truth values."""
+    if not target.has_transparency_data:
+        return np.zeros(grid[::-1], bool)
+    alpha = ImageOps.exif_transpose(target).convert("RGBA").getchannel("A")
+    return cell_means(alpha, grid, thumb_res) < 128
+# ~/~ end
+# ~/~ begin <<smalti/grid.md#leave-cells-empty>>[2]
+def mask_cells(
+    mask: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
+) -> Array:
+    """Where a mask is not white: a (rows, cols) array of truth values."""
+    upright = make_averageable(ImageOps.exif_transpose(mask)).convert("RGBA")
+    ground = Image.new("RGBA", upright.size, "black")
+    grey = Image.alpha_composite(ground, upright).convert("L")
+    return cell_means(grey, grid, thumb_res) < 128
+# ~/~ end
+
+# ~/~ begin <<smalti/grid.md#see-the-target>>[init]
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A target, cut into (cols, rows) cells of a shape, of which some may stay empty."""
+
+    target: Image.Image
+    grid: tuple[int, int]
+    shape: tuple[float, float]  # (width, height) of a cell, in any unit
+    empty: Array  # (rows, cols)
+
+    def cut(self, detail: tuple[int, int] = (4, 4)) -> Array:
+        """Cut the target into cells of (width, height) pixels: (m, height, width, 3)."""
+        return cut_cells(self.target, self.grid, self.shape, detail)
+# ~/~ end
+# ~/~ begin <<smalti/grid.md#see-the-target>>[1]
+def make_view(
+    target: Image.Image,
+    thumb_res: tuple[int, int],
+    settings: GridSettings,
+    uses: int = 0,
+    mask: Image.Image | None = None,
+) -> View:
+    """See a target as the settings say; `uses` of photos decide if no grid is given."""
+    check_grid(settings)
+    grid, shape = settings.target_res, (float(thumb_res[0]), float(thumb_res[1]))
+    # ~/~ begin <<smalti/grid.md#let-tile-or-size-decide>>[init]
+    if settings.tile:
+        if mask and upright_size(mask) == upright_size(target):
+            mask = crop_to_tiles(mask, settings.tile, thumb_res)[0]
+        target, grid = crop_to_tiles(target, settings.tile, thumb_res)
+        shape = (target.width / grid[0], target.height / grid[1])
+    elif 0 in grid:
+        grid = fit_grid(wanted_size(settings) or upright_size(target), thumb_res, uses)
+    if size := wanted_size(settings):
+        if size[0] < grid[0] or size[1] < grid[1]:
+            raise MosaicError(f"size = {size}: that is too small for {grid[0]} x {grid[1]} cells")
+        shape = (size[0] / grid[0], size[1] / grid[1])
+    # ~/~ end
+    empty = empty_cells(target, grid, shape)
+    if mask:
+        empty = empty | mask_cells(mask, grid, shape)
+    if empty.all():
+        raise MosaicError("no cell is left to fill: the target is transparent, or the mask dark")
+    return View(target, grid, shape, empty)
+# ~/~ end
+# ~/~ begin <<smalti/grid.md#see-the-target>>[2]
+def wanted_size(settings: GridSettings) -> tuple[int, int] | None:
+    """The exact size that the mosaic shall have, if the settings name one."""
+    return settings.size if any(settings.size) else None
+# ~/~ end
+# ~/~ end

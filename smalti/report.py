@@ -1,0 +1,129 @@
+# ~/~ begin <<smalti/report.md#smalti/report.py>>[init]
+"""What is known of a match and a mosaic, in a file beside it; explained in report.md."""
+
+# ~/~ begin <<smalti/report.md#report-imports>>[init]
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import field
+from msgspec.structs import replace
+
+from smalti.ground.errors import MosaicError
+from smalti.ground.files import write_text
+from smalti.scores import Scores, Uses, describe_uses
+# ~/~ end
+
+# ~/~ begin <<smalti/report.md#what-a-report-has>>[init]
+class Files(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The files that a match or a mosaic was made of; empty if there is none."""
+
+    store: str = ""
+    table: str = ""
+    target: str = ""
+    mask: str = ""
+    mosaic: str = ""
+    photos: list[str] = field(default_factory=list)
+# ~/~ end
+# ~/~ begin <<smalti/report.md#what-a-report-has>>[1]
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a match, and of the mosaic that was made of it."""
+
+    method: str = ""
+    cells: int | None = None  # that are filled
+    cost: float | None = None
+    levels: float | None = None  # root mean square error of a cell, in sRGB levels
+    bound: float | None = None  # no match costs less
+    gap: float | None = None  # cost above the bound, relative to the cost
+    proof: str | None = None  # the same, in words
+    rounds: int | None = None
+    arcs: int | None = None
+    tiles: int | None = None
+    stopped: str | None = None  # why the search ended
+    too_near: int | None = None  # pairs of equal photos, in spite of `spacing`
+    photos: int | None = None
+    photos_used: int | None = None
+    most_used: int | None = None
+    most_used_photo: str | None = None
+    equal_neighbours: int | None = None
+    store: str = ""  # the digest of the store
+    settings: dict[str, object] = field(default_factory=dict)  # that are not as by default
+    files: Files = field(default_factory=Files)
+    among: int | None = None  # of how many choices the photos were taken
+    recolour: dict[str, object] = field(default_factory=dict)
+    score: Scores | None = None
+    size: tuple[int, int] | None = None  # of the mosaic, (width, height)
+# ~/~ end
+# ~/~ begin <<smalti/report.md#what-a-report-has>>[2]
+def with_uses(report: Report, uses: Uses) -> Report:
+    """A report that says how photos are used."""
+    return replace(report, **dataclasses.asdict(uses))
+
+
+def uses_of(report: Report) -> Uses | None:
+    """How photos are used, if a report says so."""
+    found = {name: getattr(report, name) for name in Uses.__annotations__}
+    return None if None in found.values() else Uses(**found)
+# ~/~ end
+# ~/~ begin <<smalti/report.md#what-a-report-has>>[3]
+OF_A_MATCH = "cost levels bound gap proof rounds arcs tiles stopped too_near".split()
+
+
+def forget_match(report: Report) -> Report:
+    """A report without what is only true of the match that it was written for."""
+    return replace(report, **dict.fromkeys(OF_A_MATCH))
+# ~/~ end
+
+# ~/~ begin <<smalti/report.md#write-and-read>>[init]
+def write_report(path: Path, report: Report) -> None:
+    """Write a report as JSON, with paths as they are seen from it."""
+    files = change_paths(report.files, lambda name: os.path.relpath(name, path.parent))
+    found = msgspec.to_builtins(replace(report, files=files))
+    write_text(path, json.dumps(found, indent=1) + "\n")
+# ~/~ end
+# ~/~ begin <<smalti/report.md#write-and-read>>[1]
+def read_report(path: Path) -> Report:
+    """Read a report, with paths that can be opened; an empty one if there is no file."""
+    if not path.is_file():
+        return Report()
+    try:
+        report = msgspec.convert(json.loads(path.read_bytes()), Report)
+    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors, too
+        raise MosaicError(f"cannot read the report {path}: {error}; match anew") from error
+    files = change_paths(report.files, lambda name: os.path.normpath(path.parent / name))
+    return replace(report, files=files)
+
+
+def change_paths(files: Files, change: Callable[[str], str]) -> Files:
+    """Files with all their paths changed."""
+    paths = {name: change(path) for name, path in single_files(files).items()}
+    return replace(files, photos=list(map(change, files.photos)), **paths)
+
+
+def single_files(files: Files) -> dict[str, str]:
+    """The files of a report that are given, but for its list of photos."""
+    found = {name: getattr(files, name) for name in ("store", "table", "target", "mask", "mosaic")}
+    return {name: path for name, path in found.items() if path}
+# ~/~ end
+
+# ~/~ begin <<smalti/report.md#in-words>>[init]
+def describe_match(report: Report, asked: dict[str, object]) -> Iterator[str]:
+    """What a match is like, in lines; `asked` are settings that are not as by default."""
+    words = ", ".join(f"{name} {value}" for name, value in asked.items())
+    yield f"match    {report.method}, {report.cells} cells" + (f" ({words})" if words else "")
+    if uses := uses_of(report):
+        yield describe_uses(uses, report.most_used_photo or "")
+    if report.cost is not None:
+        mean = f", root mean square {report.levels} levels a cell" if report.levels is not None else ""
+        yield f"cost     {report.cost:.6g}{mean}"
+    if report.proof:
+        yield f"proof    {report.proof}"
+    if report.stopped not in (None, "optimal"):
+        yield f"stopped  {report.stopped}; this is the best match so far"
+    if report.too_near is not None:
+        yield f"spacing  {report.too_near} pairs of equal photos are too near"
+# ~/~ end
+# ~/~ end

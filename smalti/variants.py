@@ -1,0 +1,98 @@
+# ~/~ begin <<smalti/variants.md#smalti/variants.py>>[init]
+"""Thumbnails of a photo that is cut at its ends, or mirrored; explained in variants.md."""
+
+# ~/~ begin <<smalti/variants.md#variant-imports>>[init]
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import numpy as np
+from PIL import Image, ImageOps
+
+import mosaic
+from mosaic import Array, Reject, Thumbnail
+from smalti.ground.archives import open_any
+from smalti.ground.errors import Unreadable
+from smalti.ground.photos import explain, upright_size
+# ~/~ end
+
+# ~/~ begin <<smalti/variants.md#name-the-variants>>[init]
+@dataclasses.dataclass(frozen=True)
+class VariantSettings:
+    """Variants"""
+
+    variants: Annotated[tuple[str, ...], "keep photos also: mirror, crops"] = ()
+
+
+def list_variants(wanted: Sequence[str]) -> list[str]:
+    """The names of the variants of each photo.
+
+    >>> list_variants(["mirror", "crops"])
+    ['', 'first', 'last', 'mirror', 'first mirror', 'last mirror']
+    """
+    cuts = ["", "first", "last"] if "crops" in wanted else [""]
+    return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
+# ~/~ end
+
+# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[init]
+def cut_photo(
+    name: str, folder: str, size: tuple[int, int], variant: str = ""
+) -> tuple[tuple[int, int], Image.Image]:
+    """The (width, height) of a photo, and the photo cut and shrunk; raises Unreadable."""
+    at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
+    with open_any(folder, name) as photo:
+        whole, small = upright_size(photo), mosaic.shrink_photo(photo, size, at=at)
+    return whole, ImageOps.mirror(small) if "mirror" in variant else small
+# ~/~ end
+# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[1]
+def make_variants(
+    name: str, folder: str, size: tuple[int, int], quality: int, variants: Sequence[str]
+) -> list[Thumbnail | Reject]:
+    """Make the thumbnails of one photo in several variants, or one reject."""
+    made: list[Thumbnail | Reject] = []
+    try:
+        for variant in variants:
+            whole, small = cut_photo(name, folder, size, variant)
+            made.append(mosaic.encode_thumbnail(name, whole, small, quality, variant))
+    except Unreadable as error:
+        return [Reject(name, explain(name, error))]
+    return made
+# ~/~ end
+# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[2]
+def make_all_variants(
+    names: Sequence[str],
+    folder: str,
+    size: tuple[int, int],
+    quality: int,
+    workers: int,
+    variants: Sequence[str],
+) -> Iterator[Thumbnail | Reject]:
+    """Make the thumbnails of all photos in all variants, in their order."""
+    task = functools.partial(
+        make_variants, folder=folder, size=size, quality=quality, variants=variants
+    )
+    return itertools.chain.from_iterable(mosaic.in_parallel(task, names, workers))
+# ~/~ end
+# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[3]
+def photo_numbers(names: Sequence[str]) -> Array:
+    """The number of each thumbnail's photo: (n,), from 0, in the order of the names.
+
+    >>> photo_numbers(["a.jpg", "a.jpg", "b.jpg"])
+    array([0, 0, 1])
+    """
+    fresh = [i == 0 or names[i - 1] != name for i, name in enumerate(names)]
+    return np.cumsum(fresh, dtype=np.int64) - 1
+
+
+def labels(names: Sequence[str], variants: Sequence[str]) -> list[str]:
+    """The name of each thumbnail, with that of its variant if it has one.
+
+    >>> labels(["a.jpg", "a.jpg"], ["", "mirror"])
+    ['a.jpg', 'a.jpg (mirror)']
+    """
+    pairs = zip(names, variants, strict=True)
+    return [f"{name} ({variant})" if variant else name for name, variant in pairs]
+# ~/~ end
+# ~/~ end

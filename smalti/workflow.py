@@ -1,0 +1,103 @@
+# ~/~ begin <<smalti/workflow.md#smalti/workflow.py>>[init]
+"""Settings, lists and options for the Snakefile; explained in workflow.md."""
+
+# ~/~ begin <<smalti/workflow.md#workflow-imports>>[init]
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from mosaic import TargetSettings
+from smalti import steps
+from smalti.choosing import ChoiceSettings
+from smalti.features import FeatureSettings
+from smalti.grid import GridSettings
+from smalti.ground.errors import MosaicError
+from smalti.ground.settings import load_settings, options
+from smalti.making import AllSettings, StoreSettings, TableSettings
+from smalti.recolour import RecolourSettings
+# ~/~ end
+
+# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[init]
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What the Snakefile has to know."""
+
+    settings: AllSettings
+    photos: list[str]
+    data: str  # the folder for all between photos and mosaics
+    parts: list[str]  # numbers of the parts into which photos are divided
+    lists: list[str]  # of photos, one for each part
+    paint: bool  # whether the demo collection has to be painted first
+    images: list[str]  # target and mask
+    code: list[str]  # files of the program that all steps depend on
+    chapters: list[str]  # and those that only match and paste depend on
+# ~/~ end
+# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[1]
+def make_plan(path: str, changes: Mapping[str, object], root: Path) -> Plan:
+    """Plan the workflow by a file of settings; `changes` win. Raises MosaicError."""
+    settings = load_settings(AllSettings, path, changes)
+    for name in ("method", "workers"):
+        if getattr(settings, name) != getattr(AllSettings, name):
+            raise MosaicError(f"{name} is no key of config.toml; leave it out")
+    photos, data = list(settings.image_path), settings.data_path
+    parts = [f"{i:03}" for i in range(settings.chunks)]
+    demo = photos == ["data/cats"] and not any(Path("data/cats").glob("*"))
+    return Plan(
+        settings,
+        photos,
+        data,
+        parts,
+        lists=[f"{data}/lists/{part}.jsonl" for part in parts],
+        paint=demo,
+        images=[path for path in (settings.target, settings.mask) if path],
+        code=list_code(root, EVERY),
+        chapters=list_code(root, SOME),
+    )
+# ~/~ end
+# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[2]
+EVERY = ["mosaic.py", "smalti/ground/*.py", *(f"smalti/{name}.py" for name in ("making", "steps", "variants"))]
+LATER = "choosing constraints features grid nearest output placement recolour scores spacing tables"
+SOME = [f"smalti/{name}.py" for name in LATER.split()]
+
+
+def list_code(root: Path, patterns: list[str]) -> list[str]:
+    """The files of the program that match some patterns, as seen from its root."""
+    found = [path for pattern in patterns for path in sorted(root.glob(pattern))]
+    return [path.relative_to(root).as_posix() for path in found]
+# ~/~ end
+# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[3]
+def write_lists(plan: Plan) -> None:
+    """Divide the photos of a collection among lists."""
+    steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
+# ~/~ end
+
+# ~/~ begin <<smalti/workflow.md#options-of-a-step>>[init]
+def store_options(plan: Plan) -> str:
+    """The options of `mosaic thumbnails`."""
+    return options(plan.settings, StoreSettings)
+
+
+def paste_options(plan: Plan) -> str:
+    """The options of `mosaic paste`."""
+    return options(plan.settings, RecolourSettings)
+# ~/~ end
+# ~/~ begin <<smalti/workflow.md#options-of-a-step>>[1]
+def match_options(plan: Plan, method: str) -> str:
+    """The options of `mosaic match` for a method."""
+    settings = dataclasses.replace(plan.settings, dither=False)
+    target = options(settings, TargetSettings)
+    if not settings.target:
+        target += " " + shlex.join(["--image-path", *plan.photos])
+    if method == "nearest":
+        nearest = (GridSettings, FeatureSettings, ChoiceSettings)
+        return f"--method=nearest {target} {options(plan.settings, *nearest)}"
+    return f"{target} {options(settings, TableSettings)}"
+
+
+def tables(plan: Plan, method: str) -> list[str]:
+    """The tables of budgets and pins that a match reads."""
+    named = [plan.settings.budgets, plan.settings.pins]
+    return [path for path in named if path and method == "unique"]
+# ~/~ end
+# ~/~ end

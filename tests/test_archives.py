@@ -1,0 +1,223 @@
+"""Archives and CIFAR files: their photos are named, and opened where they are."""
+
+import contextlib
+import functools
+import gzip
+import sys
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packing import colour_of, content, listed, pack, records
+
+from smalti.ground import archives
+from smalti.ground.archives import open_any, parse_name, record_length
+from smalti.ground.collection import collection_root
+from smalti.ground.errors import MosaicError, Unreadable
+
+ENDINGS = ["zip", "tar", "tar.gz", "tgz"]
+
+
+PHOTOS = {
+    "z/red.png": content("red"),
+    "blue.PNG": content("blue"),
+    ".hidden/x.png": content("red"),
+    "__MACOSX/._blue.png": b"?",
+    "readme.txt": b"hello",
+    "z/lime.gif": content("lime", "GIF"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_photos_in_an_archive_are_listed_and_opened_in_place(
+    tmp_path: Path, ending: str
+) -> None:
+    pack(tmp_path / f"a.{ending}", PHOTOS)
+    names = listed(tmp_path / f"a.{ending}")
+    assert names == [f"a.{ending}!/{n}" for n in ("blue.PNG", "z/lime.gif", "z/red.png")]
+    root = collection_root([str(tmp_path / f"a.{ending}")])
+    assert [colour_of(root, name) for name in names] == [
+        (0, 0, 255),
+        (0, 255, 0),
+        (255, 0, 0),
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == [f"a.{ending}"]
+
+
+def test_an_archive_made_of_the_folder_itself_is_not_hidden(tmp_path: Path) -> None:
+    pack(tmp_path / "a.tar", {"./b/red.png": content("red")})
+    (name,) = listed(tmp_path / "a.tar")
+    assert colour_of(tmp_path, name) == (255, 0, 0)
+
+
+def test_a_compressed_tar_is_read_without_the_fast_package_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "indexed_gzip", None)
+    pack(tmp_path / "a.tgz", PHOTOS)
+    found = [colour_of(tmp_path, name) for name in reversed(listed(tmp_path / "a.tgz"))]
+    assert found == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+
+
+def test_a_gzip_of_several_parts_is_read_whole(tmp_path: Path) -> None:
+    blob = pack(tmp_path / "a.tar", PHOTOS).read_bytes()
+    parts = gzip.compress(blob[:700]) + gzip.compress(blob[700:])
+    (tmp_path / "b.tgz").write_bytes(parts)
+    assert [colour_of(tmp_path, name) for name in listed(tmp_path / "b.tgz")] == [
+        (0, 0, 255),
+        (0, 255, 0),
+        (255, 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_archive_that_is_none_is_one_clear_line(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(b"this is not an archive" * 100)
+    with pytest.raises(MosaicError, match=r"cannot read .*a\."):
+        listed(path)
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar.gz"])
+def test_a_truncated_archive_is_one_clear_line(tmp_path: Path, ending: str) -> None:
+    noise = np.random.default_rng(1).bytes
+    path = pack(tmp_path / f"a.{ending}", {"a.png": noise(5000), "b.png": noise(5000)})
+    path.write_bytes(path.read_bytes()[:7000])
+    with pytest.raises(MosaicError, match=r"cannot read .*a\."):
+        listed(path)
+
+
+def test_what_is_no_photo_in_an_archive_is_unreadable_and_says_so(tmp_path: Path) -> None:
+    pack(tmp_path / "a.zip", {"a.jpg": b"no photo"})
+    with pytest.raises(Unreadable, match=r"cannot identify image file 'the file'$"):
+        open_any(str(tmp_path), "a.zip!/a.jpg")
+
+
+def test_a_damaged_member_spoils_nothing_else(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"a.png": content("red"), "b.png": content("blue")})
+    blob = bytearray(path.read_bytes())
+    blob[45:60] = bytes(15)
+    path.write_bytes(blob)
+    with pytest.raises(Unreadable, match=r"cannot read .*a\.zip: "):
+        open_any(str(tmp_path), "a.zip!/a.png")
+    assert colour_of(tmp_path, "a.zip!/b.png") == (0, 0, 255)
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz"])
+def test_damage_of_any_kind_makes_an_archive_or_its_photos_unreadable(
+    tmp_path: Path, ending: str
+) -> None:
+    good, rng = (
+        pack(tmp_path / f"good.{ending}", PHOTOS).read_bytes(),
+        np.random.default_rng(2),
+    )
+    for i in range(100):
+        bad = bytearray(good)
+        for _ in range(rng.integers(1, 5)):
+            bad[rng.integers(len(bad))] = rng.integers(256)
+        path = tmp_path / f"{i}.{ending}"
+        path.write_bytes(bad)
+        with contextlib.suppress(MosaicError):
+            for name in listed(path):
+                with (
+                    contextlib.suppress(Unreadable),
+                    open_any(str(tmp_path), name) as photo,
+                ):
+                    assert photo.size
+
+
+def test_an_encrypted_member_is_unreadable(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"a.png": content("red")})
+    blob = bytearray(path.read_bytes())
+    blob[6] |= 1
+    blob[blob.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(blob)
+    with pytest.raises(Unreadable, match="encrypted"):
+        open_any(str(tmp_path), "a.zip!/a.png")
+
+
+def test_a_member_that_unfolds_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "PHOTO_LIMIT", 1000)
+    pack(tmp_path / "a.zip", {"a.png": bytes(100_000)})
+    with pytest.raises(Unreadable, match="too many for a photo"):
+        open_any(str(tmp_path), "a.zip!/a.png")
+
+
+@pytest.mark.parametrize("name", ["a.zip!/b.png", "b.zip!/a.png", "no.png", "a.bin#3"])
+def test_a_photo_that_is_not_there_is_unreadable(tmp_path: Path, name: str) -> None:
+    pack(tmp_path / "a.zip", {"a.png": content("red")})
+    (tmp_path / "a.bin").write_bytes(records(3, labels=1))
+    with pytest.raises(Unreadable):
+        open_any(str(tmp_path), name)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_processes_and_threads_read_an_archive_without_mixing_photos(
+    tmp_path: Path, ending: str
+) -> None:
+    shades = {f"{i:03}.png": content(f"rgb({i}, 0, 0)") for i in range(120)}
+    order = sorted(shades, key=lambda name: name[::-1])
+    path = pack(tmp_path / f"a.{ending}", {name: shades[name] for name in order})
+    names = listed(path)
+    expected = [(i, 0, 0) for i in range(120)]
+    assert colour_of(tmp_path, names[5]) == expected[5]  # the archive is open here already
+    task = functools.partial(colour_of, tmp_path)
+    pools: list[Executor] = [ProcessPoolExecutor(3), ThreadPoolExecutor(4)]
+    for pool in pools:
+        with pool:
+            assert list(pool.map(task, names)) == expected
+
+
+def test_an_archive_that_is_replaced_is_read_anew(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"a.png": content("red")})
+    assert colour_of(tmp_path, listed(path)[0]) == (255, 0, 0)
+    pack(tmp_path / "b.zip", {"a.png": content("blue"), "b.png": b""}).replace(path)
+    assert colour_of(tmp_path, listed(path)[0]) == (0, 0, 255)
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+def test_cifar_pictures_are_numbered_and_have_their_planes_in_order(
+    tmp_path: Path, labels: int
+) -> None:
+    blob = records(4, labels)
+    (tmp_path / "data_batch_1.bin").write_bytes(blob)
+    (tmp_path / "other.bin").write_bytes(b"something else")
+    pack(tmp_path / "c.tar.gz", {"x/readme.html": b"?", "x/train.bin": blob})
+    pack(tmp_path / "c.zip", {"x/train.bin": blob})
+    for path, lead in [
+        (tmp_path, "data_batch_1.bin"),
+        (tmp_path / "data_batch_1.bin", "data_batch_1.bin"),
+        (tmp_path / "c.tar.gz", "c.tar.gz!/x/train.bin"),
+        (tmp_path / "c.zip", "c.zip!/x/train.bin"),
+    ]:
+        names = listed(path)
+        assert names == [f"{lead}#{i:05}" for i in range(4)]
+        for i in (3, 0, 2):
+            with open_any(str(tmp_path), names[i]) as photo:
+                assert (photo.mode, photo.size) == ("RGB", (32, 32))
+                assert (photo.getpixel((0, 31)), photo.getpixel((31, 0))) == (
+                    (i, 10, 0),
+                    (i, 10, 255),
+                )
+
+
+def test_the_length_of_a_record_follows_from_the_size_of_the_file() -> None:
+    assert record_length("data_batch_1.bin", 10_000 * 3073) == 3073
+    assert [record_length("a.bin", n * 3074) for n in (50_000, 10_000)] == [3074, 3074]
+    assert (record_length("a.bin", 0), record_length("a.jpg", 3073)) == (0, 0)
+
+
+@given(st.text(min_size=1).filter(lambda name: "!/" not in name and "#" not in name))
+def test_the_name_of_an_ordinary_file_is_its_path(name: str) -> None:
+    assert parse_name(name) == (name, "", -1)
+    assert parse_name(f"a.ZIP!/{name}") == ("a.ZIP", name, -1)
+
+
+def test_names_with_signs_of_their_own_are_read_as_meant() -> None:
+    assert parse_name("hey!/a#3.jpg") == ("hey!/a#3.jpg", "", -1)
+    assert parse_name("a.zip!/b.zip!/c.jpg") == ("a.zip", "b.zip!/c.jpg", -1)

@@ -1,0 +1,102 @@
+"""Files: whole or not there at all, the same on every system, and calm on a full disk."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smalti.ground.files import Disk, atomic, write_text
+
+
+def left_in(folder: Path) -> list[str]:
+    """Names of everything below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), atomic(tmp_path / "a.txt") as part:
+        part.write_text("half")
+        raise KeyError
+    assert left_in(tmp_path) == []
+    with atomic(tmp_path / "new" / "a.txt") as part:
+        part.write_text("whole")
+    assert (tmp_path / "new/a.txt").read_text() == "whole"
+    assert left_in(tmp_path) == ["new", "new/a.txt"]
+
+
+def test_an_older_file_stays_as_it_was_when_the_new_one_fails(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(KeyboardInterrupt), atomic(tmp_path / "a.txt") as part:
+        part.write_text("ne")
+        raise KeyboardInterrupt
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert left_in(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_replaces_an_older_one_only_when_it_is_finished(tmp_path: Path) -> None:
+    for word in ("old", "new"):
+        with atomic(tmp_path / "f") as part:
+            part.mkdir()
+            (part / word).write_text(word)
+    with pytest.raises(KeyError), atomic(tmp_path / "f") as part:
+        part.mkdir()
+        raise KeyError
+    assert left_in(tmp_path) == ["f", "f/new"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    replace, fsync = Path.replace, os.fsync
+
+    def noted_fsync(file: int) -> None:
+        order.append("fsync")
+        fsync(file)
+
+    def noted_replace(old: Path, new: Path) -> Path:
+        order.append("replace")
+        return replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    write_text(tmp_path / "new" / "a.txt", "hello")
+    assert order == ["fsync", "replace"]
+    assert (tmp_path / "new" / "a.txt").read_text() == "hello"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_text_is_utf8_with_plain_line_ends_on_every_system(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "text.txt"
+    write_text(path, text)
+    assert path.read_bytes() == text.encode("utf-8")
+
+
+def test_text_does_not_depend_on_the_encoding_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locale.getencoding", lambda: "cp1252")
+    monkeypatch.setattr(os, "linesep", "\r\n")
+    write_text(tmp_path / "a.txt", "猫.jpg\ncaf\udce9.jpg\n")
+    assert (tmp_path / "a.txt").read_bytes() == "猫.jpg\ncaf".encode() + b"\xe9.jpg\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_full_disk_is_reported_when_asked_and_not_before() -> None:
+    with Disk("/dev/full", "w") as disk:
+        assert disk.write(b"a cat") == 5
+        assert disk.write(b"another") == 7
+        with pytest.raises(OSError, match="No space left"):
+            disk.check()
+
+
+def test_a_disk_with_room_has_nothing_to_say(tmp_path: Path) -> None:
+    with Disk(tmp_path / "a", "w") as disk:
+        disk.write(memoryview(b"cats and dogs"))
+        disk.truncate(4)
+        disk.check()
+    assert (tmp_path / "a").read_bytes() == b"cats"
