@@ -27,7 +27,7 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mosaic
-from smalti.collection import list_photos
+from smalti.ground.collection import list_photos
 from smalti.ground.files import atomic
 from smalti.ground.photos import open_photo
 from smalti.ground.settings import cores, load_settings
@@ -164,7 +164,7 @@ def compare_opening(photos: str, shape: tuple[int, int]) -> list[Cost]:
 def some_thumbnails(store: str, count: int) -> list[mosaic.Thumbnail]:
     """So many thumbnails, those of a store over and over, under different names."""
     found = [
-        one for one in iterate_store(store) if isinstance(one, mosaic.Thumbnail)
+        one for one in iterate_store(mosaic.open_store(store)) if isinstance(one, mosaic.Thumbnail)
     ]
     again = (found[i % len(found)] for i in range(count))
     return [
@@ -193,7 +193,7 @@ def write_datasets(store: str, count: int, path: str) -> Cost:
 
 def read_blob(path: str) -> Cost:
     """Read all thumbnails of a store."""
-    return measure_here(lambda: list(iterate_store(path)))
+    return measure_here(lambda: list(iterate_store(mosaic.open_store(path))))
 
 
 def read_datasets(path: str) -> Cost:
@@ -224,7 +224,7 @@ def compare_stores(store: str, count: int) -> dict[str, list[Cost]]:
 
 def features(store: str, count: int) -> tuple[Array, Array]:
     """Features of a store's thumbnails, and as many random colours between them."""
-    tiles = mosaic.read_store(store).mean.astype(np.float64)
+    tiles = mosaic.open_store(store).mean.astype(np.float64)
     rng = np.random.default_rng(1)
     one, other = tiles[rng.integers(len(tiles), size=(2, count))]
     return tiles, np.rint((one + other) / 2)
@@ -301,9 +301,9 @@ def random_match(store: mosaic.Store, side: int) -> Array:
 
 def paste_by_bands(path: str, side: int, output: str) -> Cost:
     """Paste and save a mosaic the book's way."""
-    store = mosaic.read_store(path)
+    store = mosaic.open_store(path)
     match, (width, height) = random_match(store, side), store.thumb_res
-    size, draw = (side * width, side * height), partial(mosaic.read_thumbnails, path)
+    size, draw = (side * width, side * height), partial(mosaic.read_thumbnails, store)
     return measure_here(
         lambda: save_bands(output, mosaic.paste_bands(draw, match, (width, height)), size)
     )
@@ -311,12 +311,12 @@ def paste_by_bands(path: str, side: int, output: str) -> Cost:
 
 def paste_by_gather(path: str, side: int, output: str) -> Cost:
     """Paste a mosaic by collecting all thumbnails in one array, and save it."""
-    store = mosaic.read_store(path)
+    store = mosaic.open_store(path)
     match, (width, height) = random_match(store, side), store.thumb_res
 
     def work() -> None:
         which, place = np.unique(match, return_inverse=True)
-        stones = mosaic.read_thumbnails(path, which, (width, height))[place.ravel()]
+        stones = mosaic.read_thumbnails(store, which, (width, height))[place.ravel()]
         grid = stones.reshape(side, side, height, width, 3).swapaxes(1, 2)
         pixels = grid.reshape(side * height, side * width, 3)
         Image.fromarray(pixels).save(output, quality=90)

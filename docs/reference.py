@@ -104,7 +104,12 @@ def entry(node: ast.stmt, kind: str, link: str = "") -> Iterator[str]:
     yield ""
     yield from (indent(line, "   ") for line in inner)
     if link:
-        yield from ("", "   .. raw:: html", "", f'      <p class="source">{link}</p>')
+        yield from (
+            "",
+            "   .. raw:: html",
+            "",
+            f'      <p class="source">Source: {link}</p>',
+        )
 
 
 def arguments(node: ast.FunctionDef) -> str:

@@ -24,6 +24,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<info>[^`]*)$")
@@ -339,14 +340,9 @@ def first_difference(target: str, text: str, lines: list[Line]) -> str:
     >>> first_difference("a.py", "1\\n3\\n", [Line("1", "a.md", 2), Line("2", "a.md", 3)])
     'a.py:2 differs from a.md:3'
     """
-    theirs = text.split("\n")
-    at = next(
-        (i for i, (a, b) in enumerate(zip(lines, theirs, strict=False)) if a.text != b),
-        len(lines) - 1,
-    )
-    near = [line for line in lines[: at + 1] if line.document] or [
-        Line("", "its document", 1)
-    ]
+    pairs = zip_longest(text.split("\n"), whole(lines).split("\n"))
+    at = next((i for i, (theirs, ours) in enumerate(pairs) if theirs != ours), 0)
+    near = [line for line in lines[: at + 1] if line.document] or lines[1:2]
     return f"{target}:{at + 1} differs from {near[-1].document}:{near[-1].number}"
 
 

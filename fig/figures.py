@@ -32,12 +32,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # ~/~ begin <<fig/figures.md#fig-own-imports>>[1]
 import mosaic
 from bench.decisions import Cost, measure_all, measure_command
-from smalti import command, output, steps, ways
-from smalti.demands import simple_demands
+from mosaic import Array
+from smalti import choosing, output, scores, steps
+from smalti.constraints import simple_constraints
+from smalti.grid import GridSettings, make_view
+from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic
-from smalti.ground.settings import MosaicError, cores, load_settings, options
-
-Array = NDArray[Any]
+from smalti.ground.settings import cores, load_settings, make_settings, options
+from smalti.making import TableSettings
 # ~/~ end
 
 # ~/~ begin <<fig/figures.md#fig-style>>[init]
@@ -134,11 +136,11 @@ class Made:
 
     def draw(self, which: Array, size: tuple[int, int]) -> Array:
         """Thumbnails of a (width, height): (k, height, width, 3)."""
-        return mosaic.read_thumbnails(self.store.path, which, size)
+        return mosaic.read_thumbnails(self.store, which, size)
 
     def thumbnails(self, which: Sequence[int] | Array) -> Array:
         """Thumbnails (k, height, width, 3)."""
-        return mosaic.read_thumbnails(self.store.path, which, self.thumb_res)
+        return mosaic.read_thumbnails(self.store, which, self.thumb_res)
 
     def photo(self, number: int) -> str:
         """The path of a photo."""
@@ -146,7 +148,8 @@ class Made:
 
     def open_target(self) -> Image.Image:
         """The whole target."""
-        return command.load_image(command.target_name(self.settings, self.store))
+        folder = self.settings.image_path[0]
+        return mosaic.load_image(mosaic.target_path(self.settings, folder, self.store.names))
 
     def target(self) -> Image.Image:
         """The target, cut to the shape of the mosaic, its longer side of 800 pixels."""
@@ -159,7 +162,7 @@ class Made:
         """The mean colours of the target's cells: (rows, cols, 3)."""
         rows, cols = self.matches["unique"].shape
         cut = mosaic.cut_cells(self.open_target(), (cols, rows), self.thumb_res)
-        return mosaic.mean_rgb(cut).reshape(rows, cols, 3)
+        return mosaic.mean_colour(cut).reshape(rows, cols, 3)
 
     def mosaic(self, method: str, width: int) -> Image.Image:
         """The finished mosaic, shrunk to a width."""
@@ -175,7 +178,7 @@ def load_made(root: Path) -> Made:
     target = str(root / settings.target) if settings.target else ""
     photos = tuple(str(root / path) for path in settings.image_path)
     data = root / settings.data_path
-    store = mosaic.read_store(str(data / "thumbnails.h5"))
+    store = mosaic.open_store(str(data / "thumbnails.h5"))
     matches = {
         way: steps.read_match(str(data / f"matches_{way}.tab"), store) for way in ("nearest", "unique")
     }
@@ -465,7 +468,7 @@ def draw_lots(tiles: Array, cells: Array, tries: int = 400) -> tuple[Array, Arra
         gaps = ((tiles[bright, None] - cells[some]) ** 2).sum(axis=2).min(axis=1)
         five = rng.choice(bright[gaps.argsort()[:60]], 5, replace=False)
         few = tiles[five], cells[some]
-        best_plan, plan = mosaic.match_unique(*few), match_in_turn(*few)
+        best_plan, plan = mosaic.match_unique(*few)[0], match_in_turn(*few)
         ratio = mosaic.match_cost(*few, plan) / mosaic.match_cost(*few, best_plan)
         apart = np.abs(few[1][:, None] - few[1]).sum(axis=2)[np.triu_indices(4, 1)].min()
         if apart > 60 and ratio > best:
@@ -484,7 +487,7 @@ def draw_transport(made: Made) -> Image.Image:
     axis = sheet(figure, 20, 7.8)
     ways = {
         "each cell in its turn": match_in_turn,
-        "optimal transport": mosaic.match_unique,
+        "optimal transport": lambda *few: mosaic.match_unique(*few)[0],
     }
     for left, (name, way) in zip((0.6, 10.7), ways.items(), strict=True):
         match = way(tiles, cells)
@@ -558,20 +561,21 @@ USES = ("photos_used", "most_used", "equal_neighbours")
 
 def match_by(made: Made, method: str, how: dict[str, Any]) -> dict[str, Any]:
     """The match of a method and a feature as a list, its scores and use of photos."""
-    settings = dataclasses.replace(made.settings, method=method, repeats="fewest", **how)
-    settings = dataclasses.replace(settings, target_res=made.matches[method].shape[::-1])
-    view = ways.make_view(made.open_target(), made.thumb_res, settings)
-    pair = ways.make_tiles_and_cells(
+    settings = make_settings(TableSettings, {"method": method, "repeats": "fewest", **how})
+    grid = GridSettings(target_res=made.matches[method].shape[::-1])
+    view = make_view(made.open_target(), made.thumb_res, grid)
+    pair = choosing.make_tiles_and_cells(
         made.draw, made.store.mean, made.thumb_res, view, settings
     )
-    demands = simple_demands(len(pair[0]), len(pair[1]), settings)
-    match, report = ways.find_match(*pair, settings, demands, view.empty)
+    constraints = simple_constraints(len(pair[0]), len(pair[1]), settings)
+    match, _ = choosing.find_match(*pair, settings, constraints, view.empty)
     seen: list[Array] = []
     bands = mosaic.paste_bands(made.draw, match, made.thumb_res)
-    for _ in ways.watch(bands, match.shape[1], seen):
+    for _ in scores.watch(bands, match.shape[1], seen):
         pass
-    found = ways.score(np.concatenate(seen), view) | {key: report[key] for key in USES}
-    return {"match": match.tolist(), **found}
+    found = dataclasses.asdict(scores.score_view(np.concatenate(seen), view))
+    uses = dataclasses.asdict(scores.count_uses(match, constraints.photo))
+    return {"match": match.tolist(), **found, **{key: uses[key] for key in USES}}
 
 
 def match_all(made: Made) -> dict[str, dict[str, Any]]:
@@ -673,12 +677,12 @@ def list_steps(made: Made, folder: str) -> Iterator[tuple[str, list[list[str]]]]
     settings, photos = made.settings, list(made.settings.image_path)
     parts = [f"{folder}/{i}" for i in range(settings.chunks)]
     store, stores = f"{folder}/thumbnails.h5", [f"{part}.h5" for part in parts]
-    small = shlex.split(options(settings, "thumb_res", "thumb_quality") + " --workers 1")
-    keys = ["target"] if settings.target else ["target_id", "image_path"]
-    grid = shlex.split(options(settings, *keys, "target_res", "max_uses", "repeats"))
+    small = shlex.split(options(settings, mosaic.ThumbnailSettings) + " --workers 1")
+    keys = (mosaic.TargetSettings, mosaic.CellSettings, mosaic.UseSettings)
+    grid = ["--image-path", *photos, *shlex.split(options(settings, *keys))]
     yield "paint", [["data/cats.py", f"{folder}/cats"]]
     yield "thumbnails, in one process", [["thumbnails", *photos, f"{folder}/one.h5", *small]]
-    steps.write_lists(command.describe_photos(photos), parts)
+    steps.write_lists(steps.describe_photos(photos), parts)
     jobs = [["thumbnails", *photos, f"{part}.h5", "--list", part, *small] for part in parts]
     yield f"thumbnails, in {len(parts)} parts", jobs
     yield "store", [["merge", store, *stores]]
@@ -692,12 +696,12 @@ def list_steps(made: Made, folder: str) -> Iterator[tuple[str, list[list[str]]]]
 
 def measure_step(words: Sequence[str]) -> Cost:
     """Measure one command of the program: its median of three, or once if it is long."""
-    program = [] if words[0].endswith(".py") else ["mosaic.py"]
+    program = [sys.executable] if words[0].endswith(".py") else [sys.executable, "-m", "smalti"]
     costs: list[Cost] = []
     while not costs or (len(costs) < 3 and costs[0]["cpu"] < 10):
         if words[0] == "thumbnails":
             Path(next(word for word in words if word.endswith(".h5"))).unlink(True)  # or there would be nothing to do
-        costs.append(measure_command(sys.executable, *program, *words))
+        costs.append(measure_command(*program, *words))
     return {key: median(cost[key] for cost in costs) for key in costs[0]}
 
 
@@ -793,7 +797,7 @@ def write_table(
     document: Path, name: str, rows: Sequence[Sequence[str]], below: str = ""
 ) -> None:
     """Put a table, whose first row is its head, between its marks in a document."""
-    text, mark = document.read_text(), f"<!-- table: {name} -->\n"
+    text, mark = document.read_text(encoding="utf-8"), f"<!-- table: {name} -->\n"
     before, found, rest = text.partition(mark)
     old, end, after = rest.partition("<!-- end -->")
     if not found or not end or "<!-- table:" in old:
@@ -835,6 +839,7 @@ def all_ways(made: Made) -> Any:
 def jobs(made: Made) -> dict[str, Callable[[], None]]:
     """What draws each figure, and writes each table."""
     folder, book = made.root / "fig", made.root / "mosaic.md"
+    choosing = made.root / "smalti/choosing.md"
     figures = {
         "finished.jpg": lambda: draw_finished(made),
         "four-steps.jpg": lambda: draw_four_steps(made),
@@ -854,7 +859,7 @@ def jobs(made: Made) -> dict[str, Callable[[], None]]:
         name: lambda name=name: save(figures[name](), folder / name) for name in figures
     } | {
         "steps": steps,
-        "scores": lambda: write_table(book, "scores", scores_table(all_ways(made))),
+        "scores": lambda: write_table(choosing, "scores", scores_table(all_ways(made))),
         "decisions": lambda: write_table(
             book, "decisions", decisions_table(decisions(made))
         ),

@@ -115,12 +115,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("mosaic: stopped; what was finished is kept", file=sys.stderr)
         return 130
     except (MosaicError, MemoryError, OSError, RuntimeError) as error:
-        print(f"mosaic: {explain(error)}", file=sys.stderr)
+        print(f"mosaic: {what_happened(error)}", file=sys.stderr)
         return 2
     return 0
 # ~/~ end
 # ~/~ begin <<smalti/command.md#run-a-command>>[2]
-def explain(error: Exception) -> str:
+def what_happened(error: Exception) -> str:
     """What went wrong, in one line; raises what is not foreseen."""
     if isinstance(error, MosaicError):
         return str(error)

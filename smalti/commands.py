@@ -298,7 +298,7 @@ class Page:
         if not work.view:
             raise MosaicError(f"a page shows the target, too: {work.missing}")
         for old in (path, view):
-            if old.exists() and page.MARK not in old.read_bytes()[:200]:
+            if old.exists() and not page.is_ours(old):
                 raise MosaicError(f"{old} is not of our making; move it, or choose another name")
         write_pages(path, view, self.mosaic, work)
         print(show(str(path)))

@@ -124,7 +124,9 @@ def make_constraints(
     k, m = len(shown), int(filled.sum())
     if not k:
         raise MosaicError("there are no photos to match with; make a store of some")
-    tile_of = {name: tile for tile, name in reversed(list(enumerate(names)))}
+    tile_of: dict[str, int] = {}
+    for tile, name in enumerate(names):
+        tile_of.setdefault(name, tile)
     least, most = np.full(k, settings.min_uses), np.full(k, settings.max_uses)
     if settings.budgets:
         photo_of = {name: int(photo[tile]) for name, tile in tile_of.items()}

@@ -23,7 +23,7 @@ from smalti.constraints import make_constraints
 from smalti.features import FeatureSettings
 from smalti.grid import GridSettings, View, check_grid, make_view, wanted_size
 from smalti.ground.errors import MosaicError, show
-from smalti.ground.files import atomic, write_text
+from smalti.ground.files import write_text
 from smalti.ground.photos import formats
 from smalti.ground.settings import changed, make_settings
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
@@ -162,8 +162,8 @@ def make_match(
     table = Path(files.table)
     if settings.choices > 1:
         ranked = choosing.rank(*both, settings.metric, settings.choices, view.empty)
-        with atomic(table.with_suffix(".csv")) as part:
-            tables.write_choices(part, *ranked, variants.labels(store.names, store.variants))
+        names = variants.labels(store.names, store.variants)
+        tables.write_choices(table.with_suffix(".csv"), *ranked, names)
     table.with_suffix(".alike.txt").unlink(missing_ok=True)  # of an earlier match
     if alike:
         write_text(table.with_suffix(".alike.txt"), "".join(show(line) + "\n" for line in alike))

@@ -111,8 +111,8 @@ def nearest(tiles: Array, cells: Array, metric: str = "euclidean") -> Array:
 
 # ~/~ begin <<smalti/nearest.md#diffuse-the-error>>[init]
 SHARES = ((0, 1, 7 / 16), (1, -1, 3 / 16), (1, 0, 5 / 16), (1, 1, 1 / 16))
-
-
+# ~/~ end
+# ~/~ begin <<smalti/nearest.md#diffuse-the-error>>[1]
 def dither(tiles: Array, cells: Array, shape: tuple[int, int]) -> Array:
     """The nearest tile of each cell, errors diffused: (n, f) and (m, f) to (m,) int64.
 

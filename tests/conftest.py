@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
-import mosaic
+from smalti.command import main
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -54,20 +57,31 @@ def target(tmp_path: Path) -> Path:
     return paint(tmp_path / "target.png", ["red", "lime", "navy", "white"], (60, 40))
 
 
-def fresh(call: Callable[..., Any], folder: Path, *arguments: object, **more: Any) -> Any:
-    """Call subprocess.run or Popen with `python ARGUMENTS`, in a folder."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    words = [sys.executable, *map(str, arguments)]
-    return call(words, cwd=folder, env=env, text=True, **more)
+def python(*arguments: object) -> list[str]:
+    """The words of a command `python ARGUMENTS`."""
+    return [sys.executable, *map(str, arguments)]
+
+
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run `python ARGUMENTS` in a fresh process, in the folder tmp_path."""
 
-    def finished(*arguments: object, **more: Any) -> Any:
-        more |= {"capture_output": True, "timeout": 60, "check": False}
-        return fresh(subprocess.run, tmp_path, *arguments, **more)
+    def finished(
+        *arguments: object, preexec_fn: Callable[[], None] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            python(*arguments),
+            cwd=tmp_path,
+            env=ENV,
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+            preexec_fn=preexec_fn,
+        )
 
     return finished
 
@@ -77,10 +91,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start `python ARGUMENTS` in the folder tmp_path; what still runs at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def running(*arguments: object, **more: Any) -> Any:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        started.append(fresh(subprocess.Popen, tmp_path, *arguments, **pipes | more))
-        return started[-1]
+    def running(
+        *arguments: object, stderr: int = subprocess.PIPE, start_new_session: bool = False
+    ) -> subprocess.Popen[str]:
+        program = subprocess.Popen(
+            python(*arguments),
+            cwd=tmp_path,
+            env=ENV,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=start_new_session,
+        )
+        started.append(program)
+        return program
 
     yield running
     for program in started:
@@ -94,7 +118,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
     def refused(*arguments: object) -> str:
         try:
-            status = mosaic.main([str(argument) for argument in arguments])
+            status = main([str(argument) for argument in arguments])
         except SystemExit as stop:
             status = int(str(stop.code))
         output, errors = capsys.readouterr()
@@ -108,7 +132,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
     """Start a browser that notes every request, and end it whatever happens."""
     from selenium import webdriver  # here, for most tests need none
     from selenium.webdriver.chrome.service import Service

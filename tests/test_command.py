@@ -1,6 +1,5 @@
 """The command line, as somebody with a folder of photos meets it."""
 
-import argparse
 import contextlib
 import errno
 import os
@@ -10,8 +9,10 @@ import resource
 import shlex
 import signal
 import subprocess
+import sys
 import termios
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ import pytest
 from PIL import Image
 
 import mosaic
-from smalti import command, steps
+from smalti import command, commands, steps
+from smalti.command import main
 
 ROOT = Path(__file__).parents[1]
+SCRIPT = Path(sys.executable).with_name("mosaic")
+PROGRAM = ["-c", "import sys; from smalti.command import main; sys.exit(main())"]
 Refusal = Callable[..., str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
@@ -33,7 +37,7 @@ SMALL = ["--target-res", "6", "4", "--thumb-res", "6", "4", "--workers", "1"]
 def make(photos: Path, target: Path, output: Path, *more: object) -> int:
     """Make a mosaic of 6 x 4 cells of 6 x 4 pixels, in this process."""
     args = [photos, target, "-o", output, *SMALL, *more]
-    return mosaic.main(["make", *map(str, args)])
+    return main(["make", *map(str, args)])
 
 
 def files(folder: Path) -> list[str]:
@@ -44,7 +48,7 @@ def files(folder: Path) -> list[str]:
 # One command
 
 
-@pytest.mark.parametrize("program", [["-m", "mosaic"], [str(ROOT / "mosaic.py")]])
+@pytest.mark.parametrize("program", [PROGRAM, [str(SCRIPT)]])
 def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     program: list[str], photos: Path, target: Path, tmp_path: Path, run: Run
 ) -> None:
@@ -69,7 +73,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     assert len(lines) == len(patterns)
     with Image.open(tmp_path / "new" / "out.jpg") as image:
         assert image.size == (2400, 1600)
-    kept = ["out.alike.txt", "out.h5", "out.jpg", "out.json", "out.rejects.tsv", "out.tab"]
+    kept = ["out.alike.txt", "out.h5", "out.jpg", "out.json", "out.tab"]
     assert files(tmp_path / "new") == kept
 
 
@@ -144,10 +148,10 @@ def test_the_three_steps_apart_make_the_same_mosaic(
         "--workers",
         "1",
     ]
-    assert mosaic.main(thumbnails) == 0
+    assert main(thumbnails) == 0
     match = ["match", store, table, "--target", str(target), "--target-res", "6", "4"]
-    assert mosaic.main(match) == 0
-    assert mosaic.main(["paste", store, table, output]) == 0
+    assert main(match) == 0
+    assert main(["paste", store, table, output]) == 0
     assert Path(output).read_bytes() == (tmp_path / "out.png").read_bytes()
 
 
@@ -155,13 +159,13 @@ def test_parts_merged_make_the_same_store_as_the_whole(
     photos: Path, tmp_path: Path
 ) -> None:
     lists, parts = ([str(tmp_path / f"{i}{end}") for i in range(3)] for end in ("", ".h5"))
-    assert mosaic.main(["list", str(photos), *lists]) == 0
+    assert main(["list", str(photos), *lists]) == 0
     for one, part in zip(lists, parts, strict=True):
-        assert mosaic.main(["thumbnails", str(photos), part, "--list", one]) == 0
-    assert mosaic.main(["merge", str(tmp_path / "merged.h5"), *parts]) == 0
-    assert mosaic.main(["thumbnails", str(photos), str(tmp_path / "whole.h5")]) == 0
+        assert main(["thumbnails", str(photos), part, "--list", one]) == 0
+    assert main(["merge", str(tmp_path / "merged.h5"), *parts]) == 0
+    assert main(["thumbnails", str(photos), str(tmp_path / "whole.h5")]) == 0
     merged, whole = (
-        mosaic.read_store(str(tmp_path / f"{x}.h5")) for x in ("merged", "whole")
+        mosaic.open_store(str(tmp_path / f"{x}.h5")) for x in ("merged", "whole")
     )
     assert (merged.names, merged.digest) == (whole.names, whole.digest)
 
@@ -170,10 +174,10 @@ def test_a_list_is_not_touched_when_nothing_has_changed(
     photos: Path, tmp_path: Path
 ) -> None:
     lists = [str(tmp_path / f"{i}") for i in range(3)]
-    steps.write_lists(command.describe_photos([str(photos)]), lists)
+    steps.write_lists(steps.describe_photos([str(photos)]), lists)
     before = [Path(path).stat().st_mtime_ns for path in lists]
     (photos / "05.jpg").write_bytes(b"other")
-    steps.write_lists(command.describe_photos([str(photos)]), lists)
+    steps.write_lists(steps.describe_photos([str(photos)]), lists)
     after = [Path(path).stat().st_mtime_ns for path in lists]
     assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
 
@@ -242,7 +246,7 @@ def test_a_name_that_is_no_text_is_good_for_an_output(
     photos: Path, target: Path, tmp_path: Path, run: Run
 ) -> None:
     name = os.fsdecode(b"\xff\xfe.png")
-    done = run("-m", "mosaic", "make", "photos", "target.png", "-o", name, *SMALL)
+    done = run(*PROGRAM, "make", "photos", "target.png", "-o", name, *SMALL)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xff\\xfe.png: 36 x 16 pixels\n" in done.stdout
 
@@ -425,7 +429,7 @@ def limit_memory() -> None:
 def test_a_number_that_no_computer_could_bear_is_refused_before_the_work(
     option: str, photos: Path, target: Path, tmp_path: Path, run: Run
 ) -> None:
-    words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
+    words = [*PROGRAM, "make", "photos", "target.png", "-o", "out.png", *SMALL]
     done = run(*words, option, 100_000, 100_000, preexec_fn=limit_memory)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
@@ -446,10 +450,10 @@ def test_a_photo_number_that_there_is_not(
     photos: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
     store = tmp_path / "s.h5"
-    assert mosaic.main(["thumbnails", str(photos), str(store), "--workers", "1"]) == 0
+    assert main(["thumbnails", str(photos), str(store), "--workers", "1"]) == 0
     args = ["match", store, tmp_path / "m.tab", "--image-path", photos, "--target-id"]
     assert "photos are numbered 0 to 29" in refusal(*args, 30)
-    assert mosaic.main([*map(str, args), "29", "--target-res", "3", "2"]) == 0
+    assert main([*map(str, args), "29", "--target-res", "3", "2"]) == 0
 
 
 def test_a_match_without_any_photo(
@@ -457,7 +461,7 @@ def test_a_match_without_any_photo(
 ) -> None:
     store, none = tmp_path / "s.h5", tmp_path / "list"
     none.touch()
-    assert mosaic.main(["thumbnails", str(photos), str(store), "--list", str(none)]) == 0
+    assert main(["thumbnails", str(photos), str(store), "--list", str(none)]) == 0
     for more in ([], ["--repeats", "fewest"], ["--method", "nearest"]):
         refusal("match", store, tmp_path / "m.tab", "--target", target, *more)
 
@@ -487,7 +491,7 @@ def test_a_disk_that_is_really_full(
     photos: Path, target: Path, tmp_path: Path, run: Run
 ) -> None:
     args = ["thumbnails", "photos", "s.h5", "--workers", "1"]
-    done = run("-m", "mosaic", *args, preexec_fn=limit_file_size)
+    done = run(*PROGRAM, *args, preexec_fn=limit_file_size)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("mosaic: ")
     assert len(done.stderr.splitlines()) == 1
@@ -516,7 +520,7 @@ def interrupted(
     """A program in the middle of making thumbnails, in a group of processes of its own."""
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "out.jpg").write_text("the mosaic of before")
-    words = ["-m", "mosaic", "make", "slow", "slow/0.png", "-o", "new/out.jpg"]
+    words = [*PROGRAM, "make", "slow", "slow/0.png", "-o", "new/out.jpg"]
     program = start(*words, "--workers", "2", start_new_session=True)
     while not list((tmp_path / "new").glob(".*.part.*")) and program.poll() is None:
         time.sleep(0.02)
@@ -591,57 +595,86 @@ def test_a_killed_worker_is_one_line(
 def test_two_runs_at_once_both_end_well(
     photos: Path, target: Path, tmp_path: Path, run: Run, start: Start
 ) -> None:
-    words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
+    words = [*PROGRAM, "make", "photos", "target.png", "-o", "out.png", *SMALL]
     other = start(*words)
     assert run(*words).returncode == 0
     assert other.communicate(timeout=60)[1] == ""
     assert other.returncode == 0
-    kept = ["out.alike.txt", "out.h5", "out.json", "out.png", "out.rejects.tsv", "out.tab"]
+    kept = ["out.alike.txt", "out.h5", "out.json", "out.png", "out.tab"]
     assert files(tmp_path) == [*kept, "photos", "target.png"]
 
 
 # Help and progress
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    """All commands and their parsers."""
-    (choices,) = (
-        action.choices
-        for action in command.build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return dict(choices)
-
-
-@pytest.mark.parametrize("name", [*commands(), ""])
-def test_help_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def help_of(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The help of a command, or of the program, in one line."""
     with pytest.raises(SystemExit) as stop:
-        mosaic.main([name, "--help"] if name else ["--help"])
+        main([name, "--help"] if name else ["--help"])
     assert stop.value.code == 0
-    assert "usage: mosaic" in capsys.readouterr().out
+    return " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize("name", commands())
-def test_each_command_has_an_example_that_it_understands(name: str) -> None:
-    parser = commands()[name]
-    text = str(parser.epilog)
-    assert text.startswith(f"Example: mosaic {name} ")
-    command.build_parser().parse_args(shlex.split(text.removeprefix("Example: mosaic ")))
-    assert f"Example: mosaic {name}" in " ".join(parser.format_help().split())
+@pytest.mark.parametrize("name", [*command.COMMANDS, ""])
+def test_help_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = help_of(name, capsys)
+    assert shown.startswith(f"usage: mosaic {name}".rstrip())
+    for word in [name] if name else command.COMMANDS:
+        assert command.COMMANDS[word] in shown
 
 
-def test_help_tells_what_is_usual_for_this_command() -> None:
-    make_help = " ".join(commands()["make"].format_help().split())
-    assert (
-        command.build_parser().parse_args(["make", "a", "b", "-o", "c"]).repeats == "fewest"
+def test_no_words_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = help_of("", capsys)
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 0
+    assert " ".join(capsys.readouterr().out.split()) == shown
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert capsys.readouterr().out == f"mosaic {project['project']['version']}\n"
+
+
+def test_help_loads_nothing_heavy(run: Run) -> None:
+    words = "import sys; from smalti.command import main; main(['--help'])"
+    done = run("-X", "importtime", "-c", words)
+    loaded = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE))
+    assert "smalti.ground.settings" in loaded
+    assert not loaded & {"numpy", "PIL", "h5py", "scipy", "ot", "mosaic", "smalti.commands"}
+
+
+@pytest.mark.parametrize("name", command.COMMANDS)
+def test_each_command_has_an_example_that_it_understands(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = f"mosaic {name} {command.EXAMPLES[name]}"
+    assert help_of(name, capsys).endswith(f"Example: {example}")
+    asked, given = command.read_words(shlex.split(example)[1:])
+    assert type(asked) is command.command_class(name)
+    assert given
+
+
+def test_help_tells_the_defaults_of_this_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked, _ = command.read_words(["make", "a", "b", "-o", "c"])
+    assert isinstance(asked, commands.Make)
+    assert asked.repeats == "fewest"
+    shown = help_of("make", capsys)
+    assert re.search(r"\{refuse,fewest\} [^()]*\(default: fewest\)", shown)
+    assert re.search(
+        r"\{refuse,fewest\} [^()]*\(default: refuse\)", help_of("match", capsys)
     )
-    assert re.search(r"\{refuse,fewest\} [^()]*\(usual: fewest\)", make_help)
 
 
 def test_a_terminal_shows_the_progress(photos: Path, target: Path, start: Start) -> None:
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
-    words = ["-m", "mosaic", "make", "photos", "target.png", "-o", "out.png", *SMALL]
+    words = [*PROGRAM, "make", "photos", "target.png", "-o", "out.png", *SMALL]
     program = start(*words, stderr=end)
     os.close(end)
     shown = b""

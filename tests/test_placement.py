@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 from typing import Any
 
 import hypothesis.strategies as st
@@ -10,30 +11,34 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
 
 import smalti.placement as placement
+from smalti.ground.errors import MosaicError
 from smalti.placement import (
     Certificate,
     Floats,
     Infeasible,
     Ints,
+    PlacementSettings,
     cheapest,
-    match_dense,
-    match_spaced,
-    match_unique,
+    place,
+    place_dense,
     scene,
     squared,
 )
 
+SPARSE, DENSE = PlacementSettings(solver="sparse"), PlacementSettings(solver="dense")
 
-@pytest.fixture(params=["all arcs", "some arcs"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Solve small problems once with all arcs at once, once from coarse to fine."""
+
+@pytest.fixture(params=["book", "all arcs", "some arcs"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Solve small problems by the book, with all arcs at once, and from coarse to fine."""
+    if request.param != "book":
+        monkeypatch.setattr(placement, "DENSE", 0)
     if request.param == "some arcs":
         monkeypatch.setattr(placement, "SMALL", 0)
         monkeypatch.setattr(placement, "OFFERS", 2)
-    return request.param
+    return str(request.param)
 
 
 def cost_of(tiles: Floats, cells: Floats, match: Ints) -> float:
@@ -84,7 +89,7 @@ def assert_proven(proof: Certificate, optimum: float, fractions: bool) -> None:
 def test_budgets_are_kept_at_the_least_possible_cost(way: str, fractions: bool) -> None:
     for seed in range(150):
         tiles, cells, low, high = problem(seed, fractions)
-        match, proof = match_unique(tiles, cells, high, low)
+        match, proof = place(tiles, cells, high, low)
         uses = np.bincount(match, minlength=len(tiles))
         assert (low <= uses).all() and (uses <= high).all()
         assert cost_of(tiles, cells, match) == pytest.approx(proof.cost, rel=1e-12)
@@ -93,7 +98,7 @@ def test_budgets_are_kept_at_the_least_possible_cost(way: str, fractions: bool) 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(0, 20), st.booleans())
-def test_at_most_k_uses_cost_what_the_dense_solver_says(
+def test_the_sparse_and_the_dense_way_cost_the_same_and_prove_it(
     seed: int, k: int, spare: int, fractions: bool
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -102,25 +107,85 @@ def test_at_most_k_uses_cost_what_the_dense_solver_says(
     tiles, cells = (rng.integers(0, 20, (r, f)).astype(float) for r in (n, m))
     if fractions:
         tiles, cells = tiles / 7, cells / 7
-    proof = match_unique(tiles, cells, k)[1]
-    assert_proven(proof, cost_of(tiles, cells, match_dense(tiles, cells, k)), fractions)
+    dense, book = place(tiles, cells, k, settings=DENSE)
+    sparse, proof = place(tiles, cells, k, settings=SPARSE)
+    assert (book.rounds, book.arcs) == (1, n * m)
+    for match, proven in (dense, book), (sparse, proof):
+        assert np.bincount(match).max() <= k
+        assert_proven(proven, cost_of(tiles, cells, dense), fractions)
+
+
+def test_the_book_serves_small_plain_requests_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiles, cells = scene(12, 150)
+    requests: list[tuple[dict[str, Any], bool]] = [
+        ({}, True),
+        ({"max_uses": np.full(150, 3)}, True),
+        ({"groups": np.arange(150), "pins": np.full(144, -1)}, True),
+        ({"max_uses": np.r_[3, np.ones(149, int)]}, False),
+        ({"groups": np.arange(150) // 2, "max_uses": 2}, False),
+        ({"settings": PlacementSettings(gap=0.1)}, False),
+        ({"settings": PlacementSettings(time_limit=60)}, False),
+        ({"settings": SPARSE}, False),
+    ]
+    for asked, by_the_book in requests:
+        rounds: list[Certificate] = []
+        place(tiles, cells, **asked, on_progress=rounds.append)
+        assert (not rounds) == by_the_book
+    monkeypatch.setattr(placement, "DENSE", 144 * 150 - 1)
+    place(tiles, cells, on_progress=rounds.append)
+    assert rounds
+
+
+@pytest.mark.parametrize(
+    "asked", [{"min_uses": 1}, {"pins": [0, -1]}, {"groups": [0, 0], "max_uses": 2}]
+)
+def test_the_dense_way_refuses_what_it_cannot_do(asked: dict[str, Any]) -> None:
+    with pytest.raises(MosaicError, match='set solver = "auto"'):
+        place([[0.0], [1.0]], [[1.0], [0.0]], **asked, settings=DENSE)
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+def test_any_costs_are_placed_within_budgets(fractions: bool) -> None:
+    for seed in range(60):
+        tiles, cells, low, high = problem(seed, fractions)
+        squares = squared(tiles[:, None], cells)
+        match = place_dense(squares, high, low)
+        uses = np.bincount(match, minlength=len(tiles))
+        assert (low <= uses).all() and (uses <= high).all()
+        found = squares[match, np.arange(len(cells))].sum()
+        assert found == pytest.approx(assigned(tiles, cells, low, high))
+
+
+def test_three_photos_by_any_costs_are_placed_as_by_trying_all() -> None:
+    costs = np.random.default_rng(0).integers(0, 9, (3, 5)) * 1.0
+    tried = [
+        costs[list(match), np.arange(5)].sum()
+        for match in itertools.product(range(3), repeat=5)
+        if set(np.bincount(match, minlength=3)) <= {1, 2}
+    ]
+    match = place_dense(costs, most=2, least=1)
+    assert costs[match, np.arange(5)].sum() == min(tried)
+    with pytest.raises(
+        Infeasible, match="5 cells cannot be filled by 3 photos used at most"
+    ):
+        place_dense(costs, 1)
 
 
 def test_a_minimum_equal_to_the_maximum_gives_strictly_even_use(way: str) -> None:
     tiles, cells = scene(12, 48)
-    match, proof = match_unique(tiles, cells, max_uses=3, min_uses=3)
+    match, proof = place(tiles, cells, max_uses=3, min_uses=3)
     assert (np.bincount(match) == 3).all() and proof.gap == 0
 
 
 def test_as_many_photos_as_cells_give_a_permutation(way: str) -> None:
     tiles, cells = scene(11, 121)
-    match, proof = match_unique(tiles, cells, 1, 1)
+    match, proof = place(tiles, cells, 1, 1)
     assert sorted(match) == list(range(121)) and proof.gap == 0
 
 
 def test_equal_colours_and_zero_costs_are_no_trouble(way: str) -> None:
     tiles = np.zeros((30, 3))
-    match, proof = match_unique(tiles, tiles[:20])
+    match, proof = place(tiles, tiles[:20])
     assert len(set(match)) == 20 and proof.cost == proof.bound == proof.gap == 0
 
 
@@ -138,7 +203,7 @@ def test_pins_stay_and_count_as_uses(way: str) -> None:
         low_left = (low - used).clip(0)
         if low_left.sum() > free.sum():
             continue
-        match, proof = match_unique(tiles, cells, high, low, pins=pins)
+        match, proof = place(tiles, cells, high, low, pins=pins)
         assert (match[~free] == pins[~free]).all()
         uses = np.bincount(match, minlength=len(tiles))
         assert (low <= uses).all() and (uses <= high).all()
@@ -152,14 +217,14 @@ def test_variants_share_one_budget_and_the_cheapest_counts(way: str) -> None:
         tiles, cells, low, high = problem(seed, seed % 2 == 1)
         owner = np.r_[np.arange(len(tiles)), rng.integers(0, len(tiles), len(tiles))]
         every = np.r_[tiles, rng.integers(0, 9, tiles.shape)]
-        match, proof = match_unique(every, cells, high, low, groups=owner)
+        match, proof = place(every, cells, high, low, groups=owner)
         uses = np.bincount(owner[match], minlength=len(tiles))
         assert (low <= uses).all() and (uses <= high).all()
         assert_proven(proof, assigned(every, cells, low, high, owner), seed % 2 == 1)
 
 
 def test_all_pinned_leaves_nothing_to_solve() -> None:
-    match, proof = match_unique([[1.0], [2.0]], [[2.0], [3.0]], pins=[1, 0])
+    match, proof = place([[1.0], [2.0]], [[2.0], [3.0]], pins=[1, 0])
     assert match.tolist() == [1, 0] and proof.cost == proof.bound == 4
 
 
@@ -192,10 +257,10 @@ def test_both_searches_find_the_best_offers(seed: int, f: int, k: int) -> None:
 
 def test_ten_thousand_cells_are_proven_optimal_and_twice_the_same() -> None:
     tiles, cells = scene(100, 10_000)
-    match, proof = match_unique(tiles, cells)
+    match, proof = place(tiles, cells)
     assert len(set(match.tolist())) == 10_000 and proof.gap == 0
     assert proof.sentence() == "10000 photos placed, proven optimal"
-    assert (match == match_unique(tiles, cells)[0]).all()
+    assert (match == place(tiles, cells)[0]).all()
 
 
 def test_many_features_and_variants_from_coarse_to_fine() -> None:
@@ -205,15 +270,17 @@ def test_many_features_and_variants_from_coarse_to_fine() -> None:
         rng.integers(0, 256, (700, 12)) * 1.0,
     )
     owner = np.arange(900) % 600
-    match, proof = match_unique(tiles, cells, 2, groups=owner)
+    match, proof = place(tiles, cells, 2, groups=owner)
     assert np.bincount(owner[match]).max() <= 2 and proof.gap == 0
 
 
 def test_a_gap_stops_early_and_is_proven() -> None:
     tiles, cells = scene(60, 4000)
     seen: list[Certificate] = []
-    proof = match_unique(tiles, cells, gap=0.02, on_progress=seen.append)[1]
-    optimum = match_unique(tiles, cells)[1].cost
+    proof = place(
+        tiles, cells, settings=PlacementSettings(gap=0.02), on_progress=seen.append
+    )[1]
+    optimum = place(tiles, cells)[1].cost
     assert proof.stopped == "gap" and 0 < proof.gap <= 0.02
     assert proof.bound <= optimum <= proof.cost
     assert "proven within" in proof.sentence()
@@ -222,7 +289,7 @@ def test_a_gap_stops_early_and_is_proven() -> None:
 
 def test_a_time_limit_returns_what_there_is_with_its_proof() -> None:
     tiles, cells = scene(60, 3600)
-    match, proof = match_unique(tiles, cells, time_limit=0)
+    match, proof = place(tiles, cells, settings=PlacementSettings(time_limit=1e-9))
     assert sorted(match) == list(range(3600))
     assert proof.stopped == "time limit" and 0 < proof.bound < proof.cost
 
@@ -234,7 +301,7 @@ def test_an_interruption_returns_what_there_is_with_its_proof(after: int) -> Non
             raise KeyboardInterrupt
 
     tiles, cells = scene(60, 3600)
-    match, proof = match_unique(tiles, cells, on_progress=interrupt)
+    match, proof = place(tiles, cells, on_progress=interrupt)
     assert sorted(match) == list(range(3600))
     assert proof.stopped == "interrupted" and 0 < proof.bound < proof.cost
 
@@ -305,8 +372,12 @@ def test_impossible_demands_are_explained(
     n: int, m: int, asked: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(Infeasible) as error:
-        match_unique(np.zeros((n, 1)), np.zeros((m, 1)), **asked)
+        place(np.zeros((n, 1)), np.zeros((m, 1)), **asked)
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
+    about = error.value.photo
+    assert message.startswith("photo 1 ") == (about == 1) and about in (1, None)
+    named = str(error.value.named(["", "the photo 'b.jpg'"]))
+    assert named == str(error.value).replace("photo 1 ", "the photo 'b.jpg' ", 1)
 
 
 @pytest.mark.parametrize(
@@ -322,34 +393,7 @@ def test_impossible_demands_are_explained(
 )
 def test_nonsense_is_refused(tiles: Any, cells: Any, asked: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
-        match_unique(tiles, cells, **asked)
-
-
-def test_a_solver_that_fails_is_not_believed() -> None:
-    costs = coo_array(([1.0], ([0], [0])), shape=(2, 2))
-    with pytest.raises(RuntimeError, match="no optimal plan"):
-        placement.transport(np.ones(2), np.ones(2), costs)
-
-
-@pytest.mark.parametrize("budget", [None, 3])
-@pytest.mark.parametrize("spacing", [1, 2])
-def test_no_equal_photos_within_the_spacing(budget: int | None, spacing: int) -> None:
-    tiles, cells = scene(24, 240)
-    match, close = match_spaced(tiles, cells, (16, 36), spacing, budget)
-    grid = match.reshape(16, 36)
-    equal = 0
-    for a, b in np.ndindex(16, 36):
-        window = grid[
-            max(0, a - spacing) : a + spacing + 1, max(0, b - spacing) : b + spacing + 1
-        ]
-        equal += int((window == grid[a, b]).sum()) - 1
-    assert equal == close == 0
-    assert budget is None or np.bincount(match).max() <= budget
-
-
-def test_too_few_photos_for_the_spacing_are_counted_as_violations() -> None:
-    match, close = match_spaced([[0.0], [1.0]], np.zeros((9, 1)), (3, 3), 1)
-    assert close > 0 and len(match) == 9
+        place(tiles, cells, **asked)
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:

@@ -75,7 +75,7 @@ def flat(rows: Grid) -> list[str]:
 def run(*words: object) -> str:
     """Run the command line in this process; it must end well. Return what it prints."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        assert mosaic.main([str(word) for word in words]) == 0
+        assert main([str(word) for word in words]) == 0
     return printed.getvalue()
 
 
@@ -97,7 +97,7 @@ def report(path: str = "out.json") -> dict[str, Any]:
 def chosen(table: str = "out.tab", store: str = "out.h5") -> Grid:
     """The names, without their endings, of the photos in the cells, empty for an empty cell."""
     match = np.loadtxt(table, dtype=int, ndmin=2).tolist()
-    names = [Path(name).stem for name in mosaic.read_store(store).names]
+    names = [Path(name).stem for name in mosaic.open_store(store).names]
     return [["" if i < 0 else names[i] for i in row] for row in match]
 
 
@@ -530,7 +530,7 @@ def striped() -> None:
 @pytest.mark.usefixtures("striped")
 def test_a_full_tint_gives_each_cell_its_mean_colour() -> None:
     said = make(*NEAREST, "--tint", 1)
-    assert report()["finish"] == {"tint": 1}
+    assert report()["recolour"] == {"tint": 1}
     assert "tint     1.0: the colours of the photos are changed" in said
     assert apart(means(), means("target.png")) < 6
     assert report()["score"]["rmse"] < 4
@@ -542,7 +542,7 @@ def test_a_tint_of_zero_changes_nothing_and_a_half_goes_half_the_way() -> None:
     before = pixels()
     assert "are changed" not in make(*NEAREST, "--tint", 0)
     assert (pixels() == before).all()
-    assert report()["finish"] == {}
+    assert report()["recolour"] == {}
     make(*NEAREST, "--tint", 0.5)
     assert apart(means(), (means("target.png") + 0x80) / 2) < 4
 
@@ -552,7 +552,7 @@ def test_a_blend_mixes_photos_with_the_mean_colours_of_cells() -> None:
     make(*NEAREST)
     before, wanted = pixels(), means("target.png").repeat(16, 0).repeat(24, 1)
     make(*NEAREST, "--blend", 0.25)
-    assert report()["finish"] == {"blend": 0.25}
+    assert report()["recolour"] == {"blend": 0.25}
     assert apart(pixels(), 0.75 * before + 0.25 * wanted) < 4
 
 
@@ -562,7 +562,7 @@ def test_a_mosaic_is_tinted_when_it_is_pasted_and_stays_so_until_told() -> None:
     before = pixels()
     for words in (["--tint", 1], []):
         run("paste", "out.h5", "out.tab", "out.png", *words)
-        assert report()["finish"] == {"tint": 1}
+        assert report()["recolour"] == {"tint": 1}
         assert apart(means(), means("target.png")) < 6
     run("paste", "out.h5", "out.tab", "out.png", "--tint", 0)
     assert (pixels() == before).all()

@@ -1,0 +1,67 @@
+"""Equal photos keep the spacing of smalti/spacing.md, and budgets are kept, too."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+from smalti import spacing
+from smalti.placement import Ints, scene
+from smalti.spacing import fits, keep_apart, twins
+
+
+def pairs_too_close(grid: Ints, r: int) -> int:
+    """Pairs of equal numbers in a window, counted one by one."""
+    return (
+        sum(
+            int(
+                (
+                    grid[max(0, a - r) : a + r + 1, max(0, b - r) : b + r + 1] == grid[a, b]
+                ).sum()
+            )
+            - 1
+            for a, b in np.ndindex(*grid.shape)
+        )
+        // 2
+    )
+
+
+@pytest.mark.parametrize("budget", [None, 3])
+@pytest.mark.parametrize("r", [1, 2])
+def test_no_equal_photos_within_the_spacing(budget: int | None, r: int) -> None:
+    tiles, cells = scene(24, 240)
+    match, close = keep_apart(tiles, cells, (16, 36), r, budget)
+    assert pairs_too_close(match.reshape(16, 36), r) == close == 0
+    assert budget is None or np.bincount(match).max() <= budget
+
+
+def test_mirror_images_count_as_their_photo() -> None:
+    tiles, cells = scene(12, 60)
+    both = np.r_[tiles, tiles + 1]
+    photo = np.tile(np.arange(60), 2)
+    for budget in (None, np.full(60, 4)):
+        match, close = keep_apart(both, cells, (8, 18), 1, budget, photo)
+        assert close == pairs_too_close(photo[match].reshape(8, 18), 1) == 0
+
+
+def test_too_few_photos_for_the_spacing_are_counted_as_violations() -> None:
+    match, close = keep_apart([[0.0], [1.0]], np.zeros((9, 1)), (3, 3), 1)
+    assert close > 0 and len(match) == 9
+
+
+def test_twins_are_the_later_ones_of_each_pair() -> None:
+    grid = np.array([[0, 0, 1], [2, 3, 0], [4, 5, 2]])
+    late, pairs = twins(grid, 1)
+    assert (late.tolist(), pairs) == ([1, 5], 2)
+    assert twins(grid, 2)[1] == pairs_too_close(grid, 2) == 4
+
+
+def test_a_photo_fits_where_none_of_its_kind_is_near() -> None:
+    grid = np.array([[0, 1, 2], [3, 4, 5]])
+    assert not fits(grid, cell=4, photo=0, other=5, spacing=1)
+    assert fits(grid, cell=4, photo=0, other=0, spacing=1)
+    assert fits(grid, cell=5, photo=0, other=4, spacing=1)
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(spacing).failed == 0
