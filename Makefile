@@ -13,7 +13,8 @@ check: .venv/test
 	$(BIN)/python docs/check.py
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	grep -v '~/~' Snakefile | $(BIN)/snakefmt --check -
+	$(BIN)/snakefmt --check Snakefile
+	$(BIN)/python -m pytest tests/test_layers.py
 
 lab: .venv/book
 	mkdir -p .venv/share/jupyter/lab/settings
@@ -26,8 +27,13 @@ site: .venv/site
 	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs -d _build/doctrees . _build/site
 	@echo "the book is in _build/site/mosaic.html"
 
+# make tangle FORCE=1 overwrites programs that were edited by hand
 tangle: .venv/book
-	$(BIN)/entangled tangle
+	$(BIN)/python docs/tangle.py $(if $(FORCE),--force)
+
+# moves edits of the programs into the documents
+stitch: .venv/book
+	$(BIN)/python docs/stitch.py
 
 bench: .venv/bench
 	$(BIN)/python bench/placement.py
@@ -36,7 +42,7 @@ figures: .venv/book all
 	$(BIN)/python fig/figures.py
 
 clean:
-	rm -rf _build .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
+	rm -rf _build docs/api .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
 
 # one environment; each set of packages is installed when it is first wanted
 .venv/%: pyproject.toml
@@ -46,4 +52,4 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
-.PHONY: all test check lab site tangle bench figures clean
+.PHONY: all test check lab site tangle stitch bench figures clean

@@ -2,23 +2,16 @@
 """Make the mosaics: snakemake -j N, with N cores; the settings are in config.toml."""
 
 # ~/~ begin <<mosaic.md#plan-the-jobs>>[init]
-import shlex
 import sys
 from pathlib import Path
+from shlex import quote
 
 sys.path.insert(0, str(workflow.basedir))
 from smalti import workflow as planning
-from smalti.ground.errors import MosaicError
 
-try:
-    plan = planning.make_plan("config.toml", config, Path(workflow.basedir))
-    if workflow.is_main_process and not plan.paint:
-        planning.write_lists(plan)
-except MosaicError as error:
-    print(f"mosaic: {error}", file=sys.stderr)
-    sys.exit(2)
-shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+plan = planning.begin("config.toml", config, workflow.basedir, workflow.is_main_process)
 data = plan.data
+shell.prefix(f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
 # ~/~ end
 
 
@@ -29,8 +22,6 @@ rule all:
         "mosaic_unique.jpg",
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[1]
-
-
 if plan.paint:
 
     rule paint:
@@ -47,8 +38,6 @@ if plan.paint:
             " && mosaic list data/cats {output:q}) > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[2]
-
-
 rule thumbnails:
     input:
         list=f"{data}/lists/{{part}}.jsonl",
@@ -69,8 +58,6 @@ rule thumbnails:
         " {params.options} --workers {threads} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[3]
-
-
 rule store:
     input:
         parts=expand("{data}/parts/{part}.h5", data=data, part=plan.parts),
@@ -87,8 +74,6 @@ rule store:
         "mosaic merge {output:q} {input.parts:q} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[4]
-
-
 rule match:
     input:
         store=rules.store.output,
@@ -112,8 +97,6 @@ rule match:
         "mosaic match {input.store:q} {output.table:q} {params.options} > {log:q} 2>&1"
 # ~/~ end
 # ~/~ begin <<mosaic.md#rules>>[5]
-
-
 rule paste:
     input:
         store=rules.store.output,

@@ -23,20 +23,19 @@ from numpy.typing import NDArray
 from PIL import Image
 # ~/~ end
 # ~/~ begin <<mosaic.md#imports>>[2]
-from smalti.ground.archives import open_any
+from smalti.ground.archives import load_image, open_any
 from smalti.ground.collection import collection_root, list_collection
 from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.files import Disk, atomic
-from smalti.ground.photos import explain, load_pixels, make_averageable, orientation
-from smalti.ground.photos import scaled, to_srgb, upright_size
+from smalti.ground.photos import explain, make_averageable, orientation, scaled
+from smalti.ground.photos import to_srgb, turn_upright, upright_size
 from smalti.ground.settings import Count, Pair, Size, Whole, cores, load_settings
 from smalti.ground.workers import prepare_worker
+
+Array = NDArray[Any]  # Any: of whole numbers or of fractions; each function says which
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#settings>>[init]
-Array = NDArray[Any]  # Any: of whole numbers or of fractions; each function says which
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[1]
 @dataclasses.dataclass(frozen=True)
 class CollectionSettings:
     """Collection"""
@@ -44,7 +43,7 @@ class CollectionSettings:
     image_path: Annotated[tuple[str, ...], "folders and archives of photos"] = ("data/cats",)
     data_path: Annotated[str, "folder for thumbnails and matches"] = "data"
 # ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[2]
+# ~/~ begin <<mosaic.md#settings>>[1]
 @dataclasses.dataclass(frozen=True)
 class ThumbnailSettings:
     """Thumbnails"""
@@ -53,7 +52,7 @@ class ThumbnailSettings:
     thumb_quality: Annotated[int, Meta(ge=1, le=95), "JPEG quality of thumbnails"] = 85
     workers: Annotated[Count, "how many processes at once"] = cores()
 # ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[3]
+# ~/~ begin <<mosaic.md#settings>>[2]
 @dataclasses.dataclass(frozen=True)
 class TargetSettings:
     """Target"""
@@ -68,18 +67,16 @@ class CellSettings:
 
     target_res: Annotated[Pair, "columns and rows; 0 0 chooses"] = (0, 0)
 # ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[4]
+# ~/~ begin <<mosaic.md#settings>>[3]
 @dataclasses.dataclass(frozen=True)
 class UseSettings:
     """Uses"""
 
     max_uses: Annotated[Count, "budget: how often a photo may be used"] = 1
 # ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[5]
+# ~/~ begin <<mosaic.md#settings>>[4]
 @dataclasses.dataclass(frozen=True)
-class Settings(
-    CollectionSettings, ThumbnailSettings, TargetSettings, CellSettings, UseSettings
-):
+class Settings(CollectionSettings, ThumbnailSettings, TargetSettings, CellSettings, UseSettings):
     """The workflow"""
 
     chunks: Annotated[Count, "parts into which the workflow divides the photos"] = 8
@@ -89,9 +86,7 @@ class Settings(
 Box = tuple[float, float, float, float]
 
 
-def crop_box(
-    size: tuple[float, float], shape: tuple[float, float], at: float = 0.5
-) -> Box:
+def crop_box(size: tuple[float, float], shape: tuple[float, float], at: float = 0.5) -> Box:
     """The largest box (left, top, right, bottom) of the given shape in an image.
 
     It lies in the middle; `at` 0 puts it at the left or top end, 1 at the other.
@@ -126,18 +121,7 @@ def shrink_photo(
         (width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0
     )
     small = to_srgb(small, photo.info.get("icc_profile"))
-    return small.transpose(TURNS[turn]) if turn in TURNS else small
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[2]
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+    return turn_upright(small, turn)
 # ~/~ end
 
 # ~/~ begin <<mosaic.md#make-thumbnails>>[init]
@@ -207,11 +191,7 @@ def in_parallel(
 # ~/~ end
 # ~/~ begin <<mosaic.md#make-thumbnails>>[6]
 def make_thumbnails(
-    names: Sequence[str],
-    folder: str,
-    size: tuple[int, int],
-    quality: int = 85,
-    workers: int = 1,
+    names: Sequence[str], folder: str, size: tuple[int, int], quality: int = 85, workers: int = 1
 ) -> Iterator[Thumbnail | Reject]:
     """Make the thumbnails of all photos, in their order, by a number of processes."""
     task = functools.partial(make_thumbnail, folder=folder, size=size, quality=quality)
@@ -246,10 +226,7 @@ def append(dataset: h5py.Dataset, rows: Sequence[object] | Array) -> None:
 # ~/~ end
 # ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
 def write_store(
-    path: str,
-    made: Iterable[Thumbnail | Reject],
-    thumb_res: tuple[int, int],
-    origin: str = "",
+    path: str, made: Iterable[Thumbnail | Reject], thumb_res: tuple[int, int], origin: str = ""
 ) -> None:
     """Write thumbnails and rejects to a store, in their order."""
     stream, digest, starts = iter(made), hashlib.sha256(), [0]
@@ -378,16 +355,6 @@ def target_path(settings: TargetSettings, folder: str, names: Sequence[str]) -> 
     return str(Path(folder, photos[settings.target_id]))
 # ~/~ end
 # ~/~ begin <<mosaic.md#cut-the-target>>[1]
-def load_image(path: str, what: str = "target") -> Image.Image:
-    """Read an image into memory; raises MosaicError."""
-    try:
-        image = open_any("", path)
-        load_pixels(image)
-    except Unreadable as error:
-        raise MosaicError(f"cannot open the {what} {path}: {error}") from error
-    return image
-# ~/~ end
-# ~/~ begin <<mosaic.md#cut-the-target>>[2]
 def cut_cells(
     target: Image.Image,
     grid: tuple[int, int],
@@ -436,9 +403,7 @@ def transport(supply: Array, want: Array, costs: Any) -> tuple[Any, Array, Array
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the code says the same, and cannot be overlooked
-        plan, log = ot.emd(
-            supply, want, costs, numItermax=10**12, log=True, center_dual=False
-        )
+        plan, log = ot.emd(supply, want, costs, numItermax=10**12, log=True, center_dual=False)
     if log["result_code"] != 1:
         raise RuntimeError(f"no optimal plan was found: {log['warning']}")
     return plan, log["u"], log["v"]
@@ -533,13 +498,17 @@ def make_mosaics(settings: Settings) -> None:
         cells = mean_colour(cut_cells(target, (cols, rows), size))
         nearest = match_nearest(store.mean, cells)
         paste_mosaic(store, nearest.reshape(rows, cols), "mosaic_nearest.jpg")
-        warn_of_memory(len(store.names), len(cells))
+        # ~/~ begin <<mosaic.md#warn-of-memory>>[init]
+        if (pairs := len(store.names) * len(cells)) >= 10**7:
+            print(
+                f"comparing {len(store.names)} photos with {len(cells)} cells takes {4e-8 * pairs:.1f} GB "
+                f"and {4e-7 * pairs:.0f} s; `make`, or `mosaic match`, does with much less"
+            )
+        # ~/~ end
         unique, prices = match_unique(store.mean, cells, settings.max_uses)
         paste_mosaic(store, unique.reshape(rows, cols), "mosaic_unique.jpg")
-        cost, bound = (
-            match_cost(store.mean, cells, unique),
-            lower_bound(store.mean, cells, prices, settings.max_uses),
-        )
+        bound = lower_bound(store.mean, cells, prices, settings.max_uses)
+        cost = match_cost(store.mean, cells, unique)
         print(f"the unique match costs {cost:.6g}, and none costs less than {bound:.6g}")
 # ~/~ end
 # ~/~ begin <<mosaic.md#put-together>>[1]
@@ -551,15 +520,6 @@ def paste_mosaic(store: Store, match: Array, path: str) -> None:
     print(f"{path}: {cols * width} x {rows * height} pixels")
 # ~/~ end
 # ~/~ begin <<mosaic.md#put-together>>[2]
-def warn_of_memory(n: int, m: int) -> None:
-    """Say what the plain unique match of n photos and m cells needs, if that is much."""
-    if n * m >= 10**7:
-        print(
-            f"comparing {n} photos with {m} cells takes about {40e-9 * n * m:.1f} GB of memory and "
-            f"{4e-7 * n * m:.0f} s; `make`, or `mosaic match`, finds the same with much less"
-        )
-# ~/~ end
-# ~/~ begin <<mosaic.md#put-together>>[3]
 def main() -> int:
     """Make both mosaics as config.toml says; return the exit status, 2 for bad input."""
     try:

@@ -2,7 +2,7 @@
 
     python bench/placement.py [--most CELLS] [--only METHOD] [--limit SECONDS]
 
-writes bench/placement.json, bench/placement.md, the tables of smalti/placement.md and
+writes bench/placement.json, bench/placement.md, the large table of smalti/placement.md and
 fig/placement-scale.png. Rows that are not run this time are kept from last time.
 """
 
@@ -242,16 +242,18 @@ def draw(rows: dict[Case, Row], path: Path) -> None:
 
 
 def write_tables(rows: dict[Case, Row]) -> None:
-    """Write both tables beside this program, and into the chapter."""
-    tables = {"crossing": crossing_table(rows), "placement": scale_table(rows)}
-    write_text(ROOT / "bench" / "placement.md", "\n\n".join(tables.values()) + "\n")
-    chapter = ROOT / "smalti" / "placement.md"
-    text = chapter.read_text("utf-8")
-    for name, table in tables.items():
-        mark, end = f"<!-- table: {name} -->", "<!-- end -->"
-        text = re.sub(
-            f"{mark}.*?{end}", f"{mark}\n\n{table}\n\n{end}", text, flags=re.DOTALL
-        )
+    """Write both tables beside this program, and the large one into the chapter."""
+    large, small = scale_table(rows), crossing_table(rows)
+    about = "CPU seconds of the dense and of the sparse way, the least of three processes:"
+    note = ROOT / "bench" / "placement.md"
+    write_text(note, f"{large}\n\n{about}\n\n{small}\n")
+    chapter, mark, end = (
+        ROOT / "smalti" / "placement.md",
+        "<!-- table: placement -->",
+        "<!-- end -->",
+    )
+    found = f"{mark}\n\n{large}\n\n{end}"
+    text = re.sub(f"{mark}.*?{end}", found, chapter.read_text("utf-8"), flags=re.DOTALL)
     write_text(chapter, text)
 
 

@@ -36,6 +36,7 @@ from mosaic import Array
 from smalti import choosing, output, scores, steps
 from smalti.constraints import simple_constraints
 from smalti.grid import GridSettings, make_view
+from smalti.ground.archives import load_image
 from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic
 from smalti.ground.settings import cores, load_settings, make_settings, options
@@ -149,7 +150,7 @@ class Made:
     def open_target(self) -> Image.Image:
         """The whole target."""
         folder = self.settings.image_path[0]
-        return mosaic.load_image(mosaic.target_path(self.settings, folder, self.store.names))
+        return load_image(mosaic.target_path(self.settings, folder, self.store.names))
 
     def target(self) -> Image.Image:
         """The target, cut to the shape of the mosaic, its longer side of 800 pixels."""

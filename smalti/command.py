@@ -79,12 +79,13 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     from smalti.ground.settings import make_settings, split_sizes
 
     if not words or words[0] not in COMMANDS:
-        asked = build_parser(words).parse_args(words)
-        if asked.version:
+        parser = build_parser(words)
+        if parser.parse_args(words).version:
             print("mosaic", importlib.metadata.version("mosaic-book"))
-            raise SystemExit(0)
-        words = ["--help"]
-    table = command_class(words[0]) if words[0] in COMMANDS else Command
+        else:
+            parser.print_help()
+        raise SystemExit(0)
+    table = command_class(words[0])
     asked = build_parser(words).parse_args(split_sizes(words, table))
     found = {name: word for name, word in vars(asked).items() if word is not None}
     given = {name: word for name, word in found.items() if name not in ("command", "version")}

@@ -15,20 +15,22 @@ from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from msgspec.structs import replace
 from PIL import Image
 from tqdm import tqdm
 
-from mosaic import Array, CellSettings, Store, TargetSettings, load_image, open_store, target_path
+from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
 from smalti import animation, datasets, making, output, page, scores, steps
 from smalti.choosing import Watch
 from smalti.command import Given
 from smalti.features import FeatureSettings
 from smalti.grid import ExactSize, View, wanted_size
+from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
-from smalti.ground.settings import Count, Flag, Pair, Size, changed
+from smalti.ground.settings import Count, Flag, Pair, changed
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_kept, check_ours, store_files, table_files
 from smalti.placement import Certificate
@@ -326,6 +328,10 @@ def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
     )
 # ~/~ end
 # ~/~ begin <<smalti/command.md#commands-for-more>>[3]
+FrameSide = Annotated[int, Meta(ge=16, le=30_000)]
+Frame = tuple[FrameSide, FrameSide]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Zoom:
     """Write an animation that dives into one cell of a mosaic, as .gif or .webp."""
@@ -333,8 +339,8 @@ class Zoom:
     mosaic: MosaicWord
     output: Annotated[str, "the animation to write: .gif or .webp"]
     cell: Annotated[tuple[int, int], "row and column to dive into; -1 -1 is the middle"] = (-1, -1)
-    size: Annotated[Size, "size of the animation, at most"] = (640, 480)
-    seconds: Annotated[float, "how long it takes"] = 5.0
+    size: Annotated[Frame, "size of the animation, at most"] = (640, 480)
+    seconds: Annotated[float, Meta(ge=0.04, le=600), "how long it takes"] = 5.0
     image_path: Annotated[tuple[str, ...], "where the photos are now"] = ()
 
     def run(self, given: Given) -> None:
@@ -348,8 +354,6 @@ class Zoom:
         (rows, cols), count = work.match.shape, max(2, round(25 * self.seconds))
         if not (0 <= row < rows and 0 <= col < cols):
             raise MosaicError(f"cell = {row} {col}: there are {rows} rows and {cols} columns, from 0")
-        if min(self.size) < 16 or not 0 < self.seconds <= 600:
-            raise MosaicError("a dive needs at least 16 x 16 pixels, and from 0 to 600 seconds")
         animation.check_animation(self.output, self.size, count)
         # ~/~ end
         draw = functools.partial(draw_sharp, work, find_root(self.image_path or work.report.files.photos))
@@ -397,13 +401,12 @@ class Score(CellSettings):
         seen = load_image(self.mosaic, "mosaic")
         # ~/~ begin <<smalti/command.md#see-the-target-again>>[init]
         settings, asked = making.recall(report, {}), any(self.target_res)
+        if not (asked or report.settings):
+            raise MosaicError(f"there is no report {report_path(self.mosaic)}; say --target-res COLS ROWS")
         if asked:
             settings = dataclasses.replace(settings, target_res=self.target_res, tile=0, size=(0, 0))
-        if 0 in settings.target_res:
-            raise MosaicError(f"there is no report {report_path(self.mosaic)}; say --target-res COLS ROWS")
         (cols, rows), (width, height) = settings.target_res, seen.size
-        known = report.settings and not asked
-        shape = settings.thumb_res if known else (width * rows, height * cols)
+        shape = (width * rows, height * cols) if asked else settings.thumb_res
         view = making.open_view(load_image(self.target), shape, settings)
         # ~/~ end
         cols, rows = view.grid

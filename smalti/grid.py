@@ -30,16 +30,21 @@ class GridSettings(CellSettings):
     mask: Annotated[str, "image: only cells where it is white are filled"] = ""
 # ~/~ end
 # ~/~ begin <<smalti/grid.md#grid-settings>>[1]
+def wanted_size(settings: GridSettings) -> tuple[int, int] | None:
+    """The exact size that the mosaic shall have, if settings name one; raises MosaicError."""
+    if 0 in settings.size and any(settings.size):
+        raise MosaicError(f"size = {settings.size}: give width and height, or 0 0")
+    return settings.size if any(settings.size) else None
+# ~/~ end
+# ~/~ begin <<smalti/grid.md#grid-settings>>[2]
 def check_grid(settings: GridSettings) -> None:
     """Raise MosaicError if settings want two grids at once, or half of one."""
-    grid, size = settings.target_res, settings.size
+    grid, size = settings.target_res, wanted_size(settings)
     if 0 in grid and any(grid):
         raise MosaicError(f"target_res = {grid}: give both numbers, or 0 0")
-    if 0 in size and any(size):
-        raise MosaicError(f"size = {size}: give width and height, or 0 0")
     if settings.tile and any(grid):
         raise MosaicError("`tile` does not go with `target_res`")
-    if settings.tile and any(size):
+    if settings.tile and size:
         raise MosaicError("`tile` does not go with `size`")
 # ~/~ end
 
@@ -166,10 +171,5 @@ def make_view(
     if empty.all():
         raise MosaicError("no cell is left to fill: the target is transparent, or the mask dark")
     return View(target, grid, shape, empty)
-# ~/~ end
-# ~/~ begin <<smalti/grid.md#see-the-target>>[2]
-def wanted_size(settings: GridSettings) -> tuple[int, int] | None:
-    """The exact size that the mosaic shall have, if the settings name one."""
-    return settings.size if any(settings.size) else None
 # ~/~ end
 # ~/~ end

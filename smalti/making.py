@@ -16,12 +16,13 @@ from PIL import Image
 from tqdm import tqdm
 
 import mosaic
-from mosaic import Array, Store, load_image
+from mosaic import Array, Store
 from smalti import choosing, likeness, output, scores, steps, tables, variants
 from smalti.choosing import MatchSettings
 from smalti.constraints import make_constraints
 from smalti.features import FeatureSettings
 from smalti.grid import GridSettings, View, check_grid, make_view, wanted_size
+from smalti.ground.archives import load_image
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import write_text
 from smalti.ground.photos import formats
@@ -260,6 +261,7 @@ def recall(report: Report, given: Mapping[str, object]) -> MosaicSettings:
     """The settings of a report, with those that are given now."""
     known = {**report.settings, **report.recolour}
     known |= {"mask": report.files.mask} if report.files.mask else {}
+    known |= {"target_res": (0, 0)} if "tile" in known else {}
     names = {field.name for field in dataclasses.fields(MosaicSettings)}
     now = {name: word for name, word in given.items() if name in names}
     return make_settings(MosaicSettings, {**known, **now}, lax=True)

@@ -498,8 +498,10 @@ class Certificate:
 
     def sentence(self) -> str:
         """The result in words."""
-        proven = "optimal" if self.gap <= ROUNDING else f"within {rounded_up(self.gap)} % of the optimum"
-        return f"{self.cells} photos placed, proven {proven}"
+        if self.gap <= ROUNDING:
+            return f"{self.cells} photos placed, proven optimal"
+        percent = rounded_up(self.gap)
+        return f"{self.cells} photos placed, proven within {percent} % of the optimum"
 
 
 Watch = Callable[[Certificate], None]
@@ -518,7 +520,9 @@ class Infeasible(MosaicError):
         >>> print(Infeasible("is pinned twice", 1).named(["grandma", "the logo"]))
         the logo is pinned twice
         """
-        return self if self.photo is None else MosaicError(f"{names[self.photo]} {self.problem}")
+        if self.photo is None:
+            return self
+        return MosaicError(f"{names[self.photo]} {self.problem}")
 
 
 def times(k: int) -> str:
@@ -584,8 +588,8 @@ def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[I
     low, high, free = (low - used).clip(0), high - used, int((pins < 0).sum())
     if low.sum() > free:
         raise Infeasible(
-            f"{free} cells are free beside the pins but min_uses still demands {low.sum()} uses; "
-            "remove pins, or lower min_uses"
+            f"{free} cells are free beside the pins but min_uses still demands "
+            f"{low.sum()} uses; remove pins, or lower min_uses"
         )
     return low, np.minimum(high, free)
 # ~/~ end
@@ -717,7 +721,7 @@ def place_by_some_arcs(
     return match, certify(asked, match, bound, count, now.arcs, stopped)
 # ~/~ end
 # ~/~ begin <<smalti/placement.md#place>>[7]
-DENSE = 2_000_000  # pairs up to which comparing all of them is quicker
+DENSE = 2_000_000  # pairs up to which the book's way is taken
 DEFAULTS = PlacementSettings()
 
 

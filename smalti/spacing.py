@@ -54,7 +54,7 @@ TRIES = 500
 def move_apart(
     tiles: Floats, cells: Floats, grid: Ints, spacing: int, left: Ints, owner: Ints
 ) -> None:
-    """Exchange tiles in `grid` until no twins are left; `left` uses of photos are still free."""
+    """Exchange tiles in `grid` until no twins are left; photos have `left` uses to spare."""
     flat, shown = grid.reshape(-1), owner[grid]
     for i in twins(shown, spacing)[0].tolist():
         # ~/~ begin <<smalti/spacing.md#rank-the-exchanges>>[init]

@@ -4,6 +4,7 @@
 # ~/~ begin <<smalti/workflow.md#workflow-imports>>[init]
 import dataclasses
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,9 +68,16 @@ def list_code(root: Path, patterns: list[str]) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found]
 # ~/~ end
 # ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[3]
-def write_lists(plan: Plan) -> None:
-    """Divide the photos of a collection among lists."""
-    steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
+def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> Plan:
+    """Plan the workflow, and write the lists at the `first` reading; exit with 2 if that fails."""
+    try:
+        plan = make_plan(path, changes, Path(root))
+        if first and not plan.paint:
+            steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
+    except MosaicError as error:
+        print(f"mosaic: {error}", file=sys.stderr)
+        sys.exit(2)
+    return plan
 # ~/~ end
 
 # ~/~ begin <<smalti/workflow.md#options-of-a-step>>[init]

@@ -157,7 +157,7 @@ def test_any_costs_are_placed_within_budgets(fractions: bool) -> None:
 
 
 def test_three_photos_by_any_costs_are_placed_as_by_trying_all() -> None:
-    costs = np.random.default_rng(0).integers(0, 9, (3, 5)) * 1.0
+    costs = np.random.default_rng(0).integers(0, 9, (3, 5)).astype(np.float64)
     tried = [
         costs[list(match), np.arange(5)].sum()
         for match in itertools.product(range(3), repeat=5)

@@ -1,6 +1,5 @@
 """The project around the book: that its files agree with each other, and checks are clean."""
 
-import ast
 import doctest
 import importlib
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 import tangle
 import yaml
+from test_layers import ARROWS
 
 from smalti import command
 
@@ -32,7 +32,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "smalti").rglob("*.py")
-    if path.stem != "__init__"
+    if path.stem[0] != "_"
 )
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/pypi.md"]
 
@@ -75,7 +75,7 @@ def test_every_package_says_what_it_is_for() -> None:
 
 
 def test_the_wheel_is_the_program_and_runs_by_itself(tmp_path: Path) -> None:
-    build = ["-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    build = ["-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run([sys.executable, *build], cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
@@ -305,18 +305,6 @@ def test_what_a_package_index_shows_has_no_links_that_break_there() -> None:
         assert (ROOT / name).is_file()
 
 
-def imported(path: Path) -> set[str]:
-    """The modules of the project that a module imports, anywhere in its text."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-            names.add(str(node.module))
-    return names & {"mosaic", *MODULES}
-
-
 def drawn_layers() -> list[str]:
     """The modules of the drawing in CONTRIBUTING.md, from below; a line's parts are one text."""
     (drawing,) = re.findall(r"```text\n(.*?)```", text_of("CONTRIBUTING.md"), re.DOTALL)
@@ -332,5 +320,4 @@ def test_every_module_imports_only_from_layers_below_its_own() -> None:
     height = {name: i for i, layer in enumerate(layers) for name in layer}
     assert set(height) == {"mosaic", *MODULES}
     for name, own in height.items():
-        below = imported(ROOT / f"{name.replace('.', '/')}.py")
-        assert {other for other in below if height[other] >= own} == set(), name
+        assert {other for other in ARROWS[name] if height[other] >= own} == set(), name

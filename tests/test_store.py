@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -17,9 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mosaic
-from mosaic import MosaicError, Reject, Thumbnail, read_store, write_store
-from smalti import steps
-from smalti.ground.files import atomic
+from mosaic import Reject, Store, Thumbnail, open_store, read_thumbnails, write_store
+from smalti.ground.errors import MosaicError
 
 NAMES = st.binary(min_size=1, max_size=30).map(
     lambda name: os.fsdecode(name.replace(b"\0", b"?").replace(b"/", b"?"))
@@ -50,11 +48,18 @@ FOUR = [Thumbnail(f"{name}.jpg", (60, 40), jpeg(name), RGB[name]) for name in so
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> str:
+def path(tmp_path: Path) -> str:
     """A store of four thumbnails, blue, lime, red and white, of 6 x 4 pixels."""
     path = str(tmp_path / "four.h5")
     write_store(path, FOUR, (6, 4), "somewhere")
     return path
+
+
+@pytest.fixture
+def store(path: str) -> Iterator[Store]:
+    """The same store, open."""
+    with open_store(path) as store:
+        yield store
 
 
 def files(folder: Path) -> list[str]:
@@ -65,7 +70,7 @@ def files(folder: Path) -> list[str]:
 def refusal(path: object) -> str:
     """The one line with which a file is refused as a store."""
     with pytest.raises(MosaicError) as caught:
-        read_store(str(path))
+        open_store(str(path))
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
 
@@ -78,19 +83,22 @@ def refusal(path: object) -> str:
 def test_what_is_written_is_read_again(made: list[Thumbnail | Reject], batch: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(mosaic, "BATCH", batch)
-        path = f"{folder}/s.h5"
-        write_store(path, made, (7, 5), "somewhere")
-        again = list(steps.iterate_store(path))
-        found = read_store(path)
+        write_store(f"{folder}/s.h5", made, (7, 5), "somewhere")
+        with open_store(f"{folder}/s.h5") as found:
+            blob, at = found.file["jpeg"][:].tobytes(), found.starts.tolist()
+            sizes = found.file["size"][:].tolist()
     good = [one for one in made if isinstance(one, Thumbnail)]
-    assert again == good + [one for one in made if isinstance(one, Reject)]
     assert found.names == [one.name for one in good]
+    assert found.variants == [one.variant for one in good]
+    assert [blob[a:b] for a, b in itertools.pairwise(at)] == [one.jpeg for one in good]
+    assert sizes == [list(one.size) for one in good]
     assert found.mean.tolist() == [list(one.mean) for one in good]
+    assert found.rejects == [one for one in made if isinstance(one, Reject)]
     assert (found.thumb_res, found.origin) == ((7, 5), "somewhere")
 
 
-def test_the_layout_is_the_documented_one(store: str) -> None:
-    with h5py.File(store) as file:
+def test_the_layout_is_the_documented_one(path: str) -> None:
+    with h5py.File(path) as file:
         assert sorted(file) == [
             "jpeg",
             "mean",
@@ -128,16 +136,17 @@ def test_the_layout_is_the_documented_one(store: str) -> None:
 def test_the_digest_tells_names_and_thumbnails_apart(tmp_path: Path) -> None:
     def digest(*made: Thumbnail) -> str:
         write_store(str(tmp_path / "s.h5"), made, (6, 4))
-        return read_store(str(tmp_path / "s.h5")).digest
+        with open_store(str(tmp_path / "s.h5")) as store:
+            return store.digest
 
     def thumbnail(name: str, blob: bytes) -> Thumbnail:
         return Thumbnail(name, (1, 1), blob, (0, 0, 0))
 
-    usual = digest(thumbnail("a", b"1"), thumbnail("b", b"2"))
-    assert usual == digest(thumbnail("a", b"1"), thumbnail("b", b"2"))
-    assert usual != digest(thumbnail("b", b"1"), thumbnail("a", b"2"))
-    assert usual != digest(thumbnail("a", b"1"), thumbnail("b", b"3"))
-    assert usual != digest(thumbnail("a", b"1"))
+    first = digest(thumbnail("a", b"1"), thumbnail("b", b"2"))
+    assert first == digest(thumbnail("a", b"1"), thumbnail("b", b"2"))
+    assert first != digest(thumbnail("b", b"1"), thumbnail("a", b"2"))
+    assert first != digest(thumbnail("a", b"1"), thumbnail("b", b"3"))
+    assert first != digest(thumbnail("a", b"1"))
 
 
 def test_two_stores_of_the_same_are_the_same_bytes(tmp_path: Path) -> None:
@@ -146,76 +155,75 @@ def test_two_stores_of_the_same_are_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
 
 
-def test_thumbnails_are_decoded_in_any_order_and_repeated(store: str) -> None:
-    found = mosaic.read_thumbnails(store, [2, 0, 0, 3], (6, 4))
+def test_thumbnails_are_decoded_in_any_order_and_repeated(store: Store) -> None:
+    found = read_thumbnails(store, [2, 0, 0, 3], (6, 4))
     assert found.shape == (4, 4, 6, 3)
     expected = np.array([RGB[name] for name in ("red", "blue", "blue", "white")])
     assert np.abs(found.astype(int) - expected[:, None, None]).max() <= 2
 
 
 @pytest.mark.parametrize("size", [(6, 4), (1, 1), (30, 7), (2, 50), (3, 2)])
-def test_thumbnails_are_decoded_at_any_size(store: str, size: tuple[int, int]) -> None:
-    found = mosaic.read_thumbnails(store, [1], size)
+def test_thumbnails_are_decoded_at_any_size(store: Store, size: tuple[int, int]) -> None:
+    found = read_thumbnails(store, [1], size)
     assert found.shape == (1, size[1], size[0], 3)
     assert np.abs(found.astype(int) - RGB["lime"]).max() <= 2
 
 
-# Merging
+def test_no_thumbnails_are_an_array_of_none(store: Store) -> None:
+    assert read_thumbnails(store, [], (6, 4)).shape == (0, 4, 6, 3)
 
 
-@given(
-    st.lists(
-        st.tuples(THUMBNAILS | REJECTS, st.integers(0, 2)),
-        max_size=12,
-        unique_by=lambda one: one[0].name,
-    )
-)
-@settings(deadline=None, max_examples=15)
-def test_merged_parts_are_the_store_of_the_whole(
-    made: list[tuple[Thumbnail | Reject, int]],
-) -> None:
-    made.sort(key=lambda one: one[0].name)
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mosaic, "BATCH", 2)
-        parts = [f"{folder}/{part}.h5" for part in range(3)]
-        for number, part in enumerate(parts):
-            write_store(part, [one for one, at in made if at == number], (7, 5))
-        steps.merge_stores(f"{folder}/merged.h5", parts)
-        write_store(f"{folder}/whole.h5", [one for one, _ in made], (7, 5))
-        merged, whole = (f"{folder}/{name}.h5" for name in ("merged", "whole"))
-        assert list(steps.iterate_store(merged)) == list(steps.iterate_store(whole))
-        assert read_store(merged).digest == read_store(whole).digest
+# Open and closed
 
 
-def test_parts_of_different_sizes_are_not_merged(store: str, tmp_path: Path) -> None:
-    other = str(tmp_path / "other.h5")
-    write_store(other, [], (4, 6))
-    with pytest.raises(MosaicError, match="4 x 6"):
-        steps.merge_stores(str(tmp_path / "all.h5"), [store, other])
+def test_a_store_says_what_it_is(store: Store) -> None:
+    assert repr(store) == f"<{store.path}: 4 thumbnails of 6 x 4>"
 
 
-def test_a_missing_part_is_an_error_and_nothing_is_written(
-    store: str, tmp_path: Path
-) -> None:
-    with pytest.raises(MosaicError, match=r"there is no store .*gone\.h5"):
-        steps.merge_stores(str(tmp_path / "all.h5"), [store, str(tmp_path / "gone.h5")])
-    assert files(tmp_path) == ["four.h5"]
+def test_a_store_is_open_until_the_end_of_the_block(path: str) -> None:
+    with open_store(path) as store:
+        assert store.file
+        assert len(read_thumbnails(store, [0], (6, 4))) == 1
+    assert not store.file
+    assert store.names == ["blue.jpg", "lime.jpg", "red.jpg", "white.jpg"]
+
+
+def test_a_store_is_closed_when_the_block_fails(path: str) -> None:
+    with pytest.raises(ZeroDivisionError), open_store(path) as store:
+        _ = 1 // 0
+    assert not store.file
+
+
+def test_a_store_may_be_replaced_while_it_is_open(store: Store) -> None:
+    write_store(store.path, FOUR[:1], (6, 4))
+    assert len(read_thumbnails(store, range(4), (6, 4))) == 4
+    with open_store(store.path) as new:
+        assert new.names == ["blue.jpg"]
+
+
+@pytest.mark.parametrize("attribute", ["complete", "version", "digest"])
+def test_a_file_that_is_refused_is_not_left_open(path: str, attribute: str) -> None:
+    with h5py.File(path, "r+") as file:
+        del file.attrs[attribute]
+    refusal(path)
+    with h5py.File(path, "r+"):  # which HDF5 does not allow while the file is open
+        pass
 
 
 # Whole or not at all
 
 
 def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(
-    store: str, tmp_path: Path
+    path: str, tmp_path: Path
 ) -> None:
     def interrupted() -> Iterator[Thumbnail]:
         yield FOUR[0]
         raise KeyboardInterrupt
 
-    before = Path(store).read_bytes()
+    before = Path(path).read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        write_store(store, interrupted(), (6, 4))
-    assert Path(store).read_bytes() == before
+        write_store(path, interrupted(), (6, 4))
+    assert Path(path).read_bytes() == before
     assert files(tmp_path) == ["four.h5"]
 
 
@@ -234,32 +242,20 @@ def test_while_a_store_is_written_there_is_none_under_its_name(tmp_path: Path) -
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
-    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(number: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    before = Path(store).read_bytes()
+    before = Path(path).read_bytes()
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_store(store, FOUR[:2], (6, 4))
-    assert Path(store).read_bytes() == before
+        write_store(path, FOUR[:2], (6, 4))
+    assert Path(path).read_bytes() == before
     assert files(tmp_path) == ["four.h5"]
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-    replace, fsync = Path.replace, os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (order.append("fsync"), fsync(fd))[1])
-    monkeypatch.setattr(
-        Path, "replace", lambda old, new: (order.append("replace"), replace(old, new))[1]
-    )
-    with atomic(tmp_path / "new" / "a.txt") as part:
-        part.write_text("hello")
-    assert order == ["fsync", "replace"]
-    assert (tmp_path / "new" / "a.txt").read_text() == "hello"
+# Other files
 
 
 def test_a_missing_store_is_refused(tmp_path: Path) -> None:
@@ -271,10 +267,10 @@ def test_a_folder_is_no_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.5, 0.9, 0.99])
-def test_a_truncated_store_is_refused(store: str, part: float) -> None:
-    whole = Path(store).read_bytes()
-    Path(store).write_bytes(whole[: int(len(whole) * part)])
-    assert refusal(store).endswith("is not a store of thumbnails; make it anew")
+def test_a_truncated_store_is_refused(path: str, part: float) -> None:
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[: int(len(whole) * part)])
+    assert refusal(path).endswith("is not a store of thumbnails; make it anew")
 
 
 def test_a_text_file_is_refused(tmp_path: Path) -> None:
@@ -290,18 +286,18 @@ def test_a_text_file_is_refused(tmp_path: Path) -> None:
         (lambda file: file.attrs.pop("format"), "not a finished store"),
         (lambda file: file.attrs.update(format="pictures"), "not a finished store"),
         (lambda file: file.attrs.update(version=99), "has version 99, not 1"),
-        (lambda file: file.attrs.pop("version"), "make it anew"),
-        (lambda file: file.pop("mean"), "make it anew"),
-        (lambda file: file.attrs.pop("thumb_res"), "make it anew"),
+        (lambda file: file.attrs.pop("version"), "has version None, not 1"),
+        (lambda file: file.pop("mean"), "lacks mean"),
+        (lambda file: file.attrs.pop("thumb_res"), "lacks thumb_res"),
     ],
 )
 def test_a_store_that_lacks_something_is_refused(
-    store: str, spoil: Callable[[Any], None], said: str
+    path: str, spoil: Callable[[h5py.File], None], said: str
 ) -> None:
-    with h5py.File(store, "r+") as file:
+    with h5py.File(path, "r+") as file:
         spoil(file)
-    assert said in refusal(store)
-    assert refusal(store).endswith("make it anew")
+    assert said in refusal(path)
+    assert refusal(path).endswith("make it anew")
 
 
 def test_an_hdf5_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
@@ -318,4 +314,5 @@ def test_a_name_that_breaks_lines_does_not_break_the_line(tmp_path: Path) -> Non
 def test_any_reason_can_be_written(tmp_path: Path, reason: str) -> None:
     path = str(tmp_path / "s.h5")
     write_store(path, [Reject("a.jpg", reason)], (6, 4))
-    assert [one.name for one in read_store(path).rejects] == ["a.jpg"]
+    with open_store(path) as store:
+        assert [one.name for one in store.rejects] == ["a.jpg"]

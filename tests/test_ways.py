@@ -1,4 +1,4 @@
-"""Every way to compare, to choose and to finish, through the command line, checked by eye."""
+"""Every way to compare, to choose and to recolour, through the command line, checked by eye."""
 
 import contextlib
 import csv
@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 import mosaic
-from smalti import collection, command, features
+from smalti import command, datasets, features
+from smalti.command import main
 
 Array = NDArray[Any]
 Grid = list[list[str]]
 Refusal = Callable[..., str]
 SIX: Grid = [["red", "lime", "blue"], ["white", "yellow", "black"]]
 THUMBS = ["--thumb-res", 24, 16, "--thumb-quality", 95, "--workers", 1]
-USUAL = ["-o", "out.png", "--target-res", 3, 2, *THUMBS]
+OPTIONS = ["-o", "out.png", "--target-res", 3, 2, *THUMBS]
 NEAREST = ["--method", "nearest"]
 BOTH = pytest.mark.parametrize("method", ["nearest", "unique"])
 
@@ -86,7 +87,7 @@ def by(method: str, uses: int) -> list[object]:
 
 def make(*words: object) -> str:
     """Make out.png, of 3 x 2 cells of 24 x 16 pixels, of what is here."""
-    return run("make", "photos", "target.png", *USUAL, *words)
+    return run("make", "photos", "target.png", *OPTIONS, *words)
 
 
 def report(path: str = "out.json") -> dict[str, Any]:
@@ -419,7 +420,7 @@ def test_the_grid_can_follow_from_the_pixels_of_the_target() -> None:
 @pytest.mark.parametrize("more", [["--metric", "cityblock"], ["--solver", "dense"]])
 def test_what_knows_no_variants_refuses_them(more: list[str], refusal: Refusal) -> None:
     prepare()
-    words = ["make", "photos", "target.png", *USUAL, "--variants", "mirror", *more]
+    words = ["make", "photos", "target.png", *OPTIONS, "--variants", "mirror", *more]
     assert "`variants` need solver = sparse" in refusal(*words)
 
 
@@ -450,14 +451,16 @@ def pack(path: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.bin", "more"])
-def test_photos_come_from_folders_archives_and_cifar_files(name: str, capsys: Any) -> None:
+def test_photos_come_from_folders_archives_and_cifar_files(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     prepare()
     paths = ["photos", "more"] if name == "more" else [pack(name)]
     if name == "more":
         Path("more").mkdir()
         for photo in ("red.png", "black.png"):
             Path("photos", photo).rename(Path("more", photo))
-    said = run("make", *paths, "target.png", *USUAL)
+    said = run("make", *paths, "target.png", *OPTIONS)
     assert "photos   6 read, 0 skipped" in said
     assert apart(means(), levels(SIX)) < 6
     assert report()["files"]["photos"] == paths
@@ -468,7 +471,7 @@ def test_photos_come_from_folders_archives_and_cifar_files(name: str, capsys: An
 @pytest.mark.parametrize("name", ["gone", "gone.zip", "gone.bin"])
 def test_a_collection_that_is_missing_is_refused(name: str, refusal: Refusal) -> None:
     prepare()
-    before, said = files(), refusal("make", "photos", name, "target.png", *USUAL)
+    before, said = files(), refusal("make", "photos", name, "target.png", *OPTIONS)
     assert f"there is no folder or archive {name!r}" in said
     assert files() == before
 
@@ -497,12 +500,12 @@ def test_a_data_set_is_fetched_by_its_name_and_made_into_a_mosaic(
     prepare()
     archive = pack("served/tiny.tar.gz")
     about = Path(archive).stat().st_size, unpack, f"sha256:{pooch.file_hash(archive)}"
-    data = collection.DataSet(f"{server}/tiny.tar.gz", *about, "none", "a test")
-    monkeypatch.setitem(collection.DATASETS, "tiny", data)
+    data = datasets.DataSet(f"{server}/tiny.tar.gz", *about, "none", "a test")
+    monkeypatch.setitem(datasets.DATASETS, "tiny", data)
     said = run("fetch", "tiny", "--data-path", "sets")
     path = Path("sets/tiny" if unpack else "sets/tiny.tar.gz")
     assert Path(said.strip()).absolute() == path.absolute()
-    run("make", said.strip(), "target.png", *USUAL)
+    run("make", said.strip(), "target.png", *OPTIONS)
     assert apart(means(), levels(SIX)) < 6
 
 
@@ -512,7 +515,7 @@ def test_a_data_set_that_nobody_knows_is_refused(refusal: Refusal) -> None:
     assert files() == {}
 
 
-# Finishes
+# Colours
 
 TINTED: Grid = [
     ["#803020|#a05040", "#2060a0", "#308030"],
@@ -542,7 +545,7 @@ def test_a_tint_of_zero_changes_nothing_and_a_half_goes_half_the_way() -> None:
     before = pixels()
     assert "are changed" not in make(*NEAREST, "--tint", 0)
     assert (pixels() == before).all()
-    assert report()["recolour"] == {}
+    assert "recolour" not in report()
     make(*NEAREST, "--tint", 0.5)
     assert apart(means(), (means("target.png") + 0x80) / 2) < 4
 
@@ -568,7 +571,9 @@ def test_a_mosaic_is_tinted_when_it_is_pasted_and_stays_so_until_told() -> None:
     assert (pixels() == before).all()
 
 
-def test_a_finish_that_does_not_go_with_a_table_is_refused(refusal: Refusal) -> None:
+def test_a_change_of_colours_that_does_not_go_with_a_table_is_refused(
+    refusal: Refusal,
+) -> None:
     prepare()
     make("--colour", "lab")
     paste, before = ["paste", "out.h5", "out.tab", "new.png"], files()
@@ -610,13 +615,21 @@ def test_a_dive_to_nowhere_is_refused(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--seconds nan", "--seconds -1", "--size 0 0", "--size 0 9"]
+    ("words", "said"),
+    [
+        ("--seconds nan", "seconds = nan: it must be a number from 0.04 to 600"),
+        ("--seconds -1", "seconds = -1: it must be a number from 0.04 to 600"),
+        ("--size 0 0", "size = 0 0: it must be two whole numbers, each from 16 to 30000"),
+        ("--size 16 9", "size = 16 9: it must be two whole numbers, each from 16 to 30000"),
+    ],
 )
-def test_a_dive_of_no_time_or_no_size_is_refused(words: str, refusal: Refusal) -> None:
+def test_a_dive_of_no_time_or_no_size_is_refused(
+    words: str, said: str, refusal: Refusal
+) -> None:
     prepare()
     make()
     before = files()
-    assert "a dive needs" in refusal("zoom", "out.png", "z.gif", *words.split())
+    assert said in refusal("zoom", "out.png", "z.gif", *words.split())
     assert files() == before
 
 
@@ -656,7 +669,7 @@ def test_cells_stay_empty_where_the_target_or_a_mask_says_so(masked: bool) -> No
 def test_nothing_to_fill_is_refused(refusal: Refusal) -> None:
     prepare()
     picture("mask.png", [["black"]])
-    words, before = ["make", "photos", "target.png", *USUAL], set(files())
+    words, before = ["make", "photos", "target.png", *OPTIONS], set(files())
     assert "no cell is left to fill" in refusal(*words, "--mask", "mask.png")
     picture("target.png", [["#0000"] * 3] * 2)
     assert "no cell is left to fill" in refusal(*words)
@@ -669,7 +682,7 @@ def test_pins_count_places_of_the_whole_grid_but_not_empty_cells(refusal: Refusa
     make("--pins", "pins.csv")
     assert chosen() == [["red", "", "blue"], ["", "yellow", "lime"]]
     Path("pins.csv").write_text("row,col,name\n1,0,lime.png\n")
-    said = refusal("make", "photos", "target.png", *USUAL, "--pins", "pins.csv")
+    said = refusal("make", "photos", "target.png", *OPTIONS, "--pins", "pins.csv")
     assert "the cell in row 1, col 0 stays empty" in said
 
 
@@ -680,7 +693,7 @@ def test_spacing_leaves_empty_cells_out_of_account(refusal: Refusal) -> None:
     assert len({one, two, three}) == 3
     assert left != two
     assert (report()["cells"], report()["too_near"]) == (4, 0)
-    said = refusal("make", "photos", "target.png", *USUAL, "--spacing", 1)
+    said = refusal("make", "photos", "target.png", *OPTIONS, "--spacing", 1)
     assert 'needs method = "nearest"' in said
 
 
@@ -729,7 +742,7 @@ def test_a_score_looks_at_the_grid_of_the_report_or_at_another() -> None:
 def test_a_page_escapes_names_and_replaces_only_pages(refusal: Refusal) -> None:
     prepare()
     Path("photos/red.png").rename("photos/<b>&red.png")
-    run("make", "photos", "target.png", *USUAL, "-o", "<i>.png")
+    run("make", "photos", "target.png", *OPTIONS, "-o", "<i>.png")
     for _ in range(2):  # again over our own
         assert run("page", "<i>.png") == "<i>.html\n"
     text = Path("<i>.html").read_text()
@@ -765,7 +778,7 @@ def test_a_page_and_a_dive_need_a_report(refusal: Refusal) -> None:
 def test_files_that_are_not_ours_are_never_overwritten(name: str, refusal: Refusal) -> None:
     prepare()
     Path(f"results.{name}").write_text('{"my": "results"}')
-    before, words = files(), ["make", "photos", "target.png", *USUAL, "-o", "results.jpg"]
+    before, words = files(), ["make", "photos", "target.png", *OPTIONS, "-o", "results.jpg"]
     if name == "html":  # which it does not write
         run(*words)
     else:
@@ -812,13 +825,13 @@ def test_more_uses_than_cells_are_refused_however_they_are_solved(
     more: list[str], refusal: Refusal
 ) -> None:
     prepare([*SIX, ["teal"]])
-    words = ["make", "photos", "target.png", *USUAL, "--min-uses", 1, *more]
+    words = ["make", "photos", "target.png", *OPTIONS, "--min-uses", 1, *more]
     assert "6 cells cannot hold 7 photos used at least 1 times" in refusal(*words)
 
 
 # What does not go together
 
-DEMANDS: dict[str, list[object]] = {
+CONSTRAINTS: dict[str, list[object]] = {
     "budgets": ["--budgets", "b.csv"],
     "pins": ["--pins", "p.csv"],
     "dedupe": ["--dedupe"],
@@ -842,14 +855,14 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--size", 0, 40], "give width and height, or 0 0"),
     (["--size", 2, 40], "size = (2, 40)"),
     (["--weights", 0, 0, 0], "weights = [0.0, 0.0, 0.0]"),
-    (["--weights", "nan", 1, 1], "weights = (nan, 1.0, 1.0)"),
+    (["--weights", "nan", 1, 1], "weights = nan 1 1: it must be three numbers"),
     ([*NEAREST, "--min-uses", 1], 'min_uses does not go with method = "nearest"'),
     (["--spacing", 1, "--min-uses", 1], "min_uses"),
     (["--spacing", 1, "--metric", "cityblock"], "cityblock"),
     (["--mask", "gone.png"], "cannot open the mask gone.png"),
     (["--feature", "pixels", "--detail", 17], "detail = 17"),
 ]
-for key, asked in DEMANDS.items():
+for key, asked in CONSTRAINTS.items():
     CLASHES += [
         ([*asked, *NEAREST], f'{key} does not go with method = "nearest"'),
         ([*asked, "--solver", "dense"], f'{key} does not go with solver = "dense"'),
@@ -864,7 +877,7 @@ def test_what_does_not_go_together_is_refused_before_any_work(
 ) -> None:
     prepare()
     before = files()
-    assert said in refusal("make", "photos", "target.png", *USUAL, *words)
+    assert said in refusal("make", "photos", "target.png", *OPTIONS, *words)
     assert files() == before
 
 
@@ -886,10 +899,10 @@ def test_lists_and_stores_and_tables_do_not_replace_each_other(refusal: Refusal)
     assert files() == before
 
 
-def test_a_demand_that_cannot_be_kept_names_the_photo(refusal: Refusal) -> None:
+def test_a_constraint_that_cannot_be_kept_names_the_photo(refusal: Refusal) -> None:
     prepare()
     Path("p.csv").write_text("row,col,name\n0,0,blue.png\n1,1,blue.png\n")
-    words = ["make", "photos", "target.png", *USUAL, "--pins", "p.csv"]
+    words = ["make", "photos", "target.png", *OPTIONS, "--pins", "p.csv"]
     assert "the photo 'blue.png' is pinned to 2 cells" in refusal(*words)
 
 

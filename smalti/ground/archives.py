@@ -20,8 +20,8 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from PIL import Image
 
-from smalti.ground.errors import Unreadable
-from smalti.ground.photos import open_photo
+from smalti.ground.errors import MosaicError, Unreadable
+from smalti.ground.photos import load_pixels, open_photo
 # ~/~ end
 
 # ~/~ begin <<smalti/ground/archives.md#name-a-place>>[init]
@@ -236,5 +236,15 @@ def open_any(root: str, name: str) -> Image.Image:
     if place.member:
         return open_photo(io.BytesIO(read_bytes(path, place.member)))
     return open_photo(path)
+# ~/~ end
+# ~/~ begin <<smalti/ground/archives.md#open-by-name>>[1]
+def load_image(path: str, what: str = "target") -> Image.Image:
+    """Read an image into memory, by its path; raises MosaicError."""
+    try:
+        image = open_any("", path)
+        load_pixels(image)
+    except Unreadable as error:
+        raise MosaicError(f"cannot open the {what} {path}: {error}") from error
+    return image
 # ~/~ end
 # ~/~ end

@@ -91,6 +91,22 @@ def upright_size(photo: Image.Image) -> tuple[int, int]:
     """The (width, height) of an opened photo, held upright."""
     return photo.size if orientation(photo) < 5 else (photo.height, photo.width)
 # ~/~ end
+# ~/~ begin <<smalti/ground/photos.md#turn-upright>>[2]
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def turn_upright(image: Image.Image, turn: int) -> Image.Image:
+    """An image held upright, given its orientation, 1 to 8 as in EXIF."""
+    return image.transpose(TURNS[turn]) if turn in TURNS else image
+# ~/~ end
 
 # ~/~ begin <<smalti/ground/photos.md#decode-pixels>>[init]
 def load_pixels(photo: Image.Image) -> None:

@@ -228,9 +228,8 @@ def cores() -> int:
 # ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[init]
 def changed(settings: object, *tables: type) -> dict[str, object]:
     """The settings of some stages that are not as by default, by name."""
-    every = dict.fromkeys(stage for table in tables for stage in stages(table))
-    names = [(stage, name) for stage in every for name in own_fields(stage)]
-    both = {name: (getattr(settings, name), getattr(stage, name)) for stage, name in names}
+    every = [(table, name) for table in tables for stage in stages(table) for name in own_fields(stage)]
+    both = {name: (getattr(settings, name), getattr(table, name)) for table, name in every}
     return {name: value for name, (value, default) in both.items() if value != default}
 # ~/~ end
 # ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[1]
