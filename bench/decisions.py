@@ -4,43 +4,71 @@
 table and a figure. Each way runs several times, alternately with its rivals.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median
-from typing import Any
 
 import h5py
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import mosaic
+from mosaic import Array, Reject, Thumbnail
 from smalti.ground.collection import list_photos
-from smalti.ground.files import atomic
+from smalti.ground.files import write_text
 from smalti.ground.photos import open_photo
 from smalti.ground.settings import cores, load_settings
 from smalti.output import save_bands
 from smalti.steps import iterate_store
 
 ROOT = Path(__file__).resolve().parents[1]
-Array = NDArray[Any]
-Cost = dict[str, float]  # "cpu" and "wall" in seconds, "peak" memory in megabytes
 
 REPEATS = 3
 SHAPES = [(200, 200), (500, 375), (1024, 768), (4000, 3000)]
 MEGAPIXELS = 12  # of photos a measurement, at least
+STORED, MATCHED, SHRUNK = 100_000, 10_000, 2_000  # thumbnails
+PASTED = 400  # cells a side
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work has cost."""
+
+    cpu: float  # seconds
+    wall: float  # seconds of waiting
+    peak: float  # megabytes
+
+
+@dataclass(frozen=True)
+class PoolCost(Cost):
+    """What thumbnails have cost, made by some workers."""
+
+    kind: str  # "serial", "processes" or "threads"
+    workers: int
+    chunk: int  # photos handed over at once
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What the decisions of the book cost; the first of several is the book's way."""
+
+    opening: dict[str, list[Cost]]  # a photo, by its shape
+    writing: list[Cost]
+    reading: list[Cost]
+    matching: list[Cost]
+    workers: list[PoolCost]
+    pasting: list[Cost]
 
 
 # Measuring
@@ -66,8 +94,7 @@ def measure_command(*command: str) -> Cost:
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-    found: Cost = json.loads(done.stdout)
-    return found
+    return msgspec.json.decode(done.stdout, type=Cost)
 
 
 def measure_here(work: Callable[[], object]) -> Cost:
@@ -77,7 +104,7 @@ def measure_here(work: Callable[[], object]) -> Cost:
     wall, cpu = time.perf_counter() - start, cpu_seconds() - before
     status = Path("/proc/self/status").read_text().split()
     peak = int(status[status.index("VmHWM:") + 1]) * 1.024e-3
-    return {"cpu": cpu, "wall": wall, "peak": peak}
+    return Cost(cpu, wall, peak)
 
 
 def cpu_seconds() -> float:
@@ -86,29 +113,30 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def measure_way(way: str, *args: Any) -> Cost:
+def measure_way(way: str, *args: str | int) -> Cost:
     """Run one of `WAYS` in a fresh process."""
-    line = [sys.executable, __file__, way, json.dumps(args)]
+    line = [sys.executable, __file__, way, msgspec.json.encode(args).decode()]
     threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(line, cwd=ROOT, env=os.environ | threads, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"{way}{args} failed:\n{done.stderr.decode()}")
-    found: Cost = json.loads(done.stdout)
-    return found
+    return msgspec.json.decode(done.stdout, type=Cost)
 
 
-def compare(*ways: Sequence[Any], repeats: int = REPEATS) -> list[Cost]:
+def compare(
+    *ways: tuple[str, *tuple[str | int, ...]], repeats: int = REPEATS
+) -> list[Cost]:
     """Measure ways (name, *arguments) alternately: median costs, and the least waiting.
 
     What else the machine is doing can only add to the waiting.
     """
     rounds = [[measure_way(*way) for way in ways] for _ in range(repeats)]
     return [
-        {
-            "cpu": median(cost["cpu"] for cost in costs),
-            "wall": min(cost["wall"] for cost in costs),
-            "peak": median(cost["peak"] for cost in costs),
-        }
+        Cost(
+            cpu=median(cost.cpu for cost in costs),
+            wall=min(cost.wall for cost in costs),
+            peak=median(cost.peak for cost in costs),
+        )
         for costs in zip(*rounds, strict=True)
     ]
 
@@ -149,26 +177,25 @@ def open_with_fit(folder: str) -> Cost:
 
 
 def compare_opening(photos: str, shape: tuple[int, int]) -> list[Cost]:
-    """Milliseconds a photo of this shape, by `draft` and by `fit`."""
+    """What a photo of this shape costs, by `draft` and by `fit`."""
     count = max(3, min(400, round(MEGAPIXELS * 4e6 / shape[0] / shape[1])))
     with tempfile.TemporaryDirectory() as folder:
         enlarge_photos(Path(folder), photos, shape, count)
         count = len(list(Path(folder).iterdir()))
         both = compare(("open_with_draft", folder), ("open_with_fit", folder))
-    return [{"cpu": cost["cpu"] / count, "peak": cost["peak"]} for cost in both]
+    return [Cost(cost.cpu / count, cost.wall / count, cost.peak) for cost in both]
 
 
 # The store
 
 
-def some_thumbnails(store: str, count: int) -> list[mosaic.Thumbnail]:
+def some_thumbnails(store: str, count: int) -> list[Thumbnail]:
     """So many thumbnails, those of a store over and over, under different names."""
-    found = [
-        one for one in iterate_store(mosaic.open_store(store)) if isinstance(one, mosaic.Thumbnail)
-    ]
+    every = iterate_store(mosaic.open_store(store))
+    found = [one for one in every if isinstance(one, Thumbnail)]
     again = (found[i % len(found)] for i in range(count))
     return [
-        mosaic.Thumbnail(f"{i:06}.jpg", one.size, one.jpeg, one.mean)
+        Thumbnail(f"{i:06}.jpg", one.size, one.jpeg, one.mean)
         for i, one in enumerate(again)
     ]
 
@@ -206,17 +233,14 @@ def read_datasets(path: str) -> Cost:
     return measure_here(work)
 
 
-def compare_stores(store: str, count: int) -> dict[str, list[Cost]]:
+def compare_stores(store: str, count: int) -> tuple[list[Cost], list[Cost]]:
     """Write and read so many thumbnails in one dataset, and in one each."""
     with tempfile.TemporaryDirectory() as folder:
         blob, each = f"{folder}/blob.h5", f"{folder}/each.h5"
-        write = compare(
+        writing = compare(
             ("write_blob", store, count, blob), ("write_datasets", store, count, each)
         )
-        return {
-            "write": write,
-            "read": compare(("read_blob", blob), ("read_datasets", each)),
-        }
+        return writing, compare(("read_blob", blob), ("read_datasets", each))
 
 
 # Matching
@@ -250,15 +274,12 @@ def match_by_force(store: str, count: int, block: int = 256) -> Cost:
 # Parallel
 
 
-def make_batch(names: list[str], folder: str) -> list[mosaic.Thumbnail | mosaic.Reject]:
+def make_batch(names: list[str], folder: str) -> list[Thumbnail | Reject]:
     """The thumbnails of a batch of photos: the task of a worker."""
     return [mosaic.make_thumbnail(name, folder, (50, 50), 85) for name in names]
 
 
-POOLS: dict[str, type[Executor]] = {
-    "processes": ProcessPoolExecutor,
-    "threads": ThreadPoolExecutor,
-}
+POOLS = {"processes": ProcessPoolExecutor, "threads": ThreadPoolExecutor}
 
 
 def thumbnails_by(kind: str, workers: int, chunk: int, folder: str, count: int) -> Cost:
@@ -267,27 +288,27 @@ def thumbnails_by(kind: str, workers: int, chunk: int, folder: str, count: int) 
     batches = [names[i : i + chunk] for i in range(0, len(names), chunk)]
     task = partial(make_batch, folder=folder)
 
-    def run(mapped: Iterable[list[Any]]) -> list[Any]:
+    def run(mapped: Iterable[list[Thumbnail | Reject]]) -> list[Thumbnail | Reject]:
         return list(chain.from_iterable(mapped))
 
     def work() -> None:
         if kind == "serial":
             run(map(task, batches))
             return
-        with POOLS[kind](workers) as pool:  # type: ignore[call-arg]
+        with POOLS[kind](workers) as pool:
             run(pool.map(task, batches))
 
     return measure_here(work)
 
 
-def compare_workers(photos: str, count: int = 2000) -> list[dict[str, Any]]:
+def compare_workers(photos: str, count: int) -> list[PoolCost]:
     """Make thumbnails one after the other, and by all cores in several ways."""
     ways: list[tuple[str, int, int]] = [("serial", 1, 32)]
     ways += [(kind, cores(), chunk) for kind in POOLS for chunk in (32, 1)]
     costs = compare(*(("thumbnails_by", *way, photos, count) for way in ways), repeats=7)
     return [
-        {"kind": kind, "workers": workers, "chunk": chunk, **cost}
-        for (kind, workers, chunk), cost in zip(ways, costs, strict=True)
+        PoolCost(cost.cpu, cost.wall, cost.peak, *way)
+        for way, cost in zip(ways, costs, strict=True)
     ]
 
 
@@ -351,28 +372,33 @@ WAYS: dict[str, Callable[..., Cost]] = {
 }
 
 
-def measure_all(photos: str, store: str) -> dict[str, Any]:
-    """Measure all decisions; the first of each pair is the book's way."""
-    cells = 10_000
-    return {
-        "opening": {f"{w} x {h}": compare_opening(photos, (w, h)) for w, h in SHAPES},
-        "store": {str(n): compare_stores(store, n) for n in (10_000, 100_000)},
-        "match": compare(("match_by_tree", store, cells), ("match_by_force", store, cells)),
-        "workers": compare_workers(photos),
-        "pasting": {str(side): compare_pasting(store, side) for side in (100, 400)},
-    }
+def measure_all(photos: str, store: str) -> Decisions:
+    """Measure all decisions, on a folder of photos and a store."""
+    writing, reading = compare_stores(store, STORED)
+    return Decisions(
+        opening={f"{w} x {h}": compare_opening(photos, (w, h)) for w, h in SHAPES},
+        writing=writing,
+        reading=reading,
+        matching=compare(
+            ("match_by_tree", store, MATCHED), ("match_by_force", store, MATCHED)
+        ),
+        workers=compare_workers(photos, SHRUNK),
+        pasting=compare_pasting(store, PASTED),
+    )
 
 
 def main(argv: Sequence[str]) -> None:
     """Measure everything, or (when given a name and arguments) one way in this process."""
     if argv:
-        print(json.dumps(WAYS[argv[0]](*json.loads(argv[1]))))
+        args = msgspec.json.decode(argv[1], type=list[str | int])
+        print(msgspec.json.encode(WAYS[argv[0]](*args)).decode())
         return
     settings = load_settings(mosaic.Settings, str(ROOT / "config.toml"))
     photos, data = ROOT / settings.image_path[0], ROOT / settings.data_path
-    found = measure_all(str(photos), str(data / "thumbnails.h5"))
-    with atomic(ROOT / "_build" / "decisions.json") as part:
-        part.write_text(json.dumps(found, indent=1) + "\n")
+    found = msgspec.json.encode(measure_all(str(photos), str(data / "thumbnails.h5")))
+    write_text(
+        ROOT / "_build" / "decisions.json", msgspec.json.format(found).decode() + "\n"
+    )
 
 
 if __name__ == "__main__":

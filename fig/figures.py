@@ -568,7 +568,8 @@ def match_by(made: Made, method: str, how: dict[str, Any]) -> dict[str, Any]:
     pair = choosing.make_tiles_and_cells(
         made.draw, made.store.mean, made.thumb_res, view, settings
     )
-    constraints = simple_constraints(len(pair[0]), len(pair[1]), settings)
+    unique = method == "unique"
+    constraints = simple_constraints(len(pair[0]), len(pair[1]), settings, unique)
     match, _ = choosing.find_match(*pair, settings, constraints, view.empty)
     seen: list[Array] = []
     bands = mosaic.paste_bands(made.draw, match, made.thumb_res)

@@ -17,7 +17,7 @@ from smalti.features import FeatureSettings
 from smalti.grid import View
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Count, Whole
-from smalti.placement import Certificate, PlacementSettings
+from smalti.placement import Certificate, PlacementSettings, Watch
 # ~/~ end
 
 # ~/~ begin <<smalti/choosing.md#choosing-settings>>[init]
@@ -86,9 +86,6 @@ class Outcome:
     proof: Certificate | None = None
 # ~/~ end
 # ~/~ begin <<smalti/choosing.md#find-a-match>>[1]
-Watch = Callable[[Certificate], None]
-
-
 def find_match(
     tiles: Array,
     cells: Array,
@@ -258,7 +255,7 @@ def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
     default = MatchSettings()
     for asked, one, others in [
         (settings.method == "nearest", 'method = "nearest"', [*SINGLE, "min_uses", "max_uses", "solver"]),
-        (settings.solver == "dense", 'solver = "dense"', SINGLE),
+        (settings.solver == "dense", 'solver = "dense"', [*SINGLE, "min_uses"]),
         (settings.spacing > 0, "spacing", [*SINGLE, "min_uses"]),
         (not features.is_squared(settings.metric), f"metric = {settings.metric}", SINGLE),
     ]:

@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
 from smalti import animation, datasets, making, output, page, scores, steps
-from smalti.choosing import Watch
 from smalti.command import Given
 from smalti.features import FeatureSettings
 from smalti.grid import ExactSize, View, wanted_size
@@ -33,7 +32,7 @@ from smalti.ground.files import write_text
 from smalti.ground.settings import Count, Flag, Pair, changed
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_kept, check_ours, store_files, table_files
-from smalti.placement import Certificate
+from smalti.placement import Certificate, Watch
 from smalti.recolour import RecolourSettings
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.variants import cut_photo, photo_numbers

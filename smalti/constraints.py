@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mosaic import UseSettings
+from mosaic import UseSettings, check_budget
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Whole
 from smalti.tables import read_budgets, read_pins
@@ -46,16 +46,13 @@ def use_budget(
             f"{m} cells cannot hold {n} photos used at least {min_uses} times: "
             f"{n * min_uses - m} uses are too many; lower min_uses, or add cells"
         )
-    if n * max_uses >= m:
-        return min_uses, max_uses
-    if repeats == "fewest":
+    if n * max_uses < m and repeats == "fewest":
         return m // n, -(-m // n)
-    times = "once" if max_uses == 1 else f"{max_uses} times"
-    raise MosaicError(
-        f"{m} cells cannot be filled by {n} photos used at most {times}: "
-        f"{-(-m // max_uses) - n} photos are missing; add photos, "
-        f'set max_uses = {-(-m // n)}, or set repeats = "fewest"'
-    )
+    try:
+        check_budget(n, m, max_uses)
+    except MosaicError as error:
+        raise MosaicError(f'{error}, or set repeats = "fewest"') from None
+    return min_uses, max_uses
 # ~/~ end
 
 # ~/~ begin <<smalti/constraints.md#constraints>>[init]

@@ -27,6 +27,7 @@ from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import write_text
 from smalti.ground.photos import formats
 from smalti.ground.settings import changed, make_settings
+from smalti.placement import Watch
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
 from smalti.report import Files, Report, forget_match, read_report, with_uses, write_report
 from smalti.variants import VariantSettings
@@ -150,7 +151,7 @@ def make_match(
     view: View,
     settings: TableSettings,
     files: Files,
-    on_round: choosing.Watch | None = None,
+    on_round: Watch | None = None,
 ) -> Made:
     """Match the thumbnails of a store with a view; write the table, its report, its lists."""
     photo, alike = find_photos(store, settings)

@@ -21,7 +21,7 @@ from smalti.recolour import RecolourSettings
 
 # ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[init]
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """What the Snakefile has to know."""
 
     settings: AllSettings
@@ -35,7 +35,7 @@ class Plan:
     chapters: list[str]  # and those that only match and paste depend on
 # ~/~ end
 # ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[1]
-def make_plan(path: str, changes: Mapping[str, object], root: Path) -> Plan:
+def make_plan(path: str, changes: Mapping[str, object], root: Path) -> JobPlan:
     """Plan the workflow by a file of settings; `changes` win. Raises MosaicError."""
     settings = load_settings(AllSettings, path, changes)
     for name in ("method", "workers"):
@@ -44,7 +44,7 @@ def make_plan(path: str, changes: Mapping[str, object], root: Path) -> Plan:
     photos, data = list(settings.image_path), settings.data_path
     parts = [f"{i:03}" for i in range(settings.chunks)]
     demo = photos == ["data/cats"] and not any(Path("data/cats").glob("*"))
-    return Plan(
+    return JobPlan(
         settings,
         photos,
         data,
@@ -57,9 +57,11 @@ def make_plan(path: str, changes: Mapping[str, object], root: Path) -> Plan:
     )
 # ~/~ end
 # ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[2]
-EVERY = ["mosaic.py", "smalti/ground/*.py", *(f"smalti/{name}.py" for name in ("making", "steps", "variants"))]
-LATER = "choosing constraints features grid nearest output placement recolour scores spacing tables"
-SOME = [f"smalti/{name}.py" for name in LATER.split()]
+EVERY = ["mosaic.py", "smalti/ground/*.py"]
+EVERY += [f"smalti/{name}.py" for name in ("making", "steps", "variants")]
+TO_MATCH = "choosing constraints features grid likeness nearest placement spacing tables"
+TO_PASTE = "output recolour report scores"
+SOME = [f"smalti/{name}.py" for name in f"{TO_MATCH} {TO_PASTE}".split()]
 
 
 def list_code(root: Path, patterns: list[str]) -> list[str]:
@@ -68,7 +70,7 @@ def list_code(root: Path, patterns: list[str]) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found]
 # ~/~ end
 # ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[3]
-def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> Plan:
+def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> JobPlan:
     """Plan the workflow, and write the lists at the `first` reading; exit with 2 if that fails."""
     try:
         plan = make_plan(path, changes, Path(root))
@@ -81,17 +83,17 @@ def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> P
 # ~/~ end
 
 # ~/~ begin <<smalti/workflow.md#options-of-a-step>>[init]
-def store_options(plan: Plan) -> str:
+def store_options(plan: JobPlan) -> str:
     """The options of `mosaic thumbnails`."""
     return options(plan.settings, StoreSettings)
 
 
-def paste_options(plan: Plan) -> str:
+def paste_options(plan: JobPlan) -> str:
     """The options of `mosaic paste`."""
     return options(plan.settings, RecolourSettings)
 # ~/~ end
 # ~/~ begin <<smalti/workflow.md#options-of-a-step>>[1]
-def match_options(plan: Plan, method: str) -> str:
+def match_options(plan: JobPlan, method: str) -> str:
     """The options of `mosaic match` for a method."""
     settings = dataclasses.replace(plan.settings, dither=False)
     target = options(settings, TargetSettings)
@@ -103,7 +105,7 @@ def match_options(plan: Plan, method: str) -> str:
     return f"{target} {options(settings, TableSettings)}"
 
 
-def tables(plan: Plan, method: str) -> list[str]:
+def tables(plan: JobPlan, method: str) -> list[str]:
     """The tables of budgets and pins that a match reads."""
     named = [plan.settings.budgets, plan.settings.pins]
     return [path for path in named if path and method == "unique"]

@@ -65,7 +65,7 @@ def test_fewest_repeats_differ_by_one() -> None:
     [
         (
             (9000, 10_000, 1, "refuse"),
-            "1000 photos are missing; add photos, set max_uses = 2",
+            "1000 photos are missing; add photos, or set max_uses = 2",
         ),
         ((3, 10, 2, "refuse"), "used at most 2 times: 2 photos are missing"),
         ((3, 10, 2, "refuse", 3), "min_uses = 3 exceeds max_uses = 2"),

@@ -1,35 +1,42 @@
 """Matching: against brute force, against another solver, and by counting."""
 
-import itertools
-from typing import Any
+import doctest
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
 
+import mosaic
 from mosaic import (
-    MosaicError,
-    Settings,
+    Array,
+    TargetSettings,
+    check_budget,
     cut_cells,
+    lower_bound,
     match_cost,
     match_nearest,
     match_unique,
-    mean_rgb,
+    mean_colour,
+    squared_distances,
+    target_path,
+    transport,
 )
-from smalti.demands import simple_demands, use_budget
+from smalti.ground.errors import MosaicError
 from smalti.ground.photos import ORIENTATION
-from smalti.ways import FEW, MANY, find_match, fit_grid
 
-Array = NDArray[Any]
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(mosaic).failed == 0
+    assert doctest.testmod(mosaic).attempted > 3
 
 
 def distances(tiles: Array, cells: Array) -> Array:
     """Squared distances of all tiles to all cells: (n, m)."""
-    return ((tiles[:, None, :].astype(float) - cells[None, :, :]) ** 2).sum(axis=2)
+    return np.asarray(((tiles[:, None, :].astype(float) - cells) ** 2).sum(axis=2))
 
 
 @st.composite
@@ -64,16 +71,9 @@ def test_nearest_takes_thousands_of_equal_colours() -> None:
 # Unique
 
 
-def best_cost(tiles: Array, cells: Array, most: int, least: int = 0) -> float:
-    """The least possible cost by another solver, with each tile repeated.
-
-    The first `least` copies of each tile must be used: a cell that does not exist
-    may only be given one of the others.
-    """
-    copies = np.tile(distances(tiles, cells), (most, 1))
-    spare = len(tiles) * most - len(cells)
-    forbidden = 1e9 * (np.arange(len(copies)) < len(tiles) * least)
-    work = np.hstack([copies, np.repeat(forbidden[:, None], spare, axis=1)])
+def best_cost(tiles: Array, cells: Array, most: int) -> float:
+    """The least possible cost by another solver, with each tile repeated."""
+    work = np.tile(distances(tiles, cells), (most, 1))
     return float(work[linear_sum_assignment(work)].sum())
 
 
@@ -83,24 +83,11 @@ def test_unique_is_the_exact_optimum_within_the_budget(
     tiles: Array, cells: Array, k: int
 ) -> None:
     cells = cells[: len(tiles) * k]
-    match = match_unique(tiles, cells, max_uses=k)
+    match, prices = match_unique(tiles, cells, max_uses=k)
     assert match.shape == (len(cells),)
+    assert prices.shape == (len(tiles),)
     assert np.bincount(match, minlength=len(tiles)).max() <= k
     assert match_cost(tiles, cells, match) == best_cost(tiles, cells, k)
-
-
-@given(colours(4), colours(12), st.data())
-@settings(deadline=None)
-def test_every_tile_is_used_as_often_as_it_must(
-    tiles: Array, cells: Array, data: st.DataObject
-) -> None:
-    n, m = len(tiles), len(cells)
-    least = data.draw(st.integers(0, m // n))
-    most = data.draw(st.integers(max(1, least, -(-m // n)), least + 4 + m // n))
-    match = match_unique(tiles, cells, max_uses=most, min_uses=least)
-    uses = np.bincount(match, minlength=n)
-    assert (uses.min() >= least, uses.max() <= most) == (True, True)
-    assert match_cost(tiles, cells, match) == best_cost(tiles, cells, most, least)
 
 
 @pytest.mark.parametrize(("n", "m"), [(60, 60), (90, 60), (200, 60), (61, 60)])
@@ -108,27 +95,27 @@ def test_every_tile_is_used_as_often_as_it_must(
 def test_unique_is_the_optimum_of_larger_ones_too(n: int, m: int, top: int) -> None:
     rng = np.random.default_rng(n + top)
     tiles, cells = rng.integers(0, top + 1, (n, 3)), rng.integers(0, top + 1, (m, 3))
-    match = match_unique(tiles, cells)
+    match = match_unique(tiles, cells)[0]
     assert len(set(match.tolist())) == m
     assert match_cost(tiles, cells, match) == best_cost(tiles, cells, 1)
 
 
 def test_equal_colours_are_told_apart_by_their_use() -> None:
-    assert sorted(match_unique(np.zeros((4, 3)), np.zeros((4, 3))).tolist()) == [0, 1, 2, 3]
+    match = match_unique(np.zeros((4, 3)), np.zeros((4, 3)))[0]
+    assert sorted(match.tolist()) == [0, 1, 2, 3]
 
 
 def test_unique_gives_up_the_nearest_where_the_sum_wins() -> None:
     tiles, cells = np.array([[4.0], [9.0]]), np.array([[3.0], [0.0]])
-    assert match_unique(tiles, cells).tolist() == [1, 0]
+    assert match_unique(tiles, cells)[0].tolist() == [1, 0]
 
 
 def test_a_large_budget_gives_the_nearest_match() -> None:
     rng = np.random.default_rng(1)
     tiles, cells = rng.integers(0, 256, (9, 3)), rng.integers(0, 256, (20, 3))
     nearest = match_nearest(tiles, cells)
-    assert match_cost(tiles, cells, match_unique(tiles, cells, max_uses=20)) == (
-        match_cost(tiles, cells, nearest)
-    )
+    unique = match_unique(tiles, cells, max_uses=20)[0]
+    assert match_cost(tiles, cells, unique) == match_cost(tiles, cells, nearest)
 
 
 def test_cost_is_the_sum_of_the_squares() -> None:
@@ -136,88 +123,138 @@ def test_cost_is_the_sum_of_the_squares() -> None:
     assert match_cost(tiles, cells, np.array([0, 1])) == 1 + 4 + 9 + 1
 
 
+@given(colours(), colours())
+@settings(deadline=None)
+def test_the_costs_of_all_pairs_are_squared_distances(tiles: Array, cells: Array) -> None:
+    assert (squared_distances(tiles, cells) == distances(tiles, cells)).all()
+
+
+# The proof
+
+
+def test_a_proof_by_hand() -> None:
+    tiles, cells = np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]])
+    none = np.zeros(3)
+    assert (
+        lower_bound(tiles, cells, none) == 1 + 0
+    )  # each cell its nearest, which is tile 1
+    assert lower_bound(tiles, cells, np.array([0.0, -3.0, 0.0])) == (4 + 3) - 3
+    assert match_cost(tiles, cells, np.array([0, 1])) == 4
+
+
+@given(colours(), colours(), st.integers(1, 4))
+@settings(deadline=None)
+def test_the_prices_of_the_unique_match_prove_that_it_is_the_best(
+    tiles: Array, cells: Array, k: int
+) -> None:
+    cells = cells[: len(tiles) * k]
+    match, prices = match_unique(tiles, cells, max_uses=k)
+    assert (prices <= 0).all()
+    assert lower_bound(tiles, cells, prices, k) == match_cost(tiles, cells, match)
+
+
+@given(colours(), colours(), st.integers(1, 4), st.data())
+@settings(deadline=None)
+def test_no_prices_prove_that_the_best_match_costs_more_than_it_does(
+    tiles: Array, cells: Array, k: int, data: st.DataObject
+) -> None:
+    cells = cells[: len(tiles) * k]
+    best, n = best_cost(tiles, cells, k), len(tiles)
+    price = st.integers(-(10**6), 0) | st.integers(-9, 0)
+    prices = np.array(data.draw(st.lists(price, min_size=n, max_size=n)), float)
+    assert lower_bound(tiles, cells, prices, k) <= best
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(7, 7, 1), (9, 5, 1), (3, 8, 3)])
+def test_prices_that_are_improved_again_and_again_prove_the_optimum_at_most(
+    n: int, m: int, k: int
+) -> None:
+    rng = np.random.default_rng(n)
+    tiles, cells = rng.integers(0, 9, (n, 2)), rng.integers(0, 9, (m, 2))
+    best, prices, proven = best_cost(tiles, cells, k), np.zeros(n), -np.inf
+    for _ in range(2000):
+        other = np.minimum(0, prices + rng.integers(-3, 4, n) * (rng.random(n) < 0.4))
+        if (bound := lower_bound(tiles, cells, other, k)) >= proven:
+            prices, proven = other, bound
+    assert 0.9 * best < proven <= best
+
+
+def test_the_prices_of_other_photos_prove_less() -> None:
+    rng = np.random.default_rng(3)
+    tiles, cells = rng.integers(0, 256, (40, 3)), rng.integers(0, 256, (30, 3))
+    match, prices = match_unique(tiles, cells)
+    cost = match_cost(tiles, cells, match)
+    for wrong in (prices[::-1], np.roll(prices, 1), 2 * prices, prices / 2, prices - 99):
+        assert lower_bound(tiles, cells, wrong) < cost
+    assert lower_bound(tiles, cells, prices) == cost
+
+
+def test_a_solver_that_finds_no_plan_is_not_believed() -> None:
+    costs = coo_array([[1.0, 0.0], [1.0, 0.0]])  # both photos can only go to the first cell
+    with pytest.raises(RuntimeError, match="no optimal plan was found"):
+        transport(np.ones(2), np.ones(2), costs)
+
+
 # Budgets
 
 
 @pytest.mark.parametrize(
-    ("n", "m", "k", "expected"),
-    [(10, 10, 1, (0, 1)), (11, 10, 1, (0, 1)), (5, 10, 2, (0, 2)), (9, 10, 7, (0, 7))],
+    ("n", "m", "k"), [(10, 10, 1), (11, 10, 1), (5, 10, 2), (9, 10, 7)]
 )
-def test_with_enough_photos_the_budget_is_that_of_the_settings(
-    n: int, m: int, k: int, expected: tuple[int, int]
-) -> None:
-    assert use_budget(n, m, k, "refuse") == use_budget(n, m, k, "fewest") == expected
+def test_enough_photos_are_enough(n: int, m: int, k: int) -> None:
+    check_budget(n, m, k)
 
 
 def test_too_few_photos_are_refused_with_the_numbers_and_both_remedies() -> None:
     with pytest.raises(MosaicError) as caught:
-        use_budget(30, 100, 2, "refuse")
-    said = str(caught.value)
-    assert said.startswith("100 cells cannot be filled by 30 photos used at most 2 times")
-    assert "20 photos are missing" in said
-    assert "max_uses = 4" in said
-    assert 'repeats = "fewest"' in said
+        check_budget(30, 100, 2)
+    assert str(caught.value) == (
+        "100 cells cannot be filled by 30 photos used at most 2 times: "
+        "20 photos are missing; add photos, or set max_uses = 4"
+    )
 
 
-@pytest.mark.parametrize(
-    ("n", "m", "k"), [(9, 10, 1), (1, 10, 1), (3, 10, 2), (333, 1000, 3)]
-)
-def test_the_remedies_are_enough(n: int, m: int, k: int) -> None:
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 9))
+def test_the_remedies_are_enough_and_no_more_than_that(n: int, m: int, k: int) -> None:
+    if n * k >= m:
+        check_budget(n, m, k)
+        return
     with pytest.raises(MosaicError) as caught:
-        use_budget(n, m, k, "refuse")
-    words = str(caught.value).replace(":", " ").replace(",", " ").split()
-    missing = int(words[words.index("missing;") - 3]) if "missing;" in words else 0
-    remedy = int(words[words.index("max_uses") + 2])
-    assert use_budget(n, m, remedy, "refuse") == (0, remedy)
-    assert use_budget(n + missing, m, k, "refuse") == (0, k)
-    with pytest.raises(MosaicError):
-        use_budget(n + missing - 1, m, k, "refuse")
+        check_budget(n, m, k)
+    words = str(caught.value).replace(":", " ").split()
+    missing, remedy = int(words[words.index("photos", 9) - 1]), int(words[-1])
+    check_budget(n, m, remedy)
+    check_budget(n + missing, m, k)
+    for less in [(n, m, remedy - 1), (n + missing - 1, m, k)]:
+        with pytest.raises(MosaicError):
+            check_budget(*less)
 
 
-@given(st.integers(1, 50), st.integers(1, 200), st.integers(1, 3))
-def test_fewest_uses_no_photo_twice_more_than_another(n: int, m: int, k: int) -> None:
-    least, most = use_budget(n, m, k, "fewest")
-    assert n * least <= m <= n * most
-    if n * k < m:
-        assert most - least <= 1
+def test_too_few_photos_are_refused_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(*ignored: Array) -> Array:
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr(mosaic, "squared_distances", work)
+    with pytest.raises(MosaicError, match="1 photos are missing"):
+        match_unique(np.zeros((3, 3)), np.zeros((4, 3)))
 
 
-def matched(tiles: Array, cells: Array, settings: Settings) -> tuple[Array, dict[str, Any]]:
-    """Match tiles of as many photos with a single row of cells, none of them empty."""
-    demands = simple_demands(len(tiles), len(cells), settings)
-    empty = np.zeros((1, len(cells)), bool)
-    match, report = find_match(tiles, cells, settings, demands, empty)
-    return match[0], report
+# The target
 
 
-@pytest.mark.parametrize(("n", "m"), [(3, 10), (4, 12), (7, 8), (1, 5)])
-def test_fewest_uses_every_photo_once_before_any_is_used_twice(n: int, m: int) -> None:
-    rng = np.random.default_rng(n)
-    tiles, cells = rng.integers(0, 9, (n, 3)), rng.integers(200, 256, (m, 3))
-    match, report = matched(tiles, cells, Settings(repeats="fewest"))
-    uses = np.bincount(match, minlength=n)
-    assert set(uses.tolist()) <= {m // n, -(-m // n)}
-    assert (report["photos_used"], report["most_used"]) == (n, -(-m // n))
+def test_without_a_target_a_photo_serves_by_its_number() -> None:
+    names = ["a.jpg", "b.jpg", "b.jpg", "c.jpg"]  # b.jpg in two variants
+    found = [target_path(TargetSettings(target_id=i), "photos", names) for i in range(3)]
+    assert found == ["photos/a.jpg", "photos/b.jpg", "photos/c.jpg"]
+    assert target_path(TargetSettings("me.jpg", 9), "photos", names) == "me.jpg"
 
 
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-def test_the_report_says_what_was_found(method: str) -> None:
-    tiles, cells = np.array([[0, 0, 0], [8, 0, 0]]), np.array([[0, 0, 2], [1, 0, 0]])
-    match, report = matched(tiles, cells, Settings(method=method))
-    nearest = {"photos_used": 1, "most_used": 2, "cost": 4.0 + 1.0}
-    unique = {"photos_used": 2, "most_used": 1, "cost": 4.0 + 49.0}
-    expected = nearest if method == "nearest" else unique
-    assert match.tolist() == ([0, 0] if method == "nearest" else [0, 1])
-    assert {key: report[key] for key in expected} == expected
-    assert (report["photos"], report["cells"]) == (2, 2)
-
-
-@pytest.mark.parametrize("repeats", ["refuse", "fewest"])
-@pytest.mark.parametrize("method", ["nearest", "unique"])
-def test_no_photos_at_all_are_an_error(method: str, repeats: str) -> None:
-    none, cells = np.zeros((0, 3), np.float32), np.zeros((4, 3), np.float32)
-    with pytest.raises(MosaicError, match="photo"):
-        matched(none, cells, Settings(method=method, repeats=repeats))
+@pytest.mark.parametrize("names", [["a.jpg"], []])
+def test_a_photo_number_that_there_is_not_is_refused(names: list[str]) -> None:
+    with pytest.raises(MosaicError, match="target_id = 1"):
+        target_path(TargetSettings(target_id=1), "photos", names)
 
 
 # Cells
@@ -242,7 +279,7 @@ def test_cells_come_row_by_row(
     assert cells.shape == (grid[0] * grid[1], detail[1], detail[0], 3)
     assert cells.dtype == np.uint8
     expected = 10 * np.arange(1, len(cells) + 1)
-    assert np.abs(mean_rgb(cells)[:, 0] - expected).max() <= 5
+    assert np.abs(mean_colour(cells)[:, 0] - expected).max() <= 5
 
 
 def test_within_a_cell_pixels_are_where_they_were() -> None:
@@ -255,19 +292,19 @@ def test_within_a_cell_pixels_are_where_they_were() -> None:
 def test_a_target_of_another_shape_is_cut_around_its_middle() -> None:
     target = Image.new("RGB", (300, 100), "black")
     target.paste((255, 255, 255), (90, 0, 210, 100))
-    cells = mean_rgb(cut_cells(target, (2, 2), (5, 5)))
+    cells = mean_colour(cut_cells(target, (2, 2), (5, 5)))
     assert cells.min() > 245
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 300), (7, 5)])
 def test_a_target_smaller_than_the_grid_is_enough(size: tuple[int, int]) -> None:
     cells = cut_cells(Image.new("RGB", size, "teal"), (30, 20), (5, 4))
-    assert np.abs(mean_rgb(cells) - (0, 128, 128)).max() <= 1
+    assert np.abs(mean_colour(cells) - (0, 128, 128)).max() <= 1
 
 
 def test_a_transparent_target_is_over_white() -> None:
     cells = cut_cells(Image.new("RGBA", (20, 20)), (2, 2), (5, 5))
-    assert (mean_rgb(cells) == 255).all()
+    assert (mean_colour(cells) == 255).all()
 
 
 def test_a_lying_target_is_turned_upright_before_it_is_cut() -> None:
@@ -275,7 +312,7 @@ def test_a_lying_target_is_turned_upright_before_it_is_cut() -> None:
     exif[ORIENTATION] = 6
     target = numbered(2, 3, 20, 20).transpose(Image.Transpose.ROTATE_90)
     target.info["exif"] = exif.tobytes()
-    means = mean_rgb(cut_cells(target, (2, 3), (5, 5)))[:, 0]
+    means = mean_colour(cut_cells(target, (2, 3), (5, 5)))[:, 0]
     assert np.abs(means - 10 * np.arange(1, 7)).max() <= 3
 
 
@@ -286,60 +323,11 @@ def test_the_mean_is_rounded_to_whole_levels() -> None:
     images = np.zeros((2, 1, 3, 3), np.uint8)
     images[0, 0] = [(0, 0, 255), (0, 3, 255), (1, 5, 255)]
     images[1] = 200
-    assert mean_rgb(images).tolist() == [[0, 3, 255], [200, 200, 200]]
-    assert mean_rgb(images).dtype == np.float32
+    assert mean_colour(images).tolist() == [[0, 3, 255], [200, 200, 200]]
+    assert mean_colour(images).dtype == np.float32
 
 
 def test_the_mean_of_large_white_images_is_white() -> None:
-    assert mean_rgb(np.full((1, 700, 500, 3), 255, np.uint8)).tolist() == [[255, 255, 255]]
-
-
-# The grid
-
-
-def test_the_grid_of_a_square_target_is_square() -> None:
-    assert fit_grid((500, 500), (50, 50), 10_000) == (100, 100)
-    assert fit_grid((500, 500), (50, 50), 1_000_000) == (100, 100)
-    assert fit_grid((500, 500), (50, 50), 3) == (40, 40)
-
-
-SIDE = st.integers(1, 20_000)
-
-
-@given(st.tuples(SIDE, SIDE), st.tuples(st.integers(1, 200), st.integers(1, 200)), SIDE)
-def test_the_grid_has_no_more_cells_than_photos(
-    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
-) -> None:
-    cols, rows = fit_grid(size, thumb_res, photos)
-    assert cols >= 1
-    assert rows >= 1
-    assert cols * rows <= max(FEW, min(photos, MANY))
-
-
-@given(
-    st.tuples(st.integers(100, 400), st.integers(100, 400)),
-    st.sampled_from([(50, 50), (60, 40), (40, 60), (30, 20)]),
-    st.integers(1, 20_000),
-)
-def test_the_grid_has_nearly_the_shape_of_the_target_and_nearly_all_the_cells(
-    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
-) -> None:
-    cols, rows = fit_grid(size, thumb_res, photos)
-    shape = cols * thumb_res[0] / (rows * thumb_res[1])
-    assert shape == pytest.approx(size[0] / size[1], rel=0.06)
-    assert cols * rows > 0.9 * max(FEW, min(photos, MANY))
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"), [((1, 100_000), (1, 1600)), ((100_000, 1), (1600, 1))]
-)
-def test_a_very_narrow_target_has_a_single_column_or_row(
-    size: tuple[int, int], expected: tuple[int, int]
-) -> None:
-    assert fit_grid(size, (50, 50), 100) == expected
-
-
-def test_wide_stones_make_fewer_columns() -> None:
-    (square, wide) = (fit_grid((900, 600), res, 2400) for res in [(50, 50), (100, 50)])
-    assert square[0] > wide[0]
-    assert all(a * b <= 2400 for a, b in itertools.chain([square, wide]))
+    assert mean_colour(np.full((1, 700, 500, 3), 255, np.uint8)).tolist() == [
+        [255, 255, 255]
+    ]

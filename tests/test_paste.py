@@ -2,57 +2,54 @@
 
 import errno
 import functools
-import json
-import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 import mosaic
-from mosaic import MosaicError, Store, paste_bands, read_thumbnails
+from mosaic import Array, Store, paste_bands, read_thumbnails, save_image
+from smalti.command import main
+from smalti.ground.errors import MosaicError
 from smalti.output import check_size, save_bands
-from smalti.steps import read_match, write_match
+from smalti.steps import write_match
 
-Array = NDArray[Any]
 COLOURS = ["black", "blue", "lime", "red", "white"]
 RGB = np.array([(0, 0, 0), (0, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255)])
 MATCH = np.array([[3, 2, 1], [4, 0, 3]])  # red lime blue, white black red
 
 
 @pytest.fixture
-def store(tmp_path: Path, paint: Callable[..., Path]) -> Store:
+def store(tmp_path: Path, paint: Callable[..., Path]) -> Iterator[Store]:
     """A store of five thumbnails of 8 x 4 pixels: black, blue, lime, red, white."""
     for name in COLOURS:
         paint(tmp_path / "photos" / f"{name}.png", [name])
-    made = mosaic.make_thumbnails(
-        [f"{name}.png" for name in COLOURS], str(tmp_path / "photos"), (8, 4), 95
-    )
+    names, folder = [f"{name}.png" for name in COLOURS], str(tmp_path / "photos")
+    made = mosaic.make_thumbnails(names, folder, (8, 4), 95)
     mosaic.write_store(str(tmp_path / "s.h5"), made, (8, 4))
-    return mosaic.read_store(str(tmp_path / "s.h5"))
+    with mosaic.open_store(str(tmp_path / "s.h5")) as store:
+        yield store
 
 
 @pytest.fixture
-def table(tmp_path: Path, store: Store) -> str:
-    """The table of MATCH, made for the store."""
+def table(tmp_path: Path) -> str:
+    """The table of MATCH."""
     path = str(tmp_path / "m.tab")
-    write_match(path, MATCH, {"store": store.digest})
+    write_match(path, MATCH)
     return path
 
 
 def draw(store: Store) -> Callable[..., Array]:
     """The function that decodes thumbnails of a store."""
-    return functools.partial(read_thumbnails, store.path)
+    return functools.partial(read_thumbnails, store)
 
 
 def expected(width: int, height: int) -> Array:
     """The mosaic of MATCH, made by repeating."""
-    return RGB[MATCH].repeat(height, axis=0).repeat(width, axis=1)
+    return np.asarray(RGB[MATCH].repeat(height, axis=0).repeat(width, axis=1))
 
 
 # Bands
@@ -77,8 +74,8 @@ def test_a_thumbnail_is_not_mirrored_or_turned(tmp_path: Path) -> None:
     image.save(tmp_path / "a.png")
     made = mosaic.make_thumbnails(["a.png"], str(tmp_path), (32, 16), 95)
     mosaic.write_store(str(tmp_path / "s.h5"), made, (32, 16))
-    store = mosaic.read_store(str(tmp_path / "s.h5"))
-    (band,) = paste_bands(draw(store), np.array([[0, 0]]), (32, 16))
+    with mosaic.open_store(str(tmp_path / "s.h5")) as store:
+        (band,) = paste_bands(draw(store), np.array([[0, 0]]), (32, 16))
     for left in (0, 32):
         corners = band[[2, 2, 13, 13], [left + 3, left + 28, left + 3, left + 28]]
         wanted = [(255, 0, 0), (0, 0, 255), (0, 255, 0), (0, 0, 255)]
@@ -96,7 +93,7 @@ def test_each_thumbnail_is_decoded_once_or_once_a_row_if_all_would_need_much_mem
 
     def watched(which: Array, size: tuple[int, int]) -> Array:
         decoded.append([int(i) for i in which])
-        return read_thumbnails(store.path, which, size)
+        return read_thumbnails(store, which, size)
 
     monkeypatch.setattr(mosaic, "KEEP", keep)
     found = np.concatenate(list(paste_bands(watched, match, (2, 3)))).astype(int)
@@ -106,6 +103,32 @@ def test_each_thumbnail_is_decoded_once_or_once_a_row_if_all_would_need_much_mem
 
 
 # Saving
+
+
+@pytest.mark.parametrize("heights", [[4, 4], [1, 7], [8], [3, 3, 2]])
+def test_bands_of_any_heights_are_one_image(heights: list[int], tmp_path: Path) -> None:
+    image = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
+    bands = np.split(image, np.cumsum(heights)[:-1])
+    save_image(tmp_path / "new" / "a.png", bands, (6, 8))
+    with Image.open(tmp_path / "new" / "a.png") as found:
+        assert (np.asarray(found) == image).all()
+
+
+def test_bands_of_four_channels_are_an_image_with_transparency(tmp_path: Path) -> None:
+    band = np.array([[[255, 0, 0, 255], [0, 0, 0, 0]]], np.uint8)
+    save_image(tmp_path / "a.png", [band], (2, 1))
+    with Image.open(tmp_path / "a.png") as found:
+        assert found.mode == "RGBA"
+        assert (np.asarray(found) == band).all()
+
+
+def test_the_quality_is_that_of_the_file(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    for name, quality in {"poor.jpg": 20, "good.jpg": 95}.items():
+        save_image(tmp_path / name, [noise], (64, 64), quality)
+    assert (
+        2 * (tmp_path / "poor.jpg").stat().st_size < (tmp_path / "good.jpg").stat().st_size
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +178,7 @@ def test_a_size_above_the_limit_of_the_format_is_refused(
 def test_a_size_above_the_limit_is_refused_before_the_work(
     store: Store, table: str, tmp_path: Path, refusal: Callable[..., str]
 ) -> None:
-    def work() -> Any:
+    def work() -> Iterator[Array]:
         raise AssertionError("the work began")
         yield
 
@@ -179,11 +202,10 @@ def test_an_output_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "step"), [("a.jpg", Image.Image, "save"), ("a.png", os, "fsync")]
+    ("name", "step"), [("a.jpg", "PIL.Image.Image.save"), ("a.png", "os.fsync")]
 )
 def test_a_disk_that_is_full_leaves_the_mosaic_of_before(
     name: str,
-    place: Any,
     step: str,
     store: Store,
     table: str,
@@ -191,11 +213,11 @@ def test_a_disk_that_is_full_leaves_the_mosaic_of_before(
     refusal: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def full(*ignored: Any, **more: Any) -> None:
+    def full(*ignored: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     (tmp_path / name).write_text("the mosaic of before")
-    monkeypatch.setattr(place, step, full)
+    monkeypatch.setattr(step, full)
     said = refusal("paste", store.path, table, tmp_path / name)
     assert "No space left on device" in said
     assert (tmp_path / name).read_text() == "the mosaic of before"
@@ -203,94 +225,11 @@ def test_a_disk_that_is_full_leaves_the_mosaic_of_before(
     assert not list(tmp_path.glob(".*"))
 
 
-# Tables
-
-
-def test_a_match_is_a_table_of_whole_numbers_with_its_report(
-    tmp_path: Path, store: Store, table: str
-) -> None:
-    assert Path(table).read_text() == "3\t2\t1\n4\t0\t3\n"
-    assert json.loads((tmp_path / "m.json").read_text()) == {"store": store.digest}
-    assert read_match(table, store).tolist() == MATCH.tolist()
-
-
-@pytest.mark.parametrize("shape", [(1, 6), (6, 1), (1, 1)])
-def test_a_match_of_a_single_row_or_column_keeps_its_shape(
-    shape: tuple[int, int], tmp_path: Path, store: Store
-) -> None:
-    path = str(tmp_path / "m.tab")
-    write_match(path, np.zeros(shape, np.int64), {})
-    assert read_match(path, store).shape == shape
-
-
-def test_a_table_without_a_report_is_taken(table: str, store: Store) -> None:
-    Path(table).with_suffix(".json").unlink()
-    assert read_match(table, store).tolist() == MATCH.tolist()
-
-
-def test_minus_one_is_a_cell_that_stays_empty(table: str, store: Store) -> None:
-    Path(table).write_text("0\t-1\n4\t2\n")
-    assert read_match(table, store).tolist() == [[0, -1], [4, 2]]
-
-
-def test_a_match_of_another_store_is_refused(table: str, store: Store) -> None:
-    Path(table).with_suffix(".json").write_text('{"store": "another"}')
-    with pytest.raises(MosaicError, match=r"other thumbnails than .* match anew"):
-        read_match(table, store)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("0\t5\n", "other than -1 to 4"),
-        ("0\t-2\n", "other than -1 to 4"),
-        ("", "match anew"),
-        ("0\tone\n", "cannot read"),
-        ("0\t1.5\n", "cannot read"),
-        ("0\t1\n2\n", "cannot read"),
-        ("0\t99999999999999999999\n", "cannot read"),
-        ("\0\xff", "cannot read"),
-    ],
-)
-def test_a_table_that_is_no_match_is_refused_in_one_line(
-    text: str,
-    said: str,
-    table: str,
-    store: Store,
-    tmp_path: Path,
-    refusal: Callable[..., str],
-) -> None:
-    Path(table).write_text(text, encoding="latin1")
-    assert said in refusal("paste", store.path, table, tmp_path / "a.jpg")
-    assert not (tmp_path / "a.jpg").exists()
-
-
-@pytest.mark.parametrize("report", ["{", "[]", "3", '"text"', "", "\xff"])
-def test_a_broken_report_is_refused_in_one_line(
-    report: str, table: str, store: Store, tmp_path: Path, refusal: Callable[..., str]
-) -> None:
-    Path(table).with_suffix(".json").write_text(report, encoding="latin1")
-    assert "match anew" in refusal("paste", store.path, table, tmp_path / "a.jpg")
-
-
-def test_a_missing_table_is_named(
-    store: Store, tmp_path: Path, refusal: Callable[..., str]
-) -> None:
-    assert "gone.tab" in refusal("paste", store.path, "gone.tab", tmp_path / "a.jpg")
-
-
-def test_a_table_may_not_have_the_name_of_its_report(
-    store: Store, tmp_path: Path, target: Path, refusal: Callable[..., str]
-) -> None:
-    args = ["match", store.path, tmp_path / "m.json", "--target", target]
-    assert "m.json" in refusal(*args, "--target-res", 2, 1)
-
-
 def test_pasting_at_another_size_resizes_every_thumbnail(
     store: Store, table: str, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "a.png")
-    assert mosaic.main(["paste", store.path, table, path, "--thumb-res", "5", "9"]) == 0
+    assert main(["paste", store.path, table, path, "--thumb-res", "5", "9"]) == 0
     with Image.open(path) as image:
         found = np.asarray(image).astype(int)
     assert np.abs(found - expected(5, 9)).max() <= 3

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mosaic
@@ -42,6 +41,7 @@ def test_every_way_to_work_in_parallel_makes_the_same_thumbnails(
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 300), st.integers(1, 5))
+@settings(deadline=None)
 def test_brute_force_finds_photos_as_near_as_the_tree_does(
     n: int, m: int, block: int, features: int
 ) -> None:
@@ -63,7 +63,7 @@ def test_the_race_of_brute_force_and_tree_has_a_line_for_each_size(
     class Small:
         """Random numbers, never more than 50 rows of them."""
 
-        def integers(self, low: int, high: int, shape: tuple[int, int]) -> Any:
+        def integers(self, low: int, high: int, shape: tuple[int, int]) -> mosaic.Array:
             return rng.integers(low, high, (min(50, shape[0]), shape[1]))
 
     monkeypatch.setattr(np.random, "default_rng", lambda seed: Small())

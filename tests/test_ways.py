@@ -417,6 +417,28 @@ def test_the_grid_can_follow_from_the_pixels_of_the_target() -> None:
     assert report()["score"]["rmse"] < 8  # cut elsewhere, it would see the border
 
 
+def test_what_is_made_of_a_match_sees_the_target_in_the_same_tiles() -> None:
+    prepare()
+    picture("target.png", SIX, cell=(17, 11))  # of which tiles of 16 pixels leave some
+    make("--target-res", 0, 0, "--tile", 16)
+    known, before = report()["score"], pixels()
+    run("paste", "out.h5", "out.tab", "again.png")
+    assert report("again.json")["score"] == known
+    assert json.loads(run("score", "out.png", "target.png", "--json"))["score"] == known
+    run("page", "out.png")
+    run("paste", "out.h5", "out.tab", "tinted.png", "--tint", 0.5, "--size", 71, 30)
+    assert pixels("tinted.png").shape == (30, 71, 3)
+    assert (pixels("again.png") == before).all()
+
+
+def test_half_a_size_is_refused_when_pasting(refusal: Refusal) -> None:
+    prepare()
+    make()
+    before, words = files(), ["paste", "out.h5", "out.tab", "new.png", "--size", 0, 40]
+    assert "give width and height, or 0 0" in refusal(*words)
+    assert files() == before
+
+
 @pytest.mark.parametrize("more", [["--metric", "cityblock"], ["--solver", "dense"]])
 def test_what_knows_no_variants_refuses_them(more: list[str], refusal: Refusal) -> None:
     prepare()

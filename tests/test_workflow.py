@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smalti.workflow import make_plan
+
 ROOT = Path(__file__).parents[1]
 CONFIG = """
 image_path = "photos"
@@ -124,12 +126,19 @@ def test_a_changed_photo_concerns_one_part_and_what_follows(
         ("max_uses = 1", "max_uses = 2", {"match": 1, "paste": 1}),
         ("thumb_res = [10, 8]", "thumb_res = [5, 4]", EVERYTHING),
         ("chunks = 2", "chunks = 3", EVERYTHING | {"thumbnails": 3}),
+        ("", "[variants]\nvariants = ['mirror']", EVERYTHING),
+        ("", "[features]\nfeature = 'pixels'", {"match": 2, "paste": 2}),
+        ("", "[choosing]\ndither = true", {"match": 1, "paste": 1}),
+        ("", "[constraints]\nmin_uses = 1", {"match": 1, "paste": 1}),
+        ("", "[placement]\ngap = 0.1", {"match": 1, "paste": 1}),
+        ("", "[recolour]\nblend = 0.3", {"paste": 2}),
     ],
 )
 def test_a_changed_setting_concerns_only_the_rules_that_read_it(
     old: str, new: str, expected: dict[str, int], project: Path
 ) -> None:
-    (project / "config.toml").write_text(CONFIG.replace(old, new))
+    changed = CONFIG.replace(old, new) if old else CONFIG + new
+    (project / "config.toml").write_text(changed)
     assert planned(project) == expected
 
 
@@ -137,11 +146,34 @@ def test_settings_on_the_command_line_win(project: Path) -> None:
     assert planned(project, "--config", "max_uses=2") == {"match": 1, "paste": 1}
 
 
-@pytest.mark.parametrize("program", ["mosaic.py", "smalti/ground/photos.py"])
-def test_an_edited_program_concerns_everything(program: str, project: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("mosaic.py", EVERYTHING),
+        ("smalti/ground/photos.py", EVERYTHING),
+        ("smalti/spacing.py", {"match": 2, "paste": 2}),
+        ("smalti/page.py", {}),
+    ],
+)
+def test_an_edited_program_concerns_those_who_use_it(
+    program: str, expected: dict[str, int], project: Path
+) -> None:
     with (project / program).open("a") as file:
         file.write("\n# edited\n")
-    assert planned(project) == EVERYTHING
+    assert planned(project) == expected
+
+
+def test_all_that_makes_a_mosaic_is_an_input_of_the_workflow(
+    run: Callable[..., subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run("-c", "import sys, smalti.making; print(*sys.modules)")
+    names = [name for name in done.stdout.split() if name.startswith("smalti.")]
+    loaded = {name.replace(".", "/") + ".py" for name in names if name != "smalti.ground"}
+    monkeypatch.chdir(ROOT)
+    plan = make_plan("config.toml", {}, ROOT)
+    assert loaded
+    assert loaded | {"mosaic.py"} <= {*plan.code, *plan.chapters}
+    assert all(Path(name).is_file() for name in (*plan.code, *plan.chapters))
 
 
 def test_a_workflow_that_was_killed_ends_with_the_same_bytes(
@@ -203,7 +235,9 @@ def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) 
 
 
 def test_an_edited_table_of_budgets_concerns_the_unique_match(tmp_path: Path) -> None:
-    folder = new_project(tmp_path / "project", CONFIG + 'budgets = "budgets.csv"\n')
+    folder = new_project(
+        tmp_path / "project", CONFIG + '[constraints]\nbudgets = "budgets.csv"\n'
+    )
     (folder / "budgets.csv").write_text("name,min,max\n00.png,1,1\n")
     assert snakemake(folder).returncode == 0
     assert planned(folder) == {}
@@ -218,7 +252,15 @@ def test_an_edited_table_of_budgets_concerns_the_unique_match(tmp_path: Path) ->
         ("target_res = 100", "target_res = 100: it must be two whole numbers"),
         ("image_path = 'nowhere'", "there is no folder or archive 'nowhere'"),
         ("target_res = ", "cannot read the settings in config.toml"),
-        ("method = 'nearest'", "method is no key of config.toml"),
+        ("workers = 3", "workers is no key of config.toml"),
+        ("[choosing]\nmethod = 'nearest'", "method is no key of config.toml"),
+        (
+            "budgets = 'b.csv'",
+            "config.toml: budgets has moved; write it below [constraints]",
+        ),
+        ("[grid]\nmax_uses = 2", "max_uses has moved; write it on top, above all sections"),
+        ("[chosing]\nspacing = 2", "there is no section [chosing]; there are"),
+        ("[choosing]\nspacing = 'far'", "spacing = far: it must be a whole number"),
     ],
 )
 def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
@@ -249,21 +291,24 @@ def test_the_painted_demo_is_divided_among_the_lists(
 ) -> None:
     paint(tmp_path / "photos" / "a.png", 1)
     lists = [f"lists/{i}.jsonl" for i in range(8)]
-    done = run(ROOT / "mosaic.py", "list", "photos", *lists)
+    done = run(Path(sys.executable).with_name("mosaic"), "list", "photos", *lists)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert all((tmp_path / name).is_file() for name in lists)
 
 
 def test_the_workflow_is_formatted() -> None:
-    lines = (ROOT / "Snakefile").read_text().splitlines(keepends=True)
+    tangled = (ROOT / "Snakefile").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in tangled if "~/~" not in line]  # Entangled's marks
     done = subprocess.run(
-        [Path(sys.executable).with_name("snakefmt"), "--check", "-"],
-        input="".join(line for line in lines if "~/~" not in line),  # Entangled's marks
+        [Path(sys.executable).with_name("snakefmt"), "-"],
+        input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    formatted = done.stdout.splitlines()  # which has more blank lines between rules
+    assert list(filter(None, formatted)) == list(filter(None, lines))
 
 
 def test_the_workflow_is_as_snakemake_advises(finished: Path) -> None:

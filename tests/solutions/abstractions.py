@@ -1,32 +1,39 @@
 # ~/~ begin <<docs/solutions.md#tests/solutions/abstractions.py>>[init]
 """Threads or processes, small chunks or large? Explained in solutions.md."""
 
+# ~/~ begin <<docs/solutions.md#race-imports>>[init]
 import itertools
 import sys
 import time
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 from mosaic import Reject, Thumbnail, make_thumbnail
-from smalti.collection import list_photos
+from smalti.ground.collection import list_photos
 from smalti.ground.settings import cores
+# ~/~ end
 
+# ~/~ begin <<docs/solutions.md#make-a-batch>>[init]
 Made = list[Thumbnail | Reject]
 
 
 def make_batch(names: list[str], folder: str) -> Made:
     """One task: the thumbnails of a batch of photos."""
     return [make_thumbnail(name, folder, (50, 50), 85) for name in names]
+# ~/~ end
+# ~/~ begin <<docs/solutions.md#make-a-batch>>[1]
+Pool = type[ThreadPoolExecutor] | type[ProcessPoolExecutor]
 
 
-def make_all(names: list[str], folder: str, pool: type[Executor], chunk: int) -> Made:
+def make_all(names: list[str], folder: str, pool: Pool, chunk: int) -> Made:
     """All thumbnails, in order, by a pool of threads or of processes."""
     batches = [names[i : i + chunk] for i in range(0, len(names), chunk)]
-    with pool(cores()) as workers:  # type: ignore[call-arg]
+    with pool(cores()) as workers:
         made = workers.map(partial(make_batch, folder=folder), batches)
         return list(itertools.chain.from_iterable(made))
+# ~/~ end
 
-
+# ~/~ begin <<docs/solutions.md#race-of-pools>>[init]
 def main(folder: str) -> None:
     """Print how many times faster than one after the other each way is."""
     names = list_photos(folder)
@@ -38,7 +45,7 @@ def main(folder: str) -> None:
         assert make_all(names, folder, pool, chunk) == expected
         speedup = serial / (time.perf_counter() - started)
         print(f"{pool.__name__} in chunks of {chunk}: {speedup:.2f} times faster")
-
+# ~/~ end
 
 if __name__ == "__main__":
     main(sys.argv[1])

@@ -1,17 +1,15 @@
 # ~/~ begin <<docs/solutions.md#tests/solutions/brute_force.py>>[init]
 """Brute force against a k-d tree; explained in solutions.md."""
 
+# ~/~ begin <<docs/solutions.md#brute-imports>>[init]
 import time
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mosaic import match_nearest
+from mosaic import Array, match_cost, match_nearest
+# ~/~ end
 
-Array = NDArray[Any]
-
-
+# ~/~ begin <<docs/solutions.md#match-by-force>>[init]
 def match_brute_force(tiles: Array, cells: Array, block: int = 256) -> Array:
     """For each cell the nearest tile, by comparing with all of them."""
     squares = (tiles**2).sum(axis=1)
@@ -20,8 +18,9 @@ def match_brute_force(tiles: Array, cells: Array, block: int = 256) -> Array:
         for i in range(0, len(cells), block)
     ]
     return np.concatenate(found)
+# ~/~ end
 
-
+# ~/~ begin <<docs/solutions.md#race-with-the-tree>>[init]
 def main() -> None:
     """Print the times of both for growing collections."""
     rng = np.random.default_rng(1)
@@ -33,10 +32,9 @@ def main() -> None:
         middle = time.process_time()
         fast = match_nearest(tiles, cells)
         end = time.process_time()
-        costs = [((tiles[match] - cells) ** 2).sum() for match in (slow, fast)]
-        assert costs[0] == costs[1]
+        assert match_cost(tiles, cells, slow) == match_cost(tiles, cells, fast)
         print(f"{n:6} photos: {middle - start:.3f} s against {end - middle:.3f} s by the tree")
-
+# ~/~ end
 
 if __name__ == "__main__":
     main()
