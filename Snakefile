@@ -1,7 +1,6 @@
-# ~/~ begin <<mosaic.md#Snakefile>>[init]
+# Made from mosaic.md by make tangle; edit that.
 """Make the mosaics: snakemake -j N, with N cores; the settings are in config.toml."""
 
-# ~/~ begin <<mosaic.md#plan-the-jobs>>[init]
 import sys
 from pathlib import Path
 from shlex import quote
@@ -12,16 +11,14 @@ from smalti import workflow as planning
 plan = planning.begin("config.toml", config, workflow.basedir, workflow.is_main_process)
 data = plan.data
 shell.prefix(f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
-# ~/~ end
 
 
-# ~/~ begin <<mosaic.md#rules>>[init]
 rule all:
     input:
         "mosaic_nearest.jpg",
         "mosaic_unique.jpg",
-# ~/~ end
-# ~/~ begin <<mosaic.md#rules>>[1]
+
+
 if plan.paint:
 
     rule paint:
@@ -36,8 +33,8 @@ if plan.paint:
         shell:
             "(python data/cats.py data/cats --workers {threads}"
             " && mosaic list data/cats {output:q}) > {log:q} 2>&1"
-# ~/~ end
-# ~/~ begin <<mosaic.md#rules>>[2]
+
+
 rule thumbnails:
     input:
         list=f"{data}/lists/{{part}}.jsonl",
@@ -56,8 +53,8 @@ rule thumbnails:
     shell:
         "mosaic thumbnails {params.photos:q} {output:q} --list {input.list:q}"
         " {params.options} --workers {threads} > {log:q} 2>&1"
-# ~/~ end
-# ~/~ begin <<mosaic.md#rules>>[3]
+
+
 rule store:
     input:
         parts=expand("{data}/parts/{part}.h5", data=data, part=plan.parts),
@@ -72,8 +69,8 @@ rule store:
         runtime=30,
     shell:
         "mosaic merge {output:q} {input.parts:q} > {log:q} 2>&1"
-# ~/~ end
-# ~/~ begin <<mosaic.md#rules>>[4]
+
+
 rule match:
     input:
         store=rules.store.output,
@@ -95,8 +92,8 @@ rule match:
         options=lambda wildcards: planning.match_options(plan, wildcards.method),
     shell:
         "mosaic match {input.store:q} {output.table:q} {params.options} > {log:q} 2>&1"
-# ~/~ end
-# ~/~ begin <<mosaic.md#rules>>[5]
+
+
 rule paste:
     input:
         store=rules.store.output,
@@ -116,5 +113,3 @@ rule paste:
     shell:
         "mosaic paste {input.store:q} {input.table:q} {output.mosaic:q}"
         " {params.options} > {log:q} 2>&1"
-# ~/~ end
-# ~/~ end

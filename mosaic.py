@@ -1,7 +1,6 @@
-# ~/~ begin <<mosaic.md#mosaic.py>>[init]
+# Made from mosaic.md by make tangle; edit that.
 """Create a photo mosaic, a picture made of many photos; the book is mosaic.md."""
 
-# ~/~ begin <<mosaic.md#imports>>[init]
 import dataclasses
 import functools
 import hashlib
@@ -14,15 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-# ~/~ end
-# ~/~ begin <<mosaic.md#imports>>[1]
+
 import h5py
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 from PIL import Image
-# ~/~ end
-# ~/~ begin <<mosaic.md#imports>>[2]
+
 from smalti.ground.archives import load_image, open_any
 from smalti.ground.collection import collection_root, list_collection
 from smalti.ground.errors import MosaicError, Unreadable
@@ -33,26 +30,25 @@ from smalti.ground.settings import Count, Pair, Size, Whole, cores, load_setting
 from smalti.ground.workers import prepare_worker
 
 Array = NDArray[Any]  # Any: of whole numbers or of fractions; each function says which
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#settings>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class CollectionSettings:
     """Collection"""
 
     image_path: Annotated[tuple[str, ...], "folders and archives of photos"] = ("data/cats",)
     data_path: Annotated[str, "folder for thumbnails and matches"] = "data"
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[1]
+
+
 @dataclasses.dataclass(frozen=True)
 class ThumbnailSettings:
     """Thumbnails"""
 
     thumb_res: Annotated[Size, "size of a thumbnail"] = (50, 50)
     thumb_quality: Annotated[int, Meta(ge=1, le=95), "JPEG quality of thumbnails"] = 85
-    workers: Annotated[Count, "how many processes at once"] = cores()
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[2]
+    workers: Annotated[Count, "how many processes at once"] = cores()  # noqa: RUF009
+
+
 @dataclasses.dataclass(frozen=True)
 class TargetSettings:
     """Target"""
@@ -66,23 +62,22 @@ class CellSettings:
     """Cells"""
 
     target_res: Annotated[Pair, "columns and rows; 0 0 chooses"] = (0, 0)
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[3]
+
+
 @dataclasses.dataclass(frozen=True)
 class UseSettings:
     """Uses"""
 
     max_uses: Annotated[Count, "budget: how often a photo may be used"] = 1
-# ~/~ end
-# ~/~ begin <<mosaic.md#settings>>[4]
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings(CollectionSettings, ThumbnailSettings, TargetSettings, CellSettings, UseSettings):
     """The workflow"""
 
     chunks: Annotated[Count, "parts into which the workflow divides the photos"] = 8
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#open-photos>>[init]
+
 Box = tuple[float, float, float, float]
 
 
@@ -99,8 +94,8 @@ def crop_box(size: tuple[float, float], shape: tuple[float, float], at: float = 
     down = max(0.0, size[1] - shape[1] * scale)
     left, top = across * at, down * at
     return left, top, size[0] - across + left, size[1] - down + top
-# ~/~ end
-# ~/~ begin <<mosaic.md#open-photos>>[1]
+
+
 def shrink_photo(
     photo: Image.Image,
     size: tuple[int, int],
@@ -122,9 +117,8 @@ def shrink_photo(
     )
     small = to_srgb(small, photo.info.get("icc_profile"))
     return turn_upright(small, turn)
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#make-thumbnails>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Thumbnail:
     """A photo, cut and shrunk: its name, its own (width, height), JPEG bytes, mean RGB."""
@@ -134,16 +128,16 @@ class Thumbnail:
     jpeg: bytes
     mean: tuple[int, int, int]
     variant: str = ""  # how it was cut or mirrored, if not around the middle
-# ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[1]
+
+
 @dataclasses.dataclass(frozen=True)
 class Reject:
     """A photo that could not be read, and why."""
 
     name: str
     reason: str
-# ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[2]
+
+
 def mean_colour(images: Array) -> Array:
     """Mean colour, in whole levels: (k, height, width, 3) to (k, 3) float32.
 
@@ -152,8 +146,8 @@ def mean_colour(images: Array) -> Array:
     """
     means: Array = images.mean(axis=(1, 2), dtype=np.float64)
     return np.rint(means).astype(np.float32)
-# ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[3]
+
+
 def encode_thumbnail(
     name: str, whole: tuple[int, int], small: Image.Image, quality: int, variant: str = ""
 ) -> Thumbnail:
@@ -162,8 +156,8 @@ def encode_thumbnail(
     small.save(buffer, "JPEG", quality=quality)
     red, green, blue = mean_colour(np.asarray(small)[None])[0].astype(int).tolist()
     return Thumbnail(name, whole, buffer.getvalue(), (red, green, blue), variant)
-# ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[4]
+
+
 def make_thumbnail(
     name: str, folder: str, size: tuple[int, int], quality: int = 85
 ) -> Thumbnail | Reject:
@@ -174,8 +168,8 @@ def make_thumbnail(
     except Unreadable as error:
         return Reject(name, explain(name, error))
     return encode_thumbnail(name, whole, small, quality)
-# ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[5]
+
+
 Result = TypeVar("Result")
 
 
@@ -188,17 +182,16 @@ def in_parallel(
         return
     with ProcessPoolExecutor(workers, initializer=prepare_worker) as pool:
         yield from pool.map(task, names, chunksize=32)
-# ~/~ end
-# ~/~ begin <<mosaic.md#make-thumbnails>>[6]
+
+
 def make_thumbnails(
     names: Sequence[str], folder: str, size: tuple[int, int], quality: int = 85, workers: int = 1
 ) -> Iterator[Thumbnail | Reject]:
     """Make the thumbnails of all photos, in their order, by a number of processes."""
     task = functools.partial(make_thumbnail, folder=folder, size=size, quality=quality)
     return in_parallel(task, names, workers)
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[init]
+
 FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
 
 
@@ -216,15 +209,15 @@ def create_datasets(file: h5py.File) -> None:
     ]:
         chunk = (1 << 20,) if name == "jpeg" else (BATCH, *shape)
         file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunk)
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[1]
+
+
 def append(dataset: h5py.Dataset, rows: Sequence[object] | Array) -> None:
     """Add rows to the end of a dataset that may grow."""
     if len(rows):
         dataset.resize(len(dataset) + len(rows), axis=0)
         dataset[-len(rows) :] = rows
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[2]
+
+
 def write_store(
     path: str, made: Iterable[Thumbnail | Reject], thumb_res: tuple[int, int], origin: str = ""
 ) -> None:
@@ -234,7 +227,6 @@ def write_store(
         create_datasets(file)
         while batch := list(itertools.islice(stream, BATCH)):
             disk.check()
-            # ~/~ begin <<mosaic.md#append-the-good>>[init]
             good = [one for one in batch if isinstance(one, Thumbnail)]
             for one in good:
                 digest.update(os.fsencode(one.name) + b"\0" + one.jpeg)
@@ -244,22 +236,17 @@ def write_store(
             append(file["variant"], [one.variant for one in good])
             append(file["size"], [one.size for one in good])
             append(file["mean"], [one.mean for one in good])
-            # ~/~ end
-            # ~/~ begin <<mosaic.md#append-the-bad>>[init]
             bad = [one for one in batch if isinstance(one, Reject)]
             append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
             append(file["rejects/reason"], [os.fsencode(one.reason) for one in bad])
-            # ~/~ end
-        # ~/~ begin <<mosaic.md#seal-the-store>>[init]
         file["starts"] = np.array(starts, np.int64)
         file.attrs.update(format=FORMAT, version=VERSION, thumb_res=thumb_res, origin=origin)
         file.attrs["digest"] = digest.hexdigest()
         file.attrs["complete"] = True
-        # ~/~ end
         file.flush()
         disk.check()
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[3]
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Store:
     """A store that is open for reading, and what it says of its n thumbnails."""
@@ -284,8 +271,8 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         self.file.close()
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[4]
+
+
 CONTENTS = {"jpeg", "starts", "name", "variant", "size", "mean", "rejects"}
 
 
@@ -298,7 +285,6 @@ def open_store(path: str) -> Store:
     except OSError as error:
         raise MosaicError(f"{path} is not a store of thumbnails; make it anew") from error
     about = dict(file.attrs)
-    # ~/~ begin <<mosaic.md#reject-other-files>>[init]
     problem = ""
     if about.get("format") != FORMAT or not about.get("complete"):
         problem = "is not a finished store of thumbnails"
@@ -309,8 +295,6 @@ def open_store(path: str) -> Store:
     if problem:
         file.close()
         raise MosaicError(f"{path} {problem}; make it anew")
-    # ~/~ end
-    # ~/~ begin <<mosaic.md#take-what-is-small>>[init]
     width, height = about["thumb_res"].tolist()
     bad = zip(file["rejects/name"][:], file["rejects/reason"][:], strict=True)
     return Store(
@@ -325,9 +309,8 @@ def open_store(path: str) -> Store:
         digest=about["digest"],
         origin=about["origin"],
     )
-    # ~/~ end
-# ~/~ end
-# ~/~ begin <<mosaic.md#keep-thumbnails>>[5]
+
+
 def read_thumbnails(store: Store, which: Iterable[int], size: tuple[int, int]) -> Array:
     """Decode k thumbnails of a store, at any size: (k, height, width, 3) uint8."""
     numbers, jpeg = list(which), store.file["jpeg"]
@@ -339,9 +322,8 @@ def read_thumbnails(store: Store, which: Iterable[int], size: tuple[int, int]) -
             thumbnail if thumbnail.size == size else shrink_photo(thumbnail, size)
         )
     return images
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#cut-the-target>>[init]
+
 def target_path(settings: TargetSettings, folder: str, names: Sequence[str]) -> str:
     """The path of the target, or of the photo that serves as the target."""
     photos = list(dict.fromkeys(names))
@@ -353,8 +335,8 @@ def target_path(settings: TargetSettings, folder: str, names: Sequence[str]) -> 
             f"{len(photos) - 1}; choose one of them, or set target"
         )
     return str(Path(folder, photos[settings.target_id]))
-# ~/~ end
-# ~/~ begin <<mosaic.md#cut-the-target>>[1]
+
+
 def cut_cells(
     target: Image.Image,
     grid: tuple[int, int],
@@ -370,9 +352,8 @@ def cut_cells(
     small = shrink_photo(target, (cols * width, rows * height), shape)
     pixels = np.asarray(small).reshape(rows, height, cols, width, 3)
     return pixels.swapaxes(1, 2).reshape(rows * cols, height, width, 3)
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#match-cells>>[init]
+
 def match_nearest(tiles: Array, cells: Array) -> Array:
     """For each cell the nearest tile: (n, f) and (m, f) features to (m,) tile numbers.
 
@@ -386,13 +367,13 @@ def match_nearest(tiles: Array, cells: Array) -> Array:
     tree = cKDTree(tiles, leafsize=128, balanced_tree=False, compact_nodes=False)
     found: Array = tree.query(cells)[1]
     return found.astype(np.int64)
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[1]
+
+
 def match_cost(tiles: Array, cells: Array, match: Array) -> float:
     """Squared distances of all cells to their tiles, summed up."""
     return float(((tiles[match].astype(np.float64) - cells) ** 2).sum())
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[2]
+
+
 def transport(supply: Array, want: Array, costs: Any) -> tuple[Any, Array, Array]:
     """Cheapest plan for (n,) `supply` and (m,) `want` with its prices (n,) and (m,).
 
@@ -407,16 +388,16 @@ def transport(supply: Array, want: Array, costs: Any) -> tuple[Any, Array, Array
     if log["result_code"] != 1:
         raise RuntimeError(f"no optimal plan was found: {log['warning']}")
     return plan, log["u"], log["v"]
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[3]
+
+
 def squared_distances(tiles: Array, cells: Array) -> Array:
     """Squared distances of all pairs: (n, f) and (m, f) to (n, m) float64."""
     tiles, cells = tiles.astype(np.float64), cells.astype(np.float64)
     squares: Array = (tiles**2).sum(1)[:, None] - 2 * tiles @ cells.T
     squares += (cells**2).sum(1)
     return squares
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[4]
+
+
 def check_budget(n: int, m: int, max_uses: int) -> None:
     """Raise MosaicError if n photos, each used so often at most, cannot fill m cells."""
     if n * max_uses < m:
@@ -426,8 +407,8 @@ def check_budget(n: int, m: int, max_uses: int) -> None:
             f"{-(-m // max_uses) - n} photos are missing; add photos, "
             f"or set max_uses = {-(-m // max(n, 1))}"
         )
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[5]
+
+
 def match_unique(tiles: Array, cells: Array, max_uses: int = 1) -> tuple[Array, Array]:
     """Match at the least cost, using no tile more than max_uses times.
 
@@ -444,15 +425,14 @@ def match_unique(tiles: Array, cells: Array, max_uses: int = 1) -> tuple[Array, 
     plan, prices, rents = transport(np.full(n, float(max_uses)), want, costs)
     prices = prices + rents[-1] if spare else prices - prices.max()
     return plan[:, :m].argmax(axis=0), prices
-# ~/~ end
-# ~/~ begin <<mosaic.md#match-cells>>[6]
+
+
 def lower_bound(tiles: Array, cells: Array, prices: Array, max_uses: int = 1) -> float:
     """What no match with this budget costs less than, for any prices (n,), none positive."""
     offers = squared_distances(tiles, cells) - prices[:, None]
     return float(offers.min(axis=0).sum() + max_uses * prices.sum())
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#paste>>[init]
+
 KEEP = 1 << 28  # bytes of decoded thumbnails
 Draw = Callable[[Array, tuple[int, int]], Array]
 
@@ -469,8 +449,8 @@ def paste_bands(draw: Draw, match: Array, thumb_res: tuple[int, int]) -> Iterato
         thumbnails = draw(which, thumb_res)
         for row in place.reshape(part.shape):
             yield thumbnails[row].swapaxes(0, 1).reshape(height, len(row) * width, 3)
-# ~/~ end
-# ~/~ begin <<mosaic.md#paste>>[1]
+
+
 def save_image(
     path: str | Path, bands: Iterable[Array], size: tuple[int, int], quality: int = 90
 ) -> None:
@@ -483,9 +463,8 @@ def save_image(
         top += part.height
     with atomic(path) as whole:
         (canvas or Image.new("RGB", size)).save(whole, quality=quality)
-# ~/~ end
 
-# ~/~ begin <<mosaic.md#put-together>>[init]
+
 def make_mosaics(settings: Settings) -> None:
     """Make the nearest and the unique mosaic of a collection, in the current folder."""
     folder, (cols, rows) = collection_root(settings.image_path), settings.target_res
@@ -498,28 +477,26 @@ def make_mosaics(settings: Settings) -> None:
         cells = mean_colour(cut_cells(target, (cols, rows), size))
         nearest = match_nearest(store.mean, cells)
         paste_mosaic(store, nearest.reshape(rows, cols), "mosaic_nearest.jpg")
-        # ~/~ begin <<mosaic.md#warn-of-memory>>[init]
         if (pairs := len(store.names) * len(cells)) >= 10**7:
             print(
                 f"comparing {len(store.names)} photos with {len(cells)} cells takes {4e-8 * pairs:.1f} GB "
                 f"and {4e-7 * pairs:.0f} s; `make`, or `mosaic match`, does with much less"
             )
-        # ~/~ end
         unique, prices = match_unique(store.mean, cells, settings.max_uses)
         paste_mosaic(store, unique.reshape(rows, cols), "mosaic_unique.jpg")
         bound = lower_bound(store.mean, cells, prices, settings.max_uses)
         cost = match_cost(store.mean, cells, unique)
         print(f"the unique match costs {cost:.6g}, and none costs less than {bound:.6g}")
-# ~/~ end
-# ~/~ begin <<mosaic.md#put-together>>[1]
+
+
 def paste_mosaic(store: Store, match: Array, path: str) -> None:
     """Save the mosaic of a (rows, cols) match."""
     (rows, cols), (width, height) = match.shape, store.thumb_res
     bands = paste_bands(functools.partial(read_thumbnails, store), match, store.thumb_res)
     save_image(path, bands, (cols * width, rows * height))
     print(f"{path}: {cols * width} x {rows * height} pixels")
-# ~/~ end
-# ~/~ begin <<mosaic.md#put-together>>[2]
+
+
 def main() -> int:
     """Make both mosaics as config.toml says; return the exit status, 2 for bad input."""
     try:
@@ -528,8 +505,7 @@ def main() -> int:
         print(f"mosaic: {error}", file=sys.stderr)
         return 2
     return 0
-# ~/~ end
+
 
 if __name__ == "__main__":
     sys.exit(main())
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<data/cats.md#data/cats.py>>[init]
+# Made from data/cats.md by make tangle; edit that.
 """Paint the demo collection of ten thousand cats; tangled from data/cats.md."""
 
-# ~/~ begin <<data/cats.md#cat-imports>>[init]
 import argparse
 import signal
 import sys
@@ -16,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageOps
 from tqdm import tqdm
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#constants>>[init]
 SEED = 2024
 COVER = 5019  # the number of the picture that the demo imitates
 SIDE = 200  # width and height of the canvas, in pixels
@@ -27,9 +24,8 @@ QUALITY = 85  # of the JPEG files
 Array = NDArray[Any]  # shapes are (n, 2) points; fields (h, w); colours (3, 1, 1), 0 to 1
 Area = tuple[slice, slice]  # a rectangle of the canvas: rows, columns
 ALL = (slice(0, SIDE), slice(0, SIDE))
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#canvas>>[init]
+
 @dataclass(frozen=True)
 class Easel:
     """A canvas (3, SIDE, SIDE) with its light, and the dice of its painter."""
@@ -44,8 +40,8 @@ class Easel:
     def chance(self, low: float = 0, high: float = 1) -> float:
         """Throw the dice for a number between `low` and `high`."""
         return low + (high - low) * self.rng.random()
-# ~/~ end
-# ~/~ begin <<data/cats.md#canvas>>[1]
+
+
 @cache
 def hue(name: str) -> Array:
     """Mix a colour from its name in HTML, such as "#e0954a"."""
@@ -58,16 +54,15 @@ def mix(one: Array, other: Array, part: float | Array) -> Array:
 
 
 WHITE = hue("#f7f3ec")
-# ~/~ end
-# ~/~ begin <<data/cats.md#canvas>>[2]
+
+
 @cache
 def grid() -> tuple[Array, Array]:
     """Give the x and y, 0 to 100, of all pixels of the canvas."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32) * np.float32(100 / SIDE)
     return x, y
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#noise>>[init]
+
 def scale(field: Array, size: tuple[int, int]) -> Array:
     """Stretch a (h, w) field smoothly to `size` = (width, height)."""
     return np.asarray(Image.fromarray(field).resize(size, Image.Resampling.BICUBIC))
@@ -79,8 +74,8 @@ def soften(field: Array, width: float) -> Array:
     small = (max(2, round(w / width)), max(2, round(h / width)))
     card = Image.fromarray(field).resize(small, Image.Resampling.HAMMING)
     return scale(np.asarray(card), (w, h))
-# ~/~ end
-# ~/~ begin <<data/cats.md#noise>>[1]
+
+
 @cache
 def cloud(cell: int) -> Array:
     """Make (512, 512) noise around 0 whose puffs are `cell` pixels wide."""
@@ -88,8 +83,8 @@ def cloud(cell: int) -> Array:
     knots = rng.standard_normal((512 // cell + 3,) * 2).astype(np.float32)
     noise = scale(knots, (512 + 3 * cell, 512 + 3 * cell))[cell:, cell:][:512, :512]
     return np.ascontiguousarray(noise / noise.std())
-# ~/~ end
-# ~/~ begin <<data/cats.md#noise>>[2]
+
+
 def mist(easel: Easel, cell: int, box: Area = ALL) -> Array:
     """Cut this picture's window out of the noise, within `box`."""
     x, y = easel.grain
@@ -99,8 +94,8 @@ def mist(easel: Easel, cell: int, box: Area = ALL) -> Array:
 def step(field: Array, edge: float, width: float) -> Array:
     """Rise from 0 to 1 where `field` passes `edge`, over about `width`."""
     return np.clip((field - edge) * (1 / width) + 0.5, 0, 1)
-# ~/~ end
-# ~/~ begin <<data/cats.md#noise>>[3]
+
+
 @cache
 def pelt() -> Array:
     """Make (800, 800) noise combed outward from the middle: strands of hair."""
@@ -112,16 +107,15 @@ def pelt() -> Array:
         rows, columns = y + np.sin(way) * k + 400, x + np.cos(way) * k + 400
         hair += noise[rows.astype(int) % 800, columns.astype(int) % 800]
     return np.asarray(hair / hair.std(), np.float32)
-# ~/~ end
-# ~/~ begin <<data/cats.md#noise>>[4]
+
+
 def comb(box: Area, pole: tuple[float, float]) -> Array:
     """Cut strands out of the pelt that stream away from the pole."""
     x, y = (400 - min(max(int(v * SIDE / 100), -150), 350) for v in pole)
     rows, columns = box
     return pelt()[rows.start + y : rows.stop + y, columns.start + x : columns.stop + x]
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#shapes>>[init]
+
 @cache
 def path(text: str) -> Array:
     """Read points (n, 2) from a text such as "0,0 10,-5 20,0"."""
@@ -141,8 +135,8 @@ def curve(text: str, closed: bool = True) -> Array:
     bend = (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     line = (b + ((c - a) * t + bend) / 2).transpose(1, 0, 2).reshape(-1, 2)
     return line if closed else np.concatenate([line, p[-2:-1]])
-# ~/~ end
-# ~/~ begin <<data/cats.md#shapes>>[1]
+
+
 @cache
 def limb(text: str, widths: str) -> Array:
     """Draw a tail or a leg along the points of a text, with radii on its way."""
@@ -157,15 +151,15 @@ def limb(text: str, widths: str) -> Array:
     tip = spine[-1] + r[-1] * (np.cos(t) * side[-1] + np.sin(t) * ahead[-1])
     root = spine[0] - r[0] * (np.cos(t) * side[0] + np.sin(t) * ahead[0])
     return np.concatenate([spine + r * side, tip, (spine - r * side)[::-1], root])
-# ~/~ end
-# ~/~ begin <<data/cats.md#shapes>>[2]
+
+
 @cache
 def disc(x: float, y: float, w: float, h: float = 0, n: int = 28) -> Array:
     """Draw an ellipse around (x, y) with the radii `w` and `h`; a circle without `h`."""
     t = np.arange(n) * (2 * np.pi / n)
     return np.stack([x + w * np.cos(t), y + (h or w) * np.sin(t)], 1)
-# ~/~ end
-# ~/~ begin <<data/cats.md#shapes>>[3]
+
+
 def moved(shape: Array, x: float, y: float) -> Array:
     """Move a shape to the right and down."""
     return np.add(shape, (x, y))
@@ -181,8 +175,8 @@ def whole(text: str) -> Array:
     """Complete the right half of an outline, from top to bottom, to a closed curve."""
     left = [f"-{point}" for point in text.split()[-2:0:-1]]
     return curve(" ".join([text, *left]))
-# ~/~ end
-# ~/~ begin <<data/cats.md#shapes>>[4]
+
+
 @dataclass(frozen=True)
 class Frame:
     """A place on the canvas: shapes are scaled, turned and moved there."""
@@ -204,8 +198,8 @@ class Frame:
         (spot,) = self(np.array([[x, y]]))
         x, y = spot[0].tolist()
         return Frame(x, y, self.size * size, self.turn + turn)
-# ~/~ end
-# ~/~ begin <<data/cats.md#shapes>>[5]
+
+
 def tousle(easel: Easel, shape: Array) -> Array:
     """Let short hairs stick out of an outline."""
     ends = np.concatenate([shape, shape[:1]])
@@ -213,9 +207,8 @@ def tousle(easel: Easel, shape: Array) -> Array:
     stops = np.arange(0, way[-1], 0.8)
     line = np.stack([np.interp(stops, way, ends[:, k]) for k in (0, 1)], 1)
     return line + easel.rng.standard_normal(line.shape) * 0.25
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#forms>>[init]
+
 def bounds(shapes: Sequence[Array], pad: float) -> Area:
     """Find the part of the canvas that holds the shapes and `pad` pixels around them."""
     points = np.concatenate(shapes) * (SIDE / 100)
@@ -223,8 +216,8 @@ def bounds(shapes: Sequence[Array], pad: float) -> Area:
     left, top = (min(max(int(v - pad), 0), SIDE - 8) for v in (x0, y0))
     right, bottom = (min(max(int(v + pad), 8), SIDE) for v in (x1, y1))
     return slice(top, max(bottom, top + 8)), slice(left, max(right, left + 8))
-# ~/~ end
-# ~/~ begin <<data/cats.md#forms>>[1]
+
+
 def card(shapes: Sequence[Array], box: Area, soft: float = 1, fine: int = 2) -> Image.Image:
     """Cut shapes out of a black card as large as `box`; they show white."""
     rows, columns = box
@@ -238,8 +231,8 @@ def card(shapes: Sequence[Array], box: Area, soft: float = 1, fine: int = 2) -> 
         pen.polygon(points.ravel().tolist(), fill=255)
     image = image.reduce(fine)
     return image if image.size == (w, h) else image.resize((w, h), Image.Resampling.BICUBIC)
-# ~/~ end
-# ~/~ begin <<data/cats.md#forms>>[2]
+
+
 def share(image: Image.Image) -> Array:
     """Read a card as a stencil (h, w) from 0, covered, to 1."""
     return np.asarray(image, np.float32) * np.float32(1 / 255)
@@ -257,8 +250,8 @@ def dab(
     """Paint flat shapes in one colour, with an edge `soft` pixels wide."""
     box = bounds(shapes, 2 + soft)
     lay(easel, box, share(card(shapes, box, soft, 3)) * np.float32(cover), colour)
-# ~/~ end
-# ~/~ begin <<data/cats.md#forms>>[3]
+
+
 def puff(easel: Easel, image: Image.Image) -> tuple[Array, Array]:
     """Puff up a card; give how much each pixel faces the light, and a soft shadow."""
     small = image.reduce(4)
@@ -266,8 +259,8 @@ def puff(easel: Easel, image: Image.Image) -> tuple[Array, Array]:
     down, right = np.gradient(share(near) + 1.2 * share(far))
     facing = np.float32(-4) * (right * easel.sun[0] + down * easel.sun[1])
     return scale(np.asarray(facing), image.size), share(near.resize(image.size))
-# ~/~ end
-# ~/~ begin <<data/cats.md#forms>>[4]
+
+
 Mark = tuple[Sequence[Array], Array, float]  # shapes, a colour, and how soft its edge is
 
 
@@ -294,9 +287,8 @@ def form(
         tone += np.float32(0.07) * comb(box, pole)
     light = mix(easel.shade, easel.bright, np.clip(tone, 0, 1.5))
     lay(easel, box, share(image), colour * light)
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#cats>>[init]
+
 @dataclass(frozen=True)
 class Cat:
     """What one cat looks like, and how it looks at us."""
@@ -316,8 +308,8 @@ class Cat:
     pupil: float  # width
     mouth: str  # shut, open or tongue
     stripe: float  # how close the stripes are
-# ~/~ end
-# ~/~ begin <<data/cats.md#cats>>[1]
+
+
 COATS = {  # main, markings, light parts
     "black": ("#2a272b", "#161417", "#4a444a"),
     "smoke": ("#4b4a52", "#2b2a30", "#85848c"),
@@ -337,8 +329,8 @@ COATS = {  # main, markings, light parts
 }
 PATTERNS = {"seal": ["points"], "calico": ["patches"], "tortie": ["tortie"]}
 IRISES = ["#e0a520", "#e8c63c", "#a5c93c", "#58a850", "#5fb4d9", "#3f78c2", "#cf7426"]
-# ~/~ end
-# ~/~ begin <<data/cats.md#cats>>[2]
+
+
 def fell(easel: Easel, cat: Cat, pole: tuple[float, float], box: Area) -> Array:
     """Colour the fur (3, h, w) within `box`, as its pattern asks."""
     base, dark, _ = cat.coat
@@ -354,9 +346,8 @@ def fell(easel: Easel, cat: Cat, pole: tuple[float, float], box: Area) -> Array:
     if cat.pattern == "tortie":
         return mix(base, dark, step(mist(easel, 12, box) + mist(easel, 32, box), 0.4, 0.5))
     return base * (1 + np.float32(0.05) * mist(easel, 40, box))
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#faces>>[init]
+
 SKULL = whole("0,-.8 .4,-.76 .74,-.5 .95,-.08 1.02,.28 .84,.6 .45,.82 0,.9")
 EAR = curve("-.48,.06 -.3,-.42 .04,-.9 .06,-.9 .2,-.45 .3,.5 -.1,.5")
 BLAZE = whole("0,-.7 .1,-.3 .2,.1 .52,.45 .36,.9 0,1")
@@ -368,8 +359,8 @@ BARS = both(
     limb(".66,.1 .85,.16 1.04,.06", ".02 .05 .04"),
     limb(".6,.34 .78,.42 .98,.36", ".02 .05 .04"),
 )
-# ~/~ end
-# ~/~ begin <<data/cats.md#faces>>[1]
+
+
 def ears(cat: Cat, part: float = 1) -> list[Array]:
     """Draw both ears, or the inner `part` of them."""
     return both(EAR * (1, cat.ears) * part + (0.66 * cat.wide, -0.66))
@@ -390,8 +381,8 @@ def markings(cat: Cat) -> Iterator[Mark]:
         yield [BLAZE], WHITE, 4
     if cat.bib or cat.pattern not in ("points", "tortie"):
         yield PADS, WHITE if cat.bib else pale, 5
-# ~/~ end
-# ~/~ begin <<data/cats.md#faces>>[2]
+
+
 LIDS = np.arange(24) * (np.pi / 12)
 ALMOND = np.stack([np.cos(LIDS), np.sin(LIDS) * np.abs(np.sin(LIDS)) ** 0.25], 1)
 
@@ -417,8 +408,8 @@ def eyes(easel: Easel, cat: Cat, at: Frame) -> None:
     for shape, colour, soft, cover in layers if slants else []:
         pair = [shape @ slant * (0.235 * cat.eyes) + (s * x, -0.03) for s, slant in slants]
         dab(easel, at(*pair), colour, soft, cover)
-# ~/~ end
-# ~/~ begin <<data/cats.md#faces>>[3]
+
+
 WHISKERS = both(
     limb(".3,.42 .85,.3 1.45,.26", ".014 .011 .004"),
     limb(".3,.48 .85,.46 1.45,.5", ".014 .011 .004"),
@@ -438,9 +429,8 @@ def muzzle(easel: Easel, cat: Cat, at: Frame) -> None:
     dab(easel, at(curve("-.14,.2 0,.17 .14,.2 .06,.3 0,.34 -.06,.3")), cat.nose)
     dab(easel, at(disc(-0.03, 0.22, 0.05, 0.02)), hue("#ffffff"), 1, 0.5)
     dab(easel, at(*WHISKERS), hue("#ffffff"), 1, 0.75)
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#poses>>[init]
+
 @dataclass(frozen=True)
 class Model:
     """A cat that poses: in front of an easel, in a frame, its hair around a pole."""
@@ -463,8 +453,8 @@ class Model:
         """Paint the tail, in one of several ways."""
         way = ways[int(self.easel.chance(0, len(ways)))]
         self.fur(limb(way, "4.8 5 5 4.5 3.5"), tip=True)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[1]
+
+
 def head(model: Model, x: float, y: float, size: float, turn: float = 0) -> None:
     """Paint the head, and a collar with a bell below it."""
     easel, cat, at = model.easel, model.cat, model.at.inside(x, y, size, turn)
@@ -478,8 +468,8 @@ def head(model: Model, x: float, y: float, size: float, turn: float = 0) -> None
     form(easel, at(*ears(cat), SKULL * (cat.wide, 1)), skin, marks, pole)
     eyes(easel, cat, at)
     muzzle(easel, cat, at)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[2]
+
+
 def portrait(model: Model) -> None:
     """Paint a face that fills the picture."""
     model.fur(whole("0,14 18,20 34,42 32,62 0,64"), white=[disc(0, 48, 13, 22)])
@@ -490,8 +480,8 @@ def closeup(model: Model) -> None:
     """Paint a face so near that the ears are cut off."""
     at = replace(model.at, y=model.at.y + 5, size=model.at.size * 1.45)
     portrait(replace(model, at=at))
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[3]
+
+
 def sit(model: Model) -> None:
     """Paint a cat that sits and looks at us."""
     model.tail("14,41 32,41 41,30 36,14 42,2", "14,41 32,43 42,24", "12,42 38,20 30,4")
@@ -501,8 +491,8 @@ def sit(model: Model) -> None:
     legs = both(limb("6,8 7,26 7,42", "6 5 5.5"))
     model.fur(*legs, white=both(disc(7, 44, 7)), tip=True)
     head(model, 0, -20, 17)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[4]
+
+
 def profile(model: Model) -> None:
     """Paint a cat that sits sideways and turns its head to us."""
     model.tail("26,42 42,43 46,32 40,20", "26,42 44,44 47,30", "26,42 38,40 44,22 38,6")
@@ -512,8 +502,8 @@ def profile(model: Model) -> None:
     legs = [limb("-8,10 -9,28 -11,43", "7 5 5"), limb("16,44 2,45", "4 4")]
     model.fur(*legs, white=[disc(-12, 44, 7)], tip=True)
     head(model, -9, -20, 17)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[5]
+
+
 def turned(model: Model) -> None:
     """Paint a cat from behind."""
     model.fur(whole("0,-12 10,-8 20,12 28,32 24,45 10,47 0,47"))
@@ -521,8 +511,8 @@ def turned(model: Model) -> None:
     at = model.at.inside(0, -20, 16)
     back = replace(model, at=at, pole=(at.x, at.y - 0.9 * at.size))
     back.fur(*ears(model.cat), SKULL * (model.cat.wide, 1))
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[6]
+
+
 def loaf(model: Model) -> None:
     """Paint a cat that lies with its paws tucked in."""
     model.fur(curve("-36,45 -40,28 -28,8 -4,0 22,4 39,18 43,36 37,45 0,47"))
@@ -538,8 +528,8 @@ def bread(model: Model) -> None:
     paws = both(disc(9, 45, 8, 5))
     model.fur(*paws, white=paws, tip=True)
     head(model, 0, 6, 22)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[7]
+
+
 def curl(model: Model) -> None:
     """Paint a cat that sleeps, rolled up."""
     model = replace(model, cat=replace(model.cat, lids=(0, 0), mouth="shut"))
@@ -557,8 +547,8 @@ def sphinx(model: Model) -> None:
     legs = [limb("-14,34 -30,42 -42,42", "7 5 5"), limb("24,42 12,44 4,44", "5 4.5 4.5")]
     model.fur(*legs, white=[disc(-42, 42, 7), disc(4, 44, 6)], tip=True)
     head(model, -18, 0, 17)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[8]
+
+
 def walk(model: Model) -> None:
     """Paint a cat that walks by."""
     base, dark, light = (colour * 0.8 for colour in model.cat.coat)
@@ -571,8 +561,8 @@ def walk(model: Model) -> None:
     near = [limb("-24,12 -27,28 -30,43", "7 5 4.5"), limb("29,16 34,30 29,43", "7 5 4.5")]
     model.fur(*near, white=[disc(-30, 43, 7, 8), disc(29, 43, 7, 8)], tip=True)
     head(model, -27, -11, 16)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[9]
+
+
 def peek(model: Model) -> None:
     """Paint a cat that peeks over the edge of a table."""
     head(model, 0, 4, 27)
@@ -581,8 +571,8 @@ def peek(model: Model) -> None:
     form(model.easel, table, mix(hue("#8a6242"), around, 0.4), shadow=0.3)
     paws = both(curve("16,22 24,18 32,22 33,31 24,34 16,31"))
     model.fur(*paws, white=paws, tip=True)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[10]
+
+
 def box(model: Model) -> None:
     """Paint a cat in a cardboard box."""
     around = model.easel.canvas.mean(axis=(1, 2), keepdims=True)
@@ -595,8 +585,8 @@ def box(model: Model) -> None:
     form(model.easel, model.at(*flaps), card * 0.85, shadow=0.2)
     paws = both(disc(14, 13, 6, 5))
     model.fur(*paws, white=paws, tip=True)
-# ~/~ end
-# ~/~ begin <<data/cats.md#poses>>[11]
+
+
 POSES: dict[Callable[[Model], None], tuple[float, float]] = {
     portrait: (0, 0),
     closeup: (0, 0),
@@ -611,9 +601,8 @@ POSES: dict[Callable[[Model], None], tuple[float, float]] = {
     peek: (0, 0),
     box: (0, -30),
 }
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#scenes>>[init]
+
 def wash(easel: Easel, *colours: Array) -> None:
     """Cover the canvas with a gradient of some colours, from top to bottom."""
     stops = np.linspace(0, SIDE - 1, len(colours))
@@ -625,8 +614,8 @@ def floor(easel: Easel, colour: Array, top: float) -> None:
     """Paint a floor from the height `top` on, darker towards us."""
     y = grid()[1]
     lay(easel, ALL, step(y, top, 1), colour * (1.25 - 0.5 * y / 100))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[1]
+
+
 def scatter(easel: Easel, n: int, shape: Array, top: float, bottom: float) -> list[Array]:
     """Strew `n` turned copies of a shape between two heights."""
     spots = easel.rng.random((n, 4)) * (110, bottom - top, 6.3, 0.8) + (-5, top, 0, 0.6)
@@ -641,8 +630,8 @@ def hills(easel: Easel, colour: Array, top: float) -> None:
     air = easel.canvas[:, 100:101, 100:101].copy()
     form(easel, [moved(far, 0, top)], mix(colour, air, 0.45), shadow=0)
     form(easel, [moved(near, 0, top + 9)], colour, shadow=0.1)
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[2]
+
+
 def wall(easel: Easel, base: Array, accent: Array) -> None:
     """Paint a papered wall and a floor."""
     wash(easel, base * 1.08, base * 0.94)
@@ -662,8 +651,8 @@ def curtain(easel: Easel, base: Array, accent: Array) -> None:
     folds = np.sin(x * easel.chance(0.2, 0.5) + mist(easel, 96) * 0.8 + y * 0.01)
     easel.canvas[:] = base * (1 + 0.2 * folds)
     floor(easel, mix(accent, base, 0.6), easel.chance(78, 90))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[3]
+
+
 def sofa(easel: Easel, base: Array, accent: Array) -> None:
     """Paint a sofa with a cushion."""
     wash(easel, mix(base, WHITE, 0.4), mix(base, WHITE, 0.2))
@@ -684,8 +673,8 @@ def blanket(easel: Easel, base: Array, accent: Array) -> None:
     for thread in (x * c - y * s, x * s + y * c):
         lay(easel, ALL, 0.3 * step(np.sin(thread * close), 0.3, 0.2), accent)
         lay(easel, ALL, 0.3 * step(np.sin(thread * close + 2.2), 0.96, 0.03), WHITE)
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[4]
+
+
 def books(easel: Easel, base: Array, accent: Array) -> None:
     """Paint shelves of books."""
     easel.canvas[:] = base * 0.35
@@ -708,8 +697,8 @@ def window(easel: Easel, base: Array, accent: Array) -> None:
     bars += [path("93,0 100,0 100,100 93,100")]
     form(easel, bars, mix(base, WHITE, 0.6), shadow=0.3)
     form(easel, [path("-5,84 105,84 105,110 -5,110")], mix(base, WHITE, 0.5))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[5]
+
+
 def bokeh(easel: Easel, base: Array, accent: Array) -> None:
     """Paint lights out of focus."""
     wash(easel, base * 0.95, base * 0.6)
@@ -718,8 +707,8 @@ def bokeh(easel: Easel, base: Array, accent: Array) -> None:
         spot = moved(spot, easel.chance(0, 100), easel.chance(0, 100))
         tint = mix(base, accent, easel.chance()) + 0.25
         dab(easel, [spot], tint, 2, easel.chance(0.15, 0.5))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[6]
+
+
 def sky(easel: Easel, base: Array, accent: Array) -> None:
     """Paint clouds over hills."""
     wash(easel, base * 0.8, base, mix(base, WHITE, 0.4))
@@ -739,8 +728,8 @@ def evening(easel: Easel, base: Array, accent: Array) -> None:
     dab(easel, [moved(disc(0, 0, 12), x, y)], WHITE, 14, 0.6)
     dab(easel, [moved(disc(0, 0, 6), x, y)], WHITE)
     hills(easel, accent * 0.8, 76)
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[7]
+
+
 def night(easel: Easel, base: Array, accent: Array) -> None:
     """Paint the moon, stars and roofs."""
     wash(easel, base * 0.6, base, mix(base, accent, 0.2) * 1.3)
@@ -754,8 +743,8 @@ def night(easel: Easel, base: Array, accent: Array) -> None:
     form(easel, [path(roofs)], base * 0.45, shadow=0.1)
     panes = [moved(path("0,0 2.4,0 2.4,3 0,3"), x, 88) for x in (8, 14, 36, 60, 66, 90)]
     dab(easel, panes, mix(hue("#ffd880"), base, 0.2))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[8]
+
+
 def snow(easel: Easel, base: Array, accent: Array) -> None:
     """Paint snow, firs and flakes."""
     wash(easel, base * 0.75, base)
@@ -764,8 +753,8 @@ def snow(easel: Easel, base: Array, accent: Array) -> None:
         form(easel, Frame(x, 62, easel.chance(0.8, 1.7))(fir), mix(base * 0.5, accent, 0.3))
     hills(easel, mix(base, WHITE, 0.7), 66)
     dab(easel, scatter(easel, 50, disc(0, 0, 0.9, n=10), 0, 100), WHITE, 1, 0.8)
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[9]
+
+
 def sea(easel: Easel, base: Array, accent: Array) -> None:
     """Paint the sea, a sail and a beach."""
     wash(easel, mix(base, WHITE, 0.25), mix(base, WHITE, 0.65))
@@ -776,8 +765,8 @@ def sea(easel: Easel, base: Array, accent: Array) -> None:
     sail = moved(path("0,-14 0,0 8,0"), easel.chance(5, 95), top + 1)
     dab(easel, [sail], mix(accent, WHITE, 0.5))
     floor(easel, mix(hue("#e5cfa0"), base, 0.3), easel.chance(74, 84))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[10]
+
+
 def autumn(easel: Easel, base: Array, accent: Array) -> None:
     """Paint fallen leaves."""
     wash(easel, mix(base, WHITE, 0.2), base * 0.6)
@@ -796,8 +785,8 @@ def meadow(easel: Easel, base: Array, accent: Array) -> None:
         dab(easel, blades, base * (0.6 + 0.2 * k))
         heads = [moved(disc(0, 0, 1.7, 1.5, 10), *blade[1]) for blade in blades[::6]]
         dab(easel, heads, mix(accent, WHITE, 0.3))
-# ~/~ end
-# ~/~ begin <<data/cats.md#scenes>>[11]
+
+
 Scene = Callable[[Easel, Array, Array], None]
 SCENES: dict[Scene, str] = {
     wall: "",
@@ -817,9 +806,8 @@ SCENES: dict[Scene, str] = {
 }
 ACCENTS = ["#c23b3b", "#e0742f", "#e8c23f", "#6f9a3f", "#2f8a7a", "#3a72b8", "#5a4a9a"]
 ACCENTS += ["#a8478a", "#e59ab0", "#f0e3c8", "#8a5a3a", "#c9d2da", "#3a3f4a", "#9fc7c0"]
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#light>>[init]
+
 def wish(number: int) -> Array:
     """Choose the mean colour that picture `number` should have."""
     u = (0.5 + number * np.array([0.8191725134, 0.6710436067, 0.5497004779])) % 1
@@ -832,8 +820,8 @@ def wish(number: int) -> Array:
     vivid = 0.7 + 0.22 * np.cos(angle - 0.5)  # warm colours may be purer than cold ones
     colour = lightness + way * max(room, 0) * vivid * u[2] ** 1.1
     return np.asarray(colour, np.float32).reshape(3, 1, 1)
-# ~/~ end
-# ~/~ begin <<data/cats.md#light>>[1]
+
+
 def develop(canvas: Array, goal: Array) -> Image.Image:
     """Turn the canvas into an image whose mean colour comes close to `goal`."""
     planes = (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -848,8 +836,8 @@ def develop(canvas: Array, goal: Array) -> Image.Image:
         high = np.where(mean > goal[:, 0], high, middle)
     table = np.exp(dark * np.exp(low)) * 255 + 0.5
     return image.point(np.uint8(table).ravel().tolist())
-# ~/~ end
-# ~/~ begin <<data/cats.md#light>>[2]
+
+
 LIGHTS = [("#fff4e6", "#2b3350"), ("#fff9f0", "#3a3a48"), ("#ffdfb0", "#3a2440")]
 LIGHTS += [("#e6f0ff", "#1c2440"), ("#fff0d0", "#0c0c18")]
 
@@ -859,9 +847,8 @@ def fall(easel: Easel) -> None:
     x, y = grid()
     away = (x - 50 - 25 * easel.sun[0]) ** 2 + (y - 50 - 20 * easel.sun[1]) ** 2
     easel.canvas[:] *= np.clip(1.1 - away * np.float32(easel.chance(2e-5, 9e-5)), 0.3, 2)
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#recipes>>[init]
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that is decided before the first stroke."""
@@ -875,8 +862,8 @@ class Recipe:
     light: tuple[str, str]
     blur: float
     goal: Array
-# ~/~ end
-# ~/~ begin <<data/cats.md#recipes>>[1]
+
+
 Thing = TypeVar("Thing")
 
 
@@ -891,8 +878,8 @@ def pick_weighted(
     """Pick one of the things, the heavier the likelier."""
     pile = np.cumsum(weights)
     return things[int(np.searchsorted(pile, rng.random() * pile[-1]))]
-# ~/~ end
-# ~/~ begin <<data/cats.md#recipes>>[2]
+
+
 def needed(goal: Array, coat: Array) -> Array:
     """Find the colour of a background that makes the mean of the picture the goal."""
     return (goal - 0.4 * coat) / 0.6
@@ -903,8 +890,8 @@ def choose_coat(rng: np.random.Generator, goal: Array) -> str:
     base = needed(goal, np.stack([hue(main) for main, _, _ in COATS.values()]))
     misfit = np.abs(base - np.clip(base, 0.05, 0.95)).sum(axis=(1, 2, 3))
     return pick_weighted(rng, list(COATS), np.exp(-6 * misfit))
-# ~/~ end
-# ~/~ begin <<data/cats.md#recipes>>[3]
+
+
 def breed(rng: np.random.Generator, goal: Array) -> Cat:
     """Find a cat that goes well with the mean colour."""
     name = choose_coat(rng, goal)
@@ -928,8 +915,8 @@ def breed(rng: np.random.Generator, goal: Array) -> Cat:
         mouth=pick(rng, ["shut"] * 7 + ["open", "tongue"]),
         stripe=0.5 + 0.35 * rng.random(),
     )
-# ~/~ end
-# ~/~ begin <<data/cats.md#recipes>>[4]
+
+
 def suit(rng: np.random.Generator, base: Array) -> Scene:
     """Find a scene that suits the colour of the background."""
     weights = []
@@ -937,8 +924,8 @@ def suit(rng: np.random.Generator, base: Array) -> Scene:
         near = [float(((hue(c) - base) ** 2).sum()) for c in colours.split()]
         weights.append(0.12 + 2.5 * np.exp(-min(near) / 0.05) if near else 0.4)
     return pick_weighted(rng, list(SCENES), weights)
-# ~/~ end
-# ~/~ begin <<data/cats.md#recipes>>[5]
+
+
 def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
     """Let the dice decide about picture `number`."""
     goal = wish(number)
@@ -962,8 +949,8 @@ def chance_recipe(rng: np.random.Generator, number: int) -> Recipe:
         blur=pick(rng, [0, 0, 2.5, 4]),
         goal=goal,
     )
-# ~/~ end
-# ~/~ begin <<data/cats.md#recipes>>[6]
+
+
 def cover_recipe(rng: np.random.Generator) -> Recipe:
     """Choose what the cover needs: a large face, all hues, deep shadows, bright light."""
     cat = Cat(
@@ -986,9 +973,8 @@ def cover_recipe(rng: np.random.Generator) -> Recipe:
     base, accent, goal = hue("#ffa040"), hue("#467f2c"), hue("#8a7e72")
     at = Frame(50, 52, 1)
     return Recipe(cat, portrait, at, evening, base, accent, LIGHTS[4], 0, goal)
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#painting>>[init]
+
 def set_up(rng: np.random.Generator, light: tuple[str, str]) -> Easel:
     """Set up an easel with an empty canvas in some light."""
     x, y = rng.integers(0, 512 - SIDE, 2).tolist()
@@ -1000,8 +986,8 @@ def set_up(rng: np.random.Generator, light: tuple[str, str]) -> Easel:
         shade=hue(light[1]),
         grain=(x, y),
     )
-# ~/~ end
-# ~/~ begin <<data/cats.md#painting>>[1]
+
+
 def paint_cat(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     """Paint cat picture `number`, always the same for the same number.
 
@@ -1028,9 +1014,8 @@ def paint_cat(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     if size == image.size:
         return image
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#collection>>[init]
+
 def file_name(number: int) -> str:
     """Name the file of picture `number`, so that the order of names is that of numbers."""
     return f"cat_{number:05d}.jpg"
@@ -1045,8 +1030,8 @@ def paint_chunk(folder: Path, numbers: range) -> int:
             paint_cat(number).save(draft, "JPEG", quality=QUALITY)
             draft.replace(path)
     return len(numbers)
-# ~/~ end
-# ~/~ begin <<data/cats.md#collection>>[1]
+
+
 def finish(part: Path, folder: Path, count: int) -> None:
     """Remove from the painted folder what does not belong there, and give it its name."""
     wanted = {file_name(number) for number in range(count)}
@@ -1056,13 +1041,13 @@ def finish(part: Path, folder: Path, count: int) -> None:
     if folder.exists():
         folder.rmdir()
     part.replace(folder)
-# ~/~ end
-# ~/~ begin <<data/cats.md#collection>>[2]
+
+
 def ignore_interrupt() -> None:
     """Leave Ctrl-C to the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-# ~/~ end
-# ~/~ begin <<data/cats.md#collection>>[3]
+
+
 def paint_collection(
     folder: Path, count: int = 10_000, workers: int | None = None, quiet: bool = False
 ) -> None:
@@ -1091,17 +1076,16 @@ def paint_collection(
             pool.shutdown(cancel_futures=True)
             raise
     finish(part, folder, count)
-# ~/~ end
 
-# ~/~ begin <<data/cats.md#paint-from-the-command-line>>[init]
+
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line long."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and stop with status 2."""
         self.exit(2, f"{self.prog}: {message}\n")
-# ~/~ end
-# ~/~ begin <<data/cats.md#paint-from-the-command-line>>[1]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Paint the collection from the command line; give the exit status."""
     parser = Parser(prog="cats.py", description="Paint a collection of cat pictures.")
@@ -1120,8 +1104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"interrupted; the same command goes on from {part}", file=sys.stderr)
         return 130
     return 0
-# ~/~ end
+
 
 if __name__ == "__main__":
     sys.exit(main())
-# ~/~ end

@@ -14,6 +14,7 @@ from tangle import Line, whole
 
 CODE = re.compile(r"(`+)(.+?)\1")
 SPECIAL = re.compile(r"([\\*|`]|_(?!\w)|(?<!\w)_)")
+EXPLAINED = re.compile(r"; explained in [\w/]+\.md(?=\.)")  # a link says so
 FOLDER = "docs/api"
 
 
@@ -54,7 +55,13 @@ def page(name: str, lines: list[Line], names: Mapping[tuple[str, int], str]) -> 
     """Write the page of one module: its docstring, then its functions and classes in order."""
     tree = ast.parse(whole(lines))
     home = next(line.document for line in lines if line.document)
-    text = [name, "=" * len(name), "", *markup(ast.get_docstring(tree)), ""]
+    text = [
+        name,
+        "=" * len(name),
+        "",
+        *markup(EXPLAINED.sub("", ast.get_docstring(tree) or "")),
+        "",
+    ]
     text += [
         f"Explained in :doc:`/{home.removesuffix('.md')}`.",
         "",

@@ -1,16 +1,13 @@
-# ~/~ begin <<fig/pictures.md#fig/pictures.py>>[init]
+# Made from fig/pictures.md by make tangle; edit that.
 """Lay images out for looking at them; explained in pictures.md."""
 
-# ~/~ begin <<fig/pictures.md#picture-imports>>[init]
 import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-# ~/~ end
 
-# ~/~ begin <<fig/pictures.md#lay-out-images>>[init]
 Picture = Image.Image | NDArray[np.uint8] | bytes
 
 
@@ -19,20 +16,22 @@ def as_image(picture: Picture) -> Image.Image:
     if isinstance(picture, bytes):
         return Image.open(io.BytesIO(picture))
     return picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-# ~/~ end
-# ~/~ begin <<fig/pictures.md#lay-out-images>>[1]
-def side_by_side(pictures: Iterable[Picture], gap: int = 8) -> Image.Image:
-    """Lay pictures in a row."""
+
+
+def side_by_side(
+    pictures: Iterable[Picture], gap: int = 8, paper: str = "white"
+) -> Image.Image:
+    """Lay pictures in a row, on paper of a colour."""
     row = [as_image(picture) for picture in pictures]
     width = sum(image.width for image in row) + gap * (len(row) - 1)
-    canvas = Image.new("RGB", (width, max(image.height for image in row)), "white")
+    canvas = Image.new("RGB", (width, max(image.height for image in row)), paper)
     left = 0
     for image in row:
         canvas.paste(image, (left, 0))
         left += image.width + gap
     return canvas
-# ~/~ end
-# ~/~ begin <<fig/pictures.md#lay-out-images>>[2]
+
+
 def contact_sheet(pictures: Sequence[Picture], cols: int) -> Image.Image:
     """Lay pictures of one size in rows of `cols`."""
     width, height = as_image(pictures[0]).size
@@ -40,10 +39,8 @@ def contact_sheet(pictures: Sequence[Picture], cols: int) -> Image.Image:
     for i, picture in enumerate(pictures):
         sheet.paste(as_image(picture), (i % cols * width, i // cols * height))
     return sheet
-# ~/~ end
-# ~/~ begin <<fig/pictures.md#lay-out-images>>[3]
+
+
 def enlarge(picture: Picture, size: tuple[int, int]) -> Image.Image:
     """Enlarge a picture to (width, height) without smoothing it."""
     return as_image(picture).resize(size, Image.Resampling.NEAREST)
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<fig/project.md#fig/project.py>>[init]
+# Made from fig/project.md by make tangle; edit that.
 """What `make` leaves in the folder of a project; explained in project.md."""
 
-# ~/~ begin <<fig/project.md#project-imports>>[init]
 import dataclasses
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from smalti import command, steps
 from smalti.ground.archives import load_image
 from smalti.ground.files import write_text
 from smalti.ground.settings import load_settings, options
-# ~/~ end
 
-# ~/~ begin <<fig/project.md#a-project>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Project:
     """What `make` has made in a folder."""
@@ -43,8 +41,8 @@ class Project:
     def thumbnails(self, which: Array) -> Array:
         """Thumbnails as they are stored: (k, height, width, 3)."""
         return self.draw(which, self.store.thumb_res)
-# ~/~ end
-# ~/~ begin <<fig/project.md#a-project>>[1]
+
+
 def open_target(project: Project) -> Image.Image:
     """The whole target."""
     settings, names = project.settings, project.store.names
@@ -64,25 +62,24 @@ def target_colours(project: Project) -> Array:
     (cols, rows), shape = project.grid, project.store.thumb_res
     cells = mosaic.cut_cells(open_target(project), (cols, rows), shape)
     return mosaic.mean_colour(cells).reshape(rows, cols, 3)
-# ~/~ end
-# ~/~ begin <<fig/project.md#a-project>>[2]
+
+
 def open_mosaic(project: Project, method: str, width: int) -> Image.Image:
     """The finished mosaic of a method, shrunk to a width."""
     with Image.open(project.root / f"mosaic_{method}.jpg") as whole:
         size = (width, round(width * whole.height / whole.width))
         whole.draft("RGB", (2 * size[0], 2 * size[1]))
         return whole.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
-# ~/~ end
 
-# ~/~ begin <<fig/project.md#open-a-project>>[init]
+
 def read_settings(root: Path) -> mosaic.Settings:
     """The book's settings in a folder, with whole paths; raises MosaicError."""
     settings = load_settings(mosaic.Settings, str(root / "config.toml"))
     photos = tuple(str(root / path) for path in settings.image_path)
     target = str(root / settings.target) if settings.target else ""
     return dataclasses.replace(settings, image_path=photos, target=target)
-# ~/~ end
-# ~/~ begin <<fig/project.md#open-a-project>>[1]
+
+
 METHODS = "nearest", "unique"
 
 
@@ -94,9 +91,8 @@ def open_project(root: Path) -> Project:
     tables = {method: str(data / f"matches_{method}.tab") for method in METHODS}
     matches = {method: steps.read_match(table, store) for method, table in tables.items()}
     return Project(root, settings, store, matches)
-# ~/~ end
 
-# ~/~ begin <<fig/project.md#paint-a-project>>[init]
+
 CONFIG = """\
 image_path = "cats"
 target = "cover.jpg"
@@ -112,8 +108,8 @@ def paint_project(root: Path) -> Project:
     write_text(root / "config.toml", CONFIG)
     make_mosaics(root)
     return open_project(root)
-# ~/~ end
-# ~/~ begin <<fig/project.md#paint-a-project>>[1]
+
+
 def make_mosaics(root: Path) -> None:
     """Run the steps of the workflow in a folder that has photos and a config.toml."""
     settings = read_settings(root)
@@ -126,5 +122,3 @@ def make_mosaics(root: Path) -> None:
         where = ["--image-path", *settings.image_path, *grid]
         command.main(["match", store, table, "--method", method, *where])
         command.main(["paste", store, table, str(root / f"mosaic_{method}.jpg")])
-# ~/~ end
-# ~/~ end

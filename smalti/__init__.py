@@ -1,3 +1,2 @@
-# ~/~ begin <<smalti/command.md#smalti/__init__.py>>[init]
+# Made from smalti/command.md by make tangle; edit that.
 """Further chapters of the photo mosaic book; each .py here is made from a .md."""
-# ~/~ end

@@ -1,4 +1,4 @@
-# ~/~ begin <<smalti/command.md#smalti/__main__.py>>[init]
+# Made from smalti/command.md by make tangle; edit that.
 """Run the command line: python -m smalti."""
 
 import sys
@@ -6,4 +6,3 @@ import sys
 from smalti.command import main
 
 sys.exit(main())
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/animation.md#smalti/animation.py>>[init]
+# Made from smalti/animation.md by make tangle; edit that.
 """Make a film that dives into a mosaic; explained in animation.md."""
 
-# ~/~ begin <<smalti/animation.md#animation-imports>>[init]
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,9 +13,8 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic
 from smalti.output import LARGEST, paste_exact
 from smalti.recolour import Recolour
-# ~/~ end
 
-# ~/~ begin <<smalti/animation.md#plan-the-way>>[init]
+
 def eased_way(count: int) -> Array:
     """How far the camera is in each of `count` frames, from 0 to 1, slower at both ends.
 
@@ -28,8 +26,8 @@ def eased_way(count: int) -> Array:
     speed = near_end**2 * (3 - 2 * near_end)
     way: Array = np.append(0, np.cumsum(speed)) / max(speed.sum(), 1e-9)
     return way
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#plan-the-way>>[1]
+
+
 def zoom_boxes(first: Box, last: Box, count: int) -> list[Box]:
     """Boxes on the way from one (left, top, right, bottom) to another within it.
 
@@ -41,8 +39,8 @@ def zoom_boxes(first: Box, last: Box, count: int) -> list[Box]:
     part = ((wide - width) / max(wide - narrow, 1e-9))[:, None]
     boxes = (1 - part) * np.array(first) + part * np.array(last)
     return [tuple(box) for box in boxes.tolist()]
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#plan-the-way>>[2]
+
+
 def last_box(shape: tuple[int, ...], cell: tuple[int, int]) -> Box:
     """The smallest box around a (row, col) cell, shaped like a (rows, cols) mosaic, in cells.
 
@@ -54,9 +52,8 @@ def last_box(shape: tuple[int, ...], cell: tuple[int, int]) -> Box:
     left = min(max(0.0, cell[1] + 0.5 - width / 2), cols - width)
     top = min(max(0.0, cell[0] + 0.5 - height / 2), rows - height)
     return left, top, left + width, top + height
-# ~/~ end
 
-# ~/~ begin <<smalti/animation.md#draw-the-frames>>[init]
+
 def zoom_frames(
     draw: Draw,
     match: Array,
@@ -78,8 +75,8 @@ def zoom_frames(
             width, height = (max(1, round(side * 2.0**level)) for side in thumb_res)
             canvas, corner = paste_part(draw, match, box, (width, height), recolour)
         yield cut_frame(canvas, corner, (width, height), box, frame)
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#draw-the-frames>>[1]
+
+
 def frame_size(
     shape: tuple[int, ...], thumb_res: tuple[int, int], size: tuple[int, int]
 ) -> tuple[int, int]:
@@ -91,8 +88,8 @@ def frame_size(
     rows, cols = shape
     scale = min(size[0] / (cols * thumb_res[0]), size[1] / (rows * thumb_res[1]))
     return round(scale * cols * thumb_res[0]), round(scale * rows * thumb_res[1])
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#draw-the-frames>>[2]
+
+
 def paste_part(
     draw: Draw,
     match: Array,
@@ -108,8 +105,8 @@ def paste_part(
     change = recolour and (lambda tiles, places: recolour(tiles, cells[places]))
     bands = list(paste_exact(draw, part, size, change))
     return Image.fromarray(np.vstack(bands)), (left, top)
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#draw-the-frames>>[3]
+
+
 def cut_frame(
     canvas: Image.Image,
     corner: tuple[int, int],
@@ -121,15 +118,14 @@ def cut_frame(
     left, top, right, bottom = ((box[i] - corner[i % 2]) * tile[i % 2] for i in range(4))
     inside = (left, top, min(right, canvas.width), min(bottom, canvas.height))
     return canvas.resize(frame, Image.Resampling.LANCZOS, box=inside)
-# ~/~ end
 
-# ~/~ begin <<smalti/animation.md#save-the-film>>[init]
+
 def to_palette(frame: Image.Image) -> Image.Image:
     """Reduce a frame to its 256 best colours, with error diffusion."""
     best = frame.reduce(4).quantize(256, Image.Quantize.MEDIANCUT)
     return frame.quantize(palette=best, dither=Image.Dither.FLOYDSTEINBERG)
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#save-the-film>>[1]
+
+
 def check_animation(path: str | Path, size: tuple[int, int] = (1, 1), count: int = 1) -> None:
     """Raise MosaicError unless so many frames of (width, height) can be saved there."""
     if Path(path).suffix.lower() not in (".gif", ".webp"):
@@ -140,8 +136,8 @@ def check_animation(path: str | Path, size: tuple[int, int] = (1, 1), count: int
             f"{path}: {count} frames of {size[0]} x {size[1]} pixels need {megabytes} MB, and the "
             f"most are 2048 MB and {LARGEST['.webp']} pixels; set a smaller size or fewer seconds"
         )
-# ~/~ end
-# ~/~ begin <<smalti/animation.md#save-the-film>>[2]
+
+
 def save_animation(
     path: str | Path, frames: Iterable[Image.Image], fps: float = 25, hold: float = 1.5
 ) -> None:
@@ -165,5 +161,3 @@ def save_animation(
             quality=80,
             method=2,
         )
-# ~/~ end
-# ~/~ end

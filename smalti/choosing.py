@@ -1,10 +1,9 @@
-# ~/~ begin <<smalti/choosing.md#smalti/choosing.py>>[init]
+# Made from smalti/choosing.md by make tangle; edit that.
 """Choose photos for cells in every way, by the settings; explained in choosing.md."""
 
-# ~/~ begin <<smalti/choosing.md#choosing-imports>>[init]
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,9 +17,8 @@ from smalti.grid import View
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Count, Whole
 from smalti.placement import Certificate, PlacementSettings, Watch
-# ~/~ end
 
-# ~/~ begin <<smalti/choosing.md#choosing-settings>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class ChoiceSettings:
     """Choosing"""
@@ -29,14 +27,13 @@ class ChoiceSettings:
     dither: Annotated[bool, "hand a cell's error in colour on to its neighbours"] = False
     spacing: Annotated[Whole, "keep equal photos more than so many cells apart"] = 0
     choices: Annotated[Count, "best photos of each cell to list, or to vary among"] = 1
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#choosing-settings>>[1]
+
+
 @dataclasses.dataclass(frozen=True)
 class MatchSettings(FeatureSettings, ChoiceSettings, ConstraintSettings, PlacementSettings):
     """All that decides which photo goes where."""
-# ~/~ end
 
-# ~/~ begin <<smalti/choosing.md#features-of-both-sides>>[init]
+
 AT_ONCE = 1024  # thumbnails or cells
 
 
@@ -51,7 +48,6 @@ def make_tiles_and_cells(
     if (settings.feature, settings.colour) == ("mean", "rgb"):
         tiles, cells = mean, mosaic.mean_colour(view.cut()[filled])
     else:
-        # ~/~ begin <<smalti/choosing.md#decode-and-compare>>[init]
         def make(images: Array) -> Array:
             own = features.options_of(settings)
             return features.make_features(images, settings.feature, settings.colour, **own)
@@ -60,10 +56,9 @@ def make_tiles_and_cells(
         starts = range(0, max(1, len(mean)), AT_ONCE)
         tiles = np.concatenate([make(draw(numbers[i : i + AT_ONCE], thumb_res)) for i in starts])
         cells = make(view.cut(cell_size(view, thumb_res, settings.detail or 3))[filled])
-        # ~/~ end
     return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#features-of-both-sides>>[1]
+
+
 MOST_PIXELS = 1 << 26  # of a target
 
 
@@ -73,9 +68,8 @@ def cell_size(view: View, thumb_res: tuple[int, int], least: int) -> tuple[int, 
     scale = min(1.0, math.sqrt(MOST_PIXELS / pixels))
     width, height = (max(min(least, side), int(side * scale)) for side in thumb_res)
     return width, height
-# ~/~ end
 
-# ~/~ begin <<smalti/choosing.md#find-a-match>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What is known of a match: its cost, and what has been proven."""
@@ -84,8 +78,8 @@ class Outcome:
     levels: float | None = None  # root mean square error of a cell, in sRGB levels
     too_near: int | None = None  # pairs of equal photos in spite of `spacing`
     proof: Certificate | None = None
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#find-a-match>>[1]
+
+
 def find_match(
     tiles: Array,
     cells: Array,
@@ -109,16 +103,16 @@ def find_match(
     grid = np.full(empty.shape, -1)
     grid[~empty] = match
     return grid, Outcome(cost, levels(cost, cells, settings), near, proof)
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#find-a-match>>[2]
+
+
 def levels(cost: float, cells: Array, settings: FeatureSettings) -> float | None:
     """The root mean square error of a cell in sRGB levels, where features are such levels."""
     plain = settings.metric == "euclidean" and settings.weights == (1, 1, 1)
     if plain and settings.feature != "histogram" and settings.colour == "rgb":
         return round(math.sqrt(3 * cost / cells.size), 3)
     return None
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#find-a-match>>[3]
+
+
 def match_within(
     tiles: Array,
     cells: Array,
@@ -128,14 +122,12 @@ def match_within(
 ) -> tuple[Array, Certificate | None]:
     """Match within budgets at the least cost: tile numbers (m,), and what is proven."""
     most, least = constraints.most, constraints.least
-    # ~/~ begin <<smalti/choosing.md#where-only-all-pairs-will-do>>[init]
     squared = features.is_squared(settings.metric)
     if len(least) < len(tiles) and (settings.solver == "dense" or not squared):
         raise MosaicError("`variants` need solver = sparse and metric = euclidean or cosine")
     if not squared:
         costs = features.cost_matrix(tiles, cells, settings.metric)
         return placement.place_dense(costs, int(most[0]), int(least[0])), None
-    # ~/~ end
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
     try:
         match, proof = placement.place(
@@ -153,8 +145,8 @@ def match_within(
     if settings.metric == "cosine":  # of which prepared features have twice the distance
         proof = dataclasses.replace(proof, cost=proof.cost / 2, bound=proof.bound / 2)
     return match, proof
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#find-a-match>>[4]
+
+
 def match_in_grid(
     tiles: Array,
     cells: Array,
@@ -165,14 +157,12 @@ def match_in_grid(
     """Match with regard to neighbours: tile numbers (m,), and pairs that are too near."""
     if settings.method == "unique" and empty.any():
         raise MosaicError('`spacing` with empty cells needs method = "nearest"')
-    # ~/~ begin <<smalti/choosing.md#fill-the-grid>>[init]
     from scipy.ndimage import distance_transform_edt  # here, for it takes a while to load
 
     number = np.zeros(empty.shape, np.int64)
     number[~empty] = np.arange(len(cells))
     row, col = distance_transform_edt(empty, return_distances=False, return_indices=True)
     full = cells[number[row, col].ravel()]
-    # ~/~ end
     if settings.dither:
         return nearest.dither(tiles, full, empty.shape)[~empty.ravel()], None
     tiles, full = (features.prepare(one, settings.metric) for one in (tiles, full))
@@ -182,8 +172,8 @@ def match_in_grid(
     apart = np.where(empty.ravel(), len(tiles) + np.arange(empty.size), photo[match])
     near = spacing.twins(apart.reshape(empty.shape), settings.spacing)[1]
     return match[~empty.ravel()], int(near)
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#find-a-match>>[5]
+
+
 def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
     """The sum of all distances of a metric, or of their squares if it is Euclidean."""
     total = 0.0
@@ -197,9 +187,8 @@ def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
             gaps = np.abs(tiles[which].astype(np.float64) - some)
             total += (gaps.sum(axis=1) if metric == "cityblock" else gaps.max(axis=1)).sum()
     return float(total / 2 if metric == "cosine" else total)
-# ~/~ end
 
-# ~/~ begin <<smalti/choosing.md#leave-a-choice>>[init]
+
 def rank(
     tiles: Array, cells: Array, metric: str, choices: int, empty: Array
 ) -> tuple[Array, Array]:
@@ -209,8 +198,8 @@ def rank(
     distances = np.full(ranked.shape, np.inf)
     ranked[~empty], distances[~empty] = best
     return ranked, distances
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#leave-a-choice>>[1]
+
+
 def vary(choices: Array) -> Array:
     """Of the (rows, cols, k) best of each cell, the one used least so far: (rows, cols).
 
@@ -224,9 +213,8 @@ def vary(choices: Array) -> Array:
         if match[cell] >= 0:  # or the cell is empty
             uses[match[cell]] += 1
     return match
-# ~/~ end
 
-# ~/~ begin <<smalti/choosing.md#refuse-clashes>>[init]
+
 def check_match(settings: MatchSettings) -> None:
     """Raise MosaicError if settings ask for things that exclude each other."""
     features.check_features(settings)
@@ -245,8 +233,8 @@ def check_match(settings: MatchSettings) -> None:
             raise MosaicError(words)
     for one, other in clashes(settings):
         raise MosaicError(f"{other} does not go with {one}; leave out one of them")
-# ~/~ end
-# ~/~ begin <<smalti/choosing.md#refuse-clashes>>[1]
+
+
 SINGLE = ["budgets", "pins", "dedupe", "gap", "time_limit"]
 
 
@@ -262,5 +250,3 @@ def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
         for other in others:
             if asked and getattr(settings, other) != getattr(default, other):
                 yield one, other
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/command.md#smalti/command.py>>[init]
+# Made from smalti/command.md by make tangle; edit that.
 """The command line: which command, and what can go wrong; explained in command.md."""
 
-# ~/~ begin <<smalti/command.md#command-imports>>[init]
 import argparse
 import contextlib
 import importlib
@@ -9,13 +8,12 @@ import importlib.metadata
 import signal
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from smalti.ground.errors import MosaicError, show
-# ~/~ end
+from smalti.ground.settings import Given, Parser, add_options, make_settings, split_sizes
 
-# ~/~ begin <<smalti/command.md#names-of-commands>>[init]
 COMMANDS = {
     "make": "make a mosaic of a collection of photos, from beginning to end",
     "thumbnails": "make the store of all photos of a collection, or of those in a list",
@@ -40,9 +38,6 @@ EXAMPLES = {
     "score": "mosaic.jpg me.jpg",
     "fetch": "pets",
 }
-# ~/~ end
-# ~/~ begin <<smalti/command.md#names-of-commands>>[1]
-Given = Mapping[str, object]
 
 
 class Command(Protocol):
@@ -56,13 +51,10 @@ def command_class(name: str) -> type[Command]:
     """The class of a command, which loads all that it needs."""
     found: type[Command] = getattr(importlib.import_module("smalti.commands"), name.title())
     return found
-# ~/~ end
 
-# ~/~ begin <<smalti/command.md#read-the-words>>[init]
+
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """A parser for these words: all commands by name, and the options of the one they name."""
-    from smalti.ground.settings import Parser, add_options
-
     parser = Parser("mosaic", description="Make a photo mosaic: a picture of many photos.")
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
@@ -72,12 +64,10 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if name in words[:1]:
             add_options(sub, command_class(name))
     return parser
-# ~/~ end
-# ~/~ begin <<smalti/command.md#read-the-words>>[1]
+
+
 def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     """The command that words ask for, and what they give; raises MosaicError."""
-    from smalti.ground.settings import make_settings, split_sizes
-
     if not words or words[0] not in COMMANDS:
         parser = build_parser(words)
         if parser.parse_args(words).version:
@@ -90,9 +80,8 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     found = {name: word for name, word in vars(asked).items() if word is not None}
     given = {name: word for name, word in found.items() if name not in ("command", "version")}
     return make_settings(table, given, lax=True), given
-# ~/~ end
 
-# ~/~ begin <<smalti/command.md#run-a-command>>[init]
+
 class Stopped(BaseException):
     """The process was told to end."""
 
@@ -100,8 +89,8 @@ class Stopped(BaseException):
 def stop(*ignored: object) -> None:
     """End at once, and not with the best match so far, as Ctrl-C does."""
     raise Stopped
-# ~/~ end
-# ~/~ begin <<smalti/command.md#run-a-command>>[1]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 if stopped."""
     with contextlib.suppress(ValueError):  # not in the main thread
@@ -119,8 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mosaic: {what_happened(error)}", file=sys.stderr)
         return 2
     return 0
-# ~/~ end
-# ~/~ begin <<smalti/command.md#run-a-command>>[2]
+
+
 def what_happened(error: Exception) -> str:
     """What went wrong, in one line; raises what is not foreseen."""
     if isinstance(error, MosaicError):
@@ -132,5 +121,3 @@ def what_happened(error: Exception) -> str:
     if type(error).__name__ == "BrokenProcessPool":
         return "a worker was killed, most likely for want of memory; try --workers 1"
     raise error
-# ~/~ end
-# ~/~ end

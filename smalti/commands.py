@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/command.md#smalti/commands.py>>[init]
+# Made from smalti/command.md by make tangle; edit that.
 """The commands: their words, options, and what they print; explained in command.md."""
 
-# ~/~ begin <<smalti/command.md#commands-imports>>[init]
 import contextlib
 import dataclasses
 import functools
@@ -22,31 +21,28 @@ from tqdm import tqdm
 
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
 from smalti import animation, datasets, making, output, page, scores, steps
-from smalti.command import Given
 from smalti.features import FeatureSettings
 from smalti.grid import ExactSize, View, wanted_size
 from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
-from smalti.ground.settings import Count, Flag, Pair, changed
+from smalti.ground.settings import Count, Flag, Given, Pair, changed
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_kept, check_ours, store_files, table_files
 from smalti.placement import Certificate, Watch
 from smalti.recolour import RecolourSettings
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.variants import cut_photo, photo_numbers
-# ~/~ end
 
-# ~/~ begin <<smalti/command.md#commands-for-a-store>>[init]
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
 StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
 TableWord = Annotated[str, "the table of matches, .tab, or of choices, .csv"]
 OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif or .dzi"]
 MosaicWord = Annotated[str, "a mosaic that was made, with its report beside it"]
 TargetWord = Annotated[str, "the image to imitate"]
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-store>>[1]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Thumbnails(StoreSettings):
     """Make the store of all photos of a collection, or of those in a list."""
@@ -61,8 +57,8 @@ class Thumbnails(StoreSettings):
         lines = steps.read_list(self.list) if self.list else steps.describe_photos(self.photos)
         check_ours(**store_files(self.store))
         tell_rejects(making.make_store(self.store, folder, lines, self), bool(self.list))
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-store>>[2]
+
+
 def tell_rejects(store: Store, allow_empty: bool = False) -> Store:
     """List the rejects of a store beside it and on the terminal; return the store."""
     table = Path(store.path).with_suffix(".rejects.tsv")
@@ -77,8 +73,8 @@ def tell_rejects(store: Store, allow_empty: bool = False) -> Store:
     if len(store.rejects) > 5:
         print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
     return store
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-store>>[3]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class List:
     """Divide the photos of a collection among lists, for jobs in parallel."""
@@ -103,8 +99,8 @@ class Merge:
         check_ours(**store_files(self.store))
         steps.merge_stores(self.store, self.parts)
         tell_rejects(open_store(self.store))
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-store>>[4]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fetch:
     """Fetch a data set by its name, into a folder."""
@@ -115,9 +111,8 @@ class Fetch:
     def run(self, given: Given) -> None:
         """Fetch it, and print where it is."""
         print(show(str(datasets.fetch(self.name, self.data_path))))
-# ~/~ end
 
-# ~/~ begin <<smalti/command.md#commands-for-a-match>>[init]
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Match(TargetSettings, TableSettings):
     """Match a target with the thumbnails of a store: a table and a report."""
@@ -142,8 +137,8 @@ class Match(TargetSettings, TableSettings):
         photos = list(self.image_path) if "image_path" in given else []
         files = Files(store=self.store, table=self.table, target=target, mask=self.mask, photos=photos)
         match_and_tell(store, load_image(target), self, files)
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-match>>[1]
+
+
 def match_and_tell(
     store: Store, target: Image.Image, settings: TableSettings, files: Files
 ) -> tuple[View, Made]:
@@ -162,8 +157,8 @@ def match_and_tell(
         path = Path(files.table).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
     return view, made
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-match>>[2]
+
+
 @contextlib.contextmanager
 def watch_proof() -> Iterator[Watch]:
     """Show on a terminal how the proven gap of a match falls."""
@@ -173,9 +168,8 @@ def watch_proof() -> Iterator[Watch]:
             bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
 
         yield tell
-# ~/~ end
 
-# ~/~ begin <<smalti/command.md#commands-for-a-mosaic>>[init]
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paste(RecolourSettings):
     """Paste a mosaic from a store and a table."""
@@ -209,8 +203,8 @@ def paste_and_tell(path: str, work: Work, thumb_res: tuple[int, int] | None = No
     found = scores.describe_score(report.score) if report.score else f"score    none: {work.missing}"
     print(found)
     return report
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-mosaic>>[1]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Make(MosaicSettings):
     """Make a mosaic of a collection of photos, from beginning to end."""
@@ -231,7 +225,6 @@ class Make(MosaicSettings):
             photos=list(self.photos),
         )
         target, clock = self.check(files), [time.perf_counter()]
-        # ~/~ begin <<smalti/command.md#make-step-by-step>>[init]
         lines = steps.describe_photos(self.photos, self.output)
         store = making.make_store(files.store, collection_root(self.photos), lines, self)
         tell_rejects(store)
@@ -241,13 +234,11 @@ class Make(MosaicSettings):
         report = paste_and_tell(self.output, Work(made.report, self, store, made.match, view))
         clock.append(time.perf_counter())
         store.file.close()
-        # ~/~ end
         spent = [after - before for before, after in itertools.pairwise(clock)]
         print_summary(self.output, report, store, spent)
 
     def check(self, files: Files) -> Image.Image:
         """Open the target, if everything else is in order, too; raises MosaicError."""
-        # ~/~ begin <<smalti/command.md#refuse-before-any-work>>[init]
         (cols, rows), (width, height) = self.target_res, self.thumb_res
         size = wanted_size(self) or (max(1, cols * width), max(1, rows * height))
         output.check_size(self.output, size)
@@ -259,10 +250,9 @@ class Make(MosaicSettings):
         making.open_view(target, self.thumb_res, self)
         check_kept(self.output, target=self.target, mask=self.mask)
         check_ours(**store_files(files.store), **table_files(Path(files.table), self.choices > 1))
-        # ~/~ end
         return target
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-a-mosaic>>[2]
+
+
 def print_summary(path: str, report: Report, store: Store, spent: list[float]) -> None:
     """Say what was made of what, and how long it took."""
     if report.size:
@@ -272,9 +262,8 @@ def print_summary(path: str, report: Report, store: Store, spent: list[float]) -
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in named))
     files = report.files
     print(show(f"kept     {files.store}, {files.table}; mosaic paste makes them into other sizes"))
-# ~/~ end
 
-# ~/~ begin <<smalti/command.md#commands-for-more>>[init]
+
 def report_path(mosaic: str) -> Path:
     """The report beside a mosaic; raises MosaicError if it is about another one."""
     path = Path(mosaic).with_suffix(".json")
@@ -282,8 +271,8 @@ def report_path(mosaic: str) -> Path:
     if Path(about).resolve() != Path(mosaic).resolve() and Path(about).is_file():
         raise MosaicError(f"the report {path} is about {about}; paste {mosaic} anew")
     return path
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-more>>[1]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
     """Write a web page about a mosaic: the target, the report, the photos."""
@@ -303,8 +292,8 @@ class Page:
                 raise MosaicError(f"{old} is not of our making; move it, or choose another name")
         write_pages(path, view, self.mosaic, work)
         print(show(str(path)))
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-more>>[2]
+
+
 def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
     """Write the page about a mosaic, and a viewer if it is a Deep Zoom image."""
     title, link, names = show(Path(mosaic).stem), mosaic, work.store.names
@@ -325,8 +314,8 @@ def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
         recolour=work.recolour,
         photo=photo_numbers(names),
     )
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-more>>[3]
+
+
 FrameSide = Annotated[int, Meta(ge=16, le=30_000)]
 Frame = tuple[FrameSide, FrameSide]
 
@@ -349,12 +338,10 @@ class Zoom:
         work = making.open_work(report_path(self.mosaic), {})
         middle = (work.match.shape[0] // 2, work.match.shape[1] // 2)
         row, col = middle if self.cell == (-1, -1) else self.cell
-        # ~/~ begin <<smalti/command.md#check-the-dive>>[init]
         (rows, cols), count = work.match.shape, max(2, round(25 * self.seconds))
         if not (0 <= row < rows and 0 <= col < cols):
             raise MosaicError(f"cell = {row} {col}: there are {rows} rows and {cols} columns, from 0")
         animation.check_animation(self.output, self.size, count)
-        # ~/~ end
         draw = functools.partial(draw_sharp, work, find_root(self.image_path or work.report.files.photos))
         frames = animation.zoom_frames(
             draw, work.match, (row, col), work.store.thumb_res, self.size, count, work.recolour
@@ -362,8 +349,8 @@ class Zoom:
         animation.save_animation(self.output, making.progress(frames, count, "frames"))
         name = work.store.names[work.match[row, col]] if work.match[row, col] >= 0 else "nothing"
         print(show(f"{self.output}: {self.seconds:g} s, into {name}"))
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-more>>[4]
+
+
 def find_root(photos: Sequence[str]) -> str | None:
     """The folder of a collection, if it is still there."""
     with contextlib.suppress(MosaicError):
@@ -382,8 +369,8 @@ def draw_sharp(work: Work, root: str | None, which: Array, size: tuple[int, int]
             variant = work.store.variants[i]
             tile[:] = np.asarray(cut_photo(work.store.names[i], root, size, variant)[1])
     return tiles
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-more>>[5]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Score(CellSettings):
     """Compare a mosaic with its target: colour, structure, photos used."""
@@ -398,7 +385,6 @@ class Score(CellSettings):
             raise MosaicError(f"{self.mosaic} cannot be read as a whole; its report has its scores")
         report = read_report(report_path(self.mosaic))
         seen = load_image(self.mosaic, "mosaic")
-        # ~/~ begin <<smalti/command.md#see-the-target-again>>[init]
         settings, asked = making.recall(report, {}), any(self.target_res)
         if not (asked or report.settings):
             raise MosaicError(f"there is no report {report_path(self.mosaic)}; say --target-res COLS ROWS")
@@ -407,14 +393,13 @@ class Score(CellSettings):
         (cols, rows), (width, height) = settings.target_res, seen.size
         shape = (width * rows, height * cols) if asked else settings.thumb_res
         view = making.open_view(load_image(self.target), shape, settings)
-        # ~/~ end
         cols, rows = view.grid
         flat = output.over_white(np.asarray(seen.convert("RGBA")))
         small = Image.fromarray(flat).resize((2 * cols, 2 * rows), Image.Resampling.BOX)
         found = scores.score_view(np.asarray(small), view)
         tell_score(found, report, self.json)
-# ~/~ end
-# ~/~ begin <<smalti/command.md#commands-for-more>>[6]
+
+
 def tell_score(found: scores.Scores, report: Report, as_json: bool) -> None:
     """Print the scores of a mosaic, and how it uses photos if its report knows."""
     uses, most = uses_of(report), report.most_used_photo or ""
@@ -425,5 +410,3 @@ def tell_score(found: scores.Scores, report: Report, as_json: bool) -> None:
     print(scores.describe_score(found))
     if uses:
         print(scores.describe_uses(uses, most))
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/constraints.md#smalti/constraints.py>>[init]
+# Made from smalti/constraints.md by make tangle; edit that.
 """What a match must keep to besides the cost; explained in constraints.md."""
 
-# ~/~ begin <<smalti/constraints.md#constraint-imports>>[init]
 import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -16,9 +15,8 @@ from smalti.tables import read_budgets, read_pins
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-# ~/~ end
 
-# ~/~ begin <<smalti/constraints.md#constraint-settings>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class ConstraintSettings(UseSettings):
     """Constraints"""
@@ -28,9 +26,8 @@ class ConstraintSettings(UseSettings):
     budgets: Annotated[str, "CSV table of other budgets: name, min, max"] = ""
     pins: Annotated[str, "CSV table of photos with a fixed place: row, col, name"] = ""
     dedupe: Annotated[bool, "let photos that look the same share one budget"] = False
-# ~/~ end
 
-# ~/~ begin <<smalti/constraints.md#count-photos>>[init]
+
 def use_budget(
     n: int, m: int, max_uses: int, repeats: str, min_uses: int = 0
 ) -> tuple[int, int]:
@@ -53,9 +50,8 @@ def use_budget(
     except MosaicError as error:
         raise MosaicError(f'{error}, or set repeats = "fewest"') from None
     return min_uses, max_uses
-# ~/~ end
 
-# ~/~ begin <<smalti/constraints.md#constraints>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Constraints:
     """What a match must keep to besides the cost, for n tiles of k photos and m cells."""
@@ -65,9 +61,8 @@ class Constraints:
     most: Ints  # (k,) and at most
     pins: Ints  # (m,) the tile that is fixed in a cell, or -1
     names: Sequence[str] = ()  # of the photos, (k,)
-# ~/~ end
 
-# ~/~ begin <<smalti/constraints.md#read-budgets-of-photos>>[init]
+
 def budgets_of_photos(
     path: str, photo_of: dict[str, int], low: int, high: int
 ) -> tuple[Ints, Ints, Ints]:
@@ -76,8 +71,8 @@ def budgets_of_photos(
     named = (least != low) | (most != high)
     photos = np.array(list(photo_of.values()))
     return photos[named], least[named], most[named]
-# ~/~ end
-# ~/~ begin <<smalti/constraints.md#read-budgets-of-photos>>[1]
+
+
 def uneven_budgets(
     photo_of: dict[str, int], k: int, m: int, settings: ConstraintSettings
 ) -> tuple[Ints, Ints]:
@@ -90,9 +85,8 @@ def uneven_budgets(
     least, most = np.full(k, low), np.full(k, high)
     least[photos], most[photos] = lows, highs
     return least, most
-# ~/~ end
 
-# ~/~ begin <<smalti/constraints.md#make-constraints>>[init]
+
 def pinned_tiles(path: str, tile_of: dict[str, int], filled: Bools) -> Ints:
     """The tile that a table fixes in each filled cell, or -1: (m,) of a (rows, cols) grid."""
     rows, cols = filled.shape
@@ -101,8 +95,8 @@ def pinned_tiles(path: str, tile_of: dict[str, int], filled: Bools) -> Ints:
         raise MosaicError(f"{path}: the cell in row {row}, col {col} stays empty")
     tiles = np.array([*tile_of.values(), -1])  # the last one for -1
     return tiles[named[filled]]
-# ~/~ end
-# ~/~ begin <<smalti/constraints.md#make-constraints>>[1]
+
+
 def make_constraints(
     names: Sequence[str],
     photo: Ints,
@@ -133,13 +127,11 @@ def make_constraints(
         least, most = np.full(k, low), np.full(k, high)
     pins = pinned_tiles(settings.pins, tile_of, filled) if settings.pins else np.full(m, -1)
     return Constraints(photo, least, most, pins, [names[tile] for tile in shown])
-# ~/~ end
-# ~/~ begin <<smalti/constraints.md#make-constraints>>[2]
+
+
 def simple_constraints(
     n: int, m: int, settings: ConstraintSettings, unique: bool = True
 ) -> Constraints:
     """Constraints on n tiles of n photos for m cells, the same for all."""
     names = [str(i) for i in range(n)]
     return make_constraints(names, np.arange(n), (1, m), settings, unique=unique)
-# ~/~ end
-# ~/~ end

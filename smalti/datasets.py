@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/datasets.md#smalti/datasets.py>>[init]
+# Made from smalti/datasets.md by make tangle; edit that.
 """Data sets by name: fetch, check and unpack them; explained in datasets.md."""
 
-# ~/~ begin <<smalti/datasets.md#data-set-imports>>[init]
 import contextlib
 import difflib
 import shutil
@@ -15,9 +14,8 @@ from typing import IO, NamedTuple, cast
 from smalti.ground.archives import reading
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import atomic
-# ~/~ end
 
-# ~/~ begin <<smalti/datasets.md#table-of-data-sets>>[init]
+
 class DataSet(NamedTuple):
     """A data set: address and bytes of its archive, and what is in it."""
 
@@ -27,8 +25,8 @@ class DataSet(NamedTuple):
     checksum: str  # kind:digits; empty if none is published
     licence: str
     what: str
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#table-of-data-sets>>[1]
+
+
 DATASETS = {
     "cifar10": DataSet(
         "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", 170_052_171, False,
@@ -56,8 +54,8 @@ DATASETS = {
         "see kaggle.com", "about 10,000 cats, each of them twice; needs a log-in",
     ),
 }
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#table-of-data-sets>>[2]
+
+
 def find_data_set(name: str, table: Mapping[str, DataSet]) -> DataSet:
     """The data set of a name; raises MosaicError with the names that there are."""
     if name in table:
@@ -65,9 +63,8 @@ def find_data_set(name: str, table: Mapping[str, DataSet]) -> DataSet:
     near = difflib.get_close_matches(name, table, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(table)}"
     raise MosaicError(f"there is no data set {name!r}; {hint}")
-# ~/~ end
 
-# ~/~ begin <<smalti/datasets.md#unpack-safely>>[init]
+
 def safe_path(folder: Path, name: str) -> Path:
     """The path of a member in a folder; MosaicError if it would lie outside.
 
@@ -79,8 +76,8 @@ def safe_path(folder: Path, name: str) -> Path:
         if path.is_absolute() or path.drive or ".." in path.parts or "\0" in name:
             raise MosaicError(f"the archive wants to write outside its folder: {name!r}")
     return folder / name
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#unpack-safely>>[1]
+
+
 def iterate_tar(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     """Name, size and content of the files in a .tar(.gz); MosaicError for links and devices."""
     with reading(archive), tarfile.open(archive, "r|*") as tar:
@@ -89,8 +86,8 @@ def iterate_tar(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
                 raise MosaicError(f"the archive holds a link or device: {member.name!r}")
             if member.isreg():
                 yield member.name, member.size, cast(IO[bytes], tar.extractfile(member))
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#unpack-safely>>[2]
+
+
 def iterate_zip(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     """Name, size and content of the files in a .zip; MosaicError for links and devices."""
     with reading(archive), zipfile.ZipFile(archive) as file:
@@ -100,15 +97,15 @@ def iterate_zip(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             if not entry.is_dir():
                 with file.open(entry) as content:
                     yield entry.filename, entry.file_size, content
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#unpack-safely>>[3]
+
+
 def read_blocks(archive: Path, content: IO[bytes]) -> Iterator[bytes]:
     """The content of a file in an archive, a megabyte at a time; raises MosaicError."""
     with reading(archive):
         while block := content.read(1 << 20):
             yield block
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#unpack-safely>>[4]
+
+
 def unpack(archive: Path, folder: Path, most: int) -> None:
     """Unpack at most so many bytes from a .zip or .tar(.gz) into a new folder.
 
@@ -126,9 +123,8 @@ def unpack(archive: Path, folder: Path, most: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 file.writelines(read_blocks(archive, content))
-# ~/~ end
 
-# ~/~ begin <<smalti/datasets.md#download>>[init]
+
 @contextlib.contextmanager
 def downloading(address: str) -> Iterator[None]:
     """Raise MosaicError for what `pooch` raises while it downloads from an address."""
@@ -144,8 +140,8 @@ def downloading(address: str) -> Iterator[None]:
             raise
         reason = getattr(getattr(error, "response", None), "status_code", type(error).__name__)
         raise MosaicError(f"cannot fetch {address} ({reason}); try again later") from error
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#download>>[1]
+
+
 def download(name: str, data: DataSet, folder: Path, quiet: bool) -> Path:
     """Download the archive of a data set and compare its checksum; raises MosaicError."""
     try:
@@ -161,8 +157,8 @@ def download(name: str, data: DataSet, folder: Path, quiet: bool) -> Path:
     file, checksum = data.address.rsplit("/", 1)[1], data.checksum or None
     with bar, downloading(data.address):
         return Path(pooch.retrieve(data.address, checksum, file, folder, downloader=loader))
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#download>>[2]
+
+
 def check_download(path: Path, data: DataSet) -> None:
     """Compare the size of a download that has no checksum, and print its checksum.
 
@@ -176,18 +172,16 @@ def check_download(path: Path, data: DataSet) -> None:
         raise MosaicError(f"{data.address} has {size} bytes, not about {data.size}; removed it")
     found = pooch.file_hash(str(path))
     print(show(f"{path}: no checksum is published; found sha256:{found}"))
-# ~/~ end
 
-# ~/~ begin <<smalti/datasets.md#check-the-disk>>[init]
+
 def check_space(folder: Path, data: DataSet) -> None:
     """Raise MosaicError if the disk cannot hold a data set."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted, free = data.size * (2 if data.unpack else 1), shutil.disk_usage(folder).free
     if wanted > free:
         raise MosaicError(f"{folder} has {free >> 20} MB left, {wanted >> 20} MB are needed")
-# ~/~ end
 
-# ~/~ begin <<smalti/datasets.md#fetch-from-kaggle>>[init]
+
 def fetch_kaggle(handle: str) -> Path:
     """Download a data set from Kaggle; return its folder; raises MosaicError."""
     try:
@@ -203,9 +197,8 @@ def fetch_kaggle(handle: str) -> Path:
             f"Kaggle does not hand out {handle} ({reason}); log in once by "
             "python -c 'import kagglehub; kagglehub.login()'"
         ) from error
-# ~/~ end
 
-# ~/~ begin <<smalti/datasets.md#fetch-by-name>>[init]
+
 def fetch_archive(name: str, data: DataSet, folder: Path, quiet: bool) -> Path:
     """Download the archive of a data set into a folder, unless it is there; return its path."""
     if not (folder / data.address.rsplit("/", 1)[1]).exists():
@@ -214,8 +207,8 @@ def fetch_archive(name: str, data: DataSet, folder: Path, quiet: bool) -> Path:
     if not data.checksum:
         check_download(archive, data)
     return archive
-# ~/~ end
-# ~/~ begin <<smalti/datasets.md#fetch-by-name>>[1]
+
+
 def fetch(
     name: str,
     folder: str | Path,
@@ -241,5 +234,3 @@ def fetch(
     unpack(archive, final, most=4 * archive.stat().st_size + (64 << 20))
     archive.unlink()
     return final
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/features.md#smalti/features.py>>[init]
+# Made from smalti/features.md by make tangle; edit that.
 """Compare images by many features, colours and distances; explained in features.md."""
 
-# ~/~ begin <<smalti/features.md#feature-imports>>[init]
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +12,8 @@ from msgspec import Meta
 from mosaic import Array, mean_colour
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Amount, Whole
-# ~/~ end
 
-# ~/~ begin <<smalti/features.md#feature-settings>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class FeatureSettings:
     """Comparing"""
@@ -26,17 +24,16 @@ class FeatureSettings:
     colour: Annotated[str, "colour space: rgb, linear, lab or oklab"] = "rgb"
     metric: Annotated[str, "distance: euclidean, cityblock, chebyshev, cosine"] = "euclidean"
     weights: Annotated[tuple[Amount, Amount, Amount], "of the three channels"] = (1.0, 1.0, 1.0)
-# ~/~ end
 
-# ~/~ begin <<smalti/features.md#see-colours>>[init]
+
 BLACK_TO_WHITE = 255 * 3**0.5
 
 
 def rgb(images: Array) -> Array:
     """Levels from 0 to 255 as they are stored: (..., 3) uint8 sRGB to (..., 3) float32."""
     return images.astype(np.float32)
-# ~/~ end
-# ~/~ begin <<smalti/features.md#see-colours>>[1]
+
+
 def linear(images: Array) -> Array:
     """Amounts of light from 0 to 255: (..., 3) uint8 sRGB to (..., 3) float32.
 
@@ -48,8 +45,8 @@ def linear(images: Array) -> Array:
     table = (255 * light).astype(np.float32)
     found: Array = table[images]
     return found
-# ~/~ end
-# ~/~ begin <<smalti/features.md#see-colours>>[2]
+
+
 def lab(images: Array) -> Array:
     """CIE Lab (D65), scaled by 4.4: (..., 3) uint8 sRGB to (..., 3) float32."""
     from skimage.color import rgb2lab
@@ -57,8 +54,8 @@ def lab(images: Array) -> Array:
     colours: Array = rgb2lab(images.astype(np.float32) / 255)
     colours *= np.float32(BLACK_TO_WHITE / 100)
     return colours
-# ~/~ end
-# ~/~ begin <<smalti/features.md#see-colours>>[3]
+
+
 TO_CONES = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -66,8 +63,7 @@ TO_CONES = np.array(
         [0.0883024619, 0.2817188376, 0.6299787005],
     ]
 )
-# ~/~ end
-# ~/~ begin <<smalti/features.md#see-colours>>[4]
+
 TO_OKLAB = np.array(
     [
         [0.2104542553, 0.7936177850, -0.0040720468],
@@ -82,17 +78,16 @@ def oklab(images: Array) -> Array:
     cones = linear(images) @ (TO_CONES / 255).T.astype(np.float32)
     colours: Array = np.cbrt(cones) @ (BLACK_TO_WHITE * TO_OKLAB).T.astype(np.float32)
     return colours
-# ~/~ end
-# ~/~ begin <<smalti/features.md#see-colours>>[5]
+
+
 COLOURS: dict[str, Callable[[Array], Array]] = {
     "rgb": rgb,
     "linear": linear,
     "lab": lab,
     "oklab": oklab,
 }
-# ~/~ end
 
-# ~/~ begin <<smalti/features.md#describe-images>>[init]
+
 def overlaps(length: int, parts: int) -> Array:
     """How much of each pixel in a line is in each of some equal parts: (parts, length).
 
@@ -103,8 +98,8 @@ def overlaps(length: int, parts: int) -> Array:
     ends, starts = np.linspace(0, length, parts + 1)[:, None], np.arange(length)
     shared: Array = np.minimum(ends[1:], starts + 1) - np.maximum(ends[:-1], starts)
     return shared.clip(0)
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[1]
+
+
 def average_regions(images: Array, size: tuple[int, int]) -> Array:
     """Average a grid of (cols, rows) equal regions: (k, h, w, c) to (k, rows, cols, c) float64.
 
@@ -117,8 +112,8 @@ def average_regions(images: Array, size: tuple[int, int]) -> Array:
     sums = overlaps(width, cols) @ bands.reshape(k * rows, width, channels)
     means: Array = sums / (height * width / (rows * cols))
     return means.reshape(k, rows, cols, channels)
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[2]
+
+
 def pixels(images: Array, detail: int = 3) -> Array:
     """Mean colours of detail x detail regions, rounded: (k, h, w, 3) to (k, 3 detail²) float32.
 
@@ -135,15 +130,15 @@ def pixels(images: Array, detail: int = 3) -> Array:
         )
     regions: Array = np.rint(average_regions(images, (detail, detail)))
     return regions.astype(np.float32).reshape(k, 3 * detail**2)
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[3]
+
+
 def limits(colour: str) -> tuple[Array, Array]:
     """The lowest and the highest value of each channel of a colour space: (3,) and (3,)."""
     corners = np.array(list(np.ndindex(2, 2, 2)), np.uint8) * 255
     extremes = COLOURS[colour](corners)
     return extremes.min(axis=0), extremes.max(axis=0)
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[4]
+
+
 def histogram(images: Array, bins: int = 256, colour: str = "rgb") -> Array:
     """Shares of pixels in equal bins of each channel: (k, h, w, 3) to (k, 3 bins) float32.
 
@@ -158,8 +153,8 @@ def histogram(images: Array, bins: int = 256, colour: str = "rgb") -> Array:
     counts = np.bincount((3 * place + np.arange(3)).ravel(), minlength=3 * bins * k)
     shares: Array = (counts / (height * width)).astype(np.float32)
     return shares.reshape(k, 3 * bins)
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[5]
+
+
 FEATURES: dict[str, Callable[..., Array]] = {
     "mean": mean_colour,
     "pixels": pixels,
@@ -174,8 +169,8 @@ def accepted(feature: str) -> set[str]:
     {'detail'}
     """
     return set(list(inspect.signature(FEATURES[feature]).parameters)[1:])
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[6]
+
+
 Entry = TypeVar("Entry")
 
 
@@ -184,8 +179,8 @@ def look_up(setting: str, word: str, table: Mapping[str, Entry]) -> Entry:
     if word not in table:
         raise MosaicError(f"{setting} = {word!r}: choose {' or '.join(table)}")
     return table[word]
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[7]
+
+
 def check_options(feature: str, *options: str) -> None:
     """Raise MosaicError if a feature does not have these options."""
     look_up("feature", feature, FEATURES)
@@ -193,8 +188,8 @@ def check_options(feature: str, *options: str) -> None:
         owners = [owner for owner in FEATURES if name in accepted(owner)]
         if feature not in owners:
             raise MosaicError(f"`{name}` needs feature = {' or '.join(owners) or 'another'}")
-# ~/~ end
-# ~/~ begin <<smalti/features.md#describe-images>>[8]
+
+
 AT_ONCE = 1 << 20  # pixels
 
 
@@ -215,17 +210,16 @@ def make_features(
     starts = range(0, max(1, len(images)), block)
     parts = (convert(images[i : i + block]) for i in starts)
     return np.concatenate([make(part, **options, **space) for part in parts])
-# ~/~ end
 
-# ~/~ begin <<smalti/features.md#measure-distances>>[init]
+
 METRICS = {"euclidean": 2.0, "cityblock": 1.0, "chebyshev": np.inf, "cosine": 2.0}
 
 
 def is_squared(metric: str) -> bool:
     """Whether the cost is a squared Euclidean distance, of features prepared for it."""
     return METRICS[metric] == 2
-# ~/~ end
-# ~/~ begin <<smalti/features.md#measure-distances>>[1]
+
+
 def weigh(features: Array, weights: Sequence[float] = (1, 1, 1)) -> Array:
     """Multiply channels by weights: (k, f) to (k, f); f is a multiple of 3, channels last.
 
@@ -245,8 +239,8 @@ def weigh(features: Array, weights: Sequence[float] = (1, 1, 1)) -> Array:
     factors = np.tile(np.array(weights, np.float32), features.shape[1] // 3)
     weighed: Array = features * factors
     return weighed
-# ~/~ end
-# ~/~ begin <<smalti/features.md#measure-distances>>[2]
+
+
 def prepare(features: Array, metric: str = "euclidean") -> Array:
     """Features whose squared Euclidean distance serves for a metric: (k, f) to (k, f).
 
@@ -267,8 +261,8 @@ def prepare(features: Array, metric: str = "euclidean") -> Array:
     squares = np.einsum("ij,ij->i", unit, unit, dtype=np.float64)
     unit /= np.sqrt(squares)[:, None]
     return unit
-# ~/~ end
-# ~/~ begin <<smalti/features.md#measure-distances>>[3]
+
+
 PAIRS = 25_000_000
 
 
@@ -293,9 +287,8 @@ def cost_matrix(tiles: Array, cells: Array, metric: str = "euclidean") -> Array:
         tiles, cells = prepare(tiles, metric), prepare(cells, metric)
     costs: Array = cdist(tiles, cells, "sqeuclidean" if is_squared(metric) else metric)
     return costs / 2 if metric == "cosine" else costs
-# ~/~ end
 
-# ~/~ begin <<smalti/features.md#check-the-features>>[init]
+
 def options_of(settings: FeatureSettings) -> dict[str, int]:
     """The options of the feature itself, as far as they are set.
 
@@ -304,8 +297,8 @@ def options_of(settings: FeatureSettings) -> dict[str, int]:
     """
     own = {"detail": settings.detail, "bins": settings.bins}
     return {name: value for name, value in own.items() if value}
-# ~/~ end
-# ~/~ begin <<smalti/features.md#check-the-features>>[1]
+
+
 def check_features(settings: FeatureSettings) -> None:
     """Raise MosaicError if names are unknown, or settings do not go together."""
     check_options(settings.feature, *options_of(settings))
@@ -314,5 +307,3 @@ def check_features(settings: FeatureSettings) -> None:
     weigh(np.ones((1, 3)), settings.weights)
     if settings.metric == "cosine" and "lab" in settings.colour:
         raise MosaicError("`cosine` needs colour = rgb or linear")
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/grid.md#smalti/grid.py>>[init]
+# Made from smalti/grid.md by make tangle; edit that.
 """The target, cut into cells in any way, and cells that stay empty; explained in grid.md."""
 
-# ~/~ begin <<smalti/grid.md#grid-imports>>[init]
 import dataclasses
 import math
 from typing import Annotated
@@ -14,9 +13,7 @@ from mosaic import Array, CellSettings, cut_cells
 from smalti.ground.errors import MosaicError
 from smalti.ground.photos import make_averageable, upright_size
 from smalti.ground.settings import Whole
-# ~/~ end
 
-# ~/~ begin <<smalti/grid.md#grid-settings>>[init]
 Pixels = Annotated[int, Meta(ge=0, le=10**6)]
 ExactSize = tuple[Pixels, Pixels]
 
@@ -28,15 +25,15 @@ class GridSettings(CellSettings):
     tile: Annotated[Whole, "or: how many of the target's pixels a cell is wide"] = 0
     size: Annotated[ExactSize, "exact size of the mosaic; 0 0 is any"] = (0, 0)
     mask: Annotated[str, "image: only cells where it is white are filled"] = ""
-# ~/~ end
-# ~/~ begin <<smalti/grid.md#grid-settings>>[1]
+
+
 def wanted_size(settings: GridSettings) -> tuple[int, int] | None:
     """The exact size that the mosaic shall have, if settings name one; raises MosaicError."""
     if 0 in settings.size and any(settings.size):
         raise MosaicError(f"size = {settings.size}: give width and height, or 0 0")
     return settings.size if any(settings.size) else None
-# ~/~ end
-# ~/~ begin <<smalti/grid.md#grid-settings>>[2]
+
+
 def check_grid(settings: GridSettings) -> None:
     """Raise MosaicError if settings want two grids at once, or half of one."""
     grid, size = settings.target_res, wanted_size(settings)
@@ -46,9 +43,8 @@ def check_grid(settings: GridSettings) -> None:
         raise MosaicError("`tile` does not go with `target_res`")
     if settings.tile and size:
         raise MosaicError("`tile` does not go with `size`")
-# ~/~ end
 
-# ~/~ begin <<smalti/grid.md#choose-the-grid>>[init]
+
 FEWEST_CELLS, MOST_CELLS = 1600, 10_000
 
 
@@ -70,9 +66,8 @@ def fit_grid(
     most = max(1, min(cells, math.isqrt(int(cells / shape)) + 1))
     heights = range(max(1, most - most // 16 - 1), most + 1)
     return min(((max(1, min(round(h * shape), cells // h)), h) for h in heights), key=misfit)
-# ~/~ end
 
-# ~/~ begin <<smalti/grid.md#count-in-pixels>>[init]
+
 def crop_to_tiles(
     image: Image.Image, tile: int, thumb_res: tuple[int, int]
 ) -> tuple[Image.Image, tuple[int, int]]:
@@ -92,9 +87,8 @@ def crop_to_tiles(
     width, height = cols * side[0], rows * side[1]
     left, top = (upright.width - width) // 2, (upright.height - height) // 2
     return upright.crop((left, top, left + width, top + height)), (cols, rows)
-# ~/~ end
 
-# ~/~ begin <<smalti/grid.md#leave-cells-empty>>[init]
+
 def cell_means(
     grey: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
@@ -105,8 +99,8 @@ def cell_means(
     box = (max(0.0, left), max(0.0, top), grey.width - left, grey.height - top)
     box = (*box[:2], min(box[2], grey.width), min(box[3], grey.height))
     return np.asarray(grey.resize(grid, Image.Resampling.BOX, box=box))
-# ~/~ end
-# ~/~ begin <<smalti/grid.md#leave-cells-empty>>[1]
+
+
 def empty_cells(
     target: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
@@ -115,8 +109,8 @@ def empty_cells(
         return np.zeros(grid[::-1], bool)
     alpha = ImageOps.exif_transpose(target).convert("RGBA").getchannel("A")
     return cell_means(alpha, grid, thumb_res) < 128
-# ~/~ end
-# ~/~ begin <<smalti/grid.md#leave-cells-empty>>[2]
+
+
 def mask_cells(
     mask: Image.Image, grid: tuple[int, int], thumb_res: tuple[float, float]
 ) -> Array:
@@ -125,9 +119,8 @@ def mask_cells(
     ground = Image.new("RGBA", upright.size, "black")
     grey = Image.alpha_composite(ground, upright).convert("L")
     return cell_means(grey, grid, thumb_res) < 128
-# ~/~ end
 
-# ~/~ begin <<smalti/grid.md#see-the-target>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class View:
     """A target, cut into (cols, rows) cells of a shape, of which some may stay empty."""
@@ -140,8 +133,8 @@ class View:
     def cut(self, detail: tuple[int, int] = (4, 4)) -> Array:
         """Cut the target into cells of (width, height) pixels: (m, height, width, 3)."""
         return cut_cells(self.target, self.grid, self.shape, detail)
-# ~/~ end
-# ~/~ begin <<smalti/grid.md#see-the-target>>[1]
+
+
 def make_view(
     target: Image.Image,
     thumb_res: tuple[int, int],
@@ -152,7 +145,6 @@ def make_view(
     """See a target as the settings say; `uses` of photos decide if no grid is given."""
     check_grid(settings)
     grid, shape = settings.target_res, (float(thumb_res[0]), float(thumb_res[1]))
-    # ~/~ begin <<smalti/grid.md#let-tile-or-size-decide>>[init]
     if settings.tile:
         if mask and upright_size(mask) == upright_size(target):
             mask = crop_to_tiles(mask, settings.tile, thumb_res)[0]
@@ -164,12 +156,9 @@ def make_view(
         if size[0] < grid[0] or size[1] < grid[1]:
             raise MosaicError(f"size = {size}: that is too small for {grid[0]} x {grid[1]} cells")
         shape = (size[0] / grid[0], size[1] / grid[1])
-    # ~/~ end
     empty = empty_cells(target, grid, shape)
     if mask:
         empty = empty | mask_cells(mask, grid, shape)
     if empty.all():
         raise MosaicError("no cell is left to fill: the target is transparent, or the mask dark")
     return View(target, grid, shape, empty)
-# ~/~ end
-# ~/~ end

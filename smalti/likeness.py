@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/likeness.md#smalti/likeness.py>>[init]
+# Made from smalti/likeness.md by make tangle; edit that.
 """Photos that look the same: fingerprints and groups; explained in likeness.md."""
 
-# ~/~ begin <<smalti/likeness.md#likeness-imports>>[init]
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,9 +8,7 @@ from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-# ~/~ end
 
-# ~/~ begin <<smalti/likeness.md#fingerprint-photos>>[init]
 FREQUENCIES = 8  # across, and as many down
 
 
@@ -31,9 +28,8 @@ def fingerprint(images: Images) -> Floats:
         planes = images[i : i + 256].astype(np.float32).transpose(0, 3, 1, 2)
         prints[i : i + 256] = down @ planes @ across.T
     return prints
-# ~/~ end
 
-# ~/~ begin <<smalti/likeness.md#hash-fingerprints>>[init]
+
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # the shares of red, green and blue
 
 
@@ -43,9 +39,8 @@ def hash_prints(prints: Floats) -> NDArray[np.uint64]:
     bits = grey > np.median(grey[:, 1:], axis=1, keepdims=True)
     hashes: NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     return hashes
-# ~/~ end
 
-# ~/~ begin <<smalti/likeness.md#compare-fingerprints>>[init]
+
 def unit_prints(prints: Floats) -> Floats:
     """Fingerprints as vectors of length 1: (n, 3, 8, 8) to (n, 192)."""
     looks = prints.copy()
@@ -53,8 +48,8 @@ def unit_prints(prints: Floats) -> Floats:
     looks = looks.reshape(-1, 3 * FREQUENCIES**2)
     units: Floats = looks / np.linalg.norm(looks, axis=1, keepdims=True)
     return units
-# ~/~ end
-# ~/~ begin <<smalti/likeness.md#compare-fingerprints>>[1]
+
+
 BRIGHTER = 48  # levels by which the means of two copies may differ
 
 
@@ -74,9 +69,8 @@ def pairs_alike(prints: Floats, distance: int, likeness: float) -> NDArray[np.in
             known[near] = known[i]
             pairs.append(np.c_[np.full(len(near), i), near])
     return np.concatenate(pairs)
-# ~/~ end
 
-# ~/~ begin <<smalti/likeness.md#find-duplicates>>[init]
+
 def find_alike(
     prints: Floats, distance: int = 10, likeness: float = 0.95
 ) -> NDArray[np.int64]:
@@ -94,16 +88,15 @@ def find_alike(
     graph = coo_array((edges, (left, right)), shape=(len(prints), len(prints)))
     groups: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
     return groups
-# ~/~ end
-# ~/~ begin <<smalti/likeness.md#find-duplicates>>[1]
+
+
 def find_duplicates(
     images: Images, distance: int = 10, likeness: float = 0.95
 ) -> NDArray[np.int64]:
     """Group (n, height, width, 3) thumbnails that look the same: (n,), see `find_alike`."""
     return find_alike(fingerprint(images), distance, likeness)
-# ~/~ end
 
-# ~/~ begin <<smalti/likeness.md#list-duplicates>>[init]
+
 def list_duplicates(names: Sequence[str], groups: NDArray[np.int64]) -> Iterator[str]:
     """A line for each group of more than one photo.
 
@@ -114,5 +107,3 @@ def list_duplicates(names: Sequence[str], groups: NDArray[np.int64]) -> Iterator
     for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
         if len(group) > 1:
             yield f"{len(group)} photos look the same: {', '.join(names[i] for i in group)}"
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/making.md#smalti/making.py>>[init]
+# Made from smalti/making.md by make tangle; edit that.
 """From photos to a store, a match, a mosaic, with all settings; explained in making.md."""
 
-# ~/~ begin <<smalti/making.md#making-imports>>[init]
 import dataclasses
 import functools
 import hashlib
@@ -31,9 +30,8 @@ from smalti.placement import Watch
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
 from smalti.report import Files, Report, forget_match, read_report, with_uses, write_report
 from smalti.variants import VariantSettings
-# ~/~ end
 
-# ~/~ begin <<smalti/making.md#all-settings>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class StoreSettings(mosaic.ThumbnailSettings, VariantSettings):
     """All that decides what is in a store."""
@@ -52,8 +50,8 @@ class MosaicSettings(StoreSettings, TableSettings, RecolourSettings):
 @dataclasses.dataclass(frozen=True)
 class AllSettings(mosaic.Settings, MosaicSettings):
     """All settings of the book and of the further chapters."""
-# ~/~ end
-# ~/~ begin <<smalti/making.md#all-settings>>[1]
+
+
 def check_table(settings: TableSettings) -> None:
     """Raise MosaicError if settings of a match do not go together."""
     check_grid(settings)
@@ -65,9 +63,8 @@ def check_mosaic(settings: MosaicSettings) -> None:
     check_recolour(settings)
     if settings.tint and settings.colour != "rgb":
         raise MosaicError("`tint` needs colour = rgb")
-# ~/~ end
 
-# ~/~ begin <<smalti/making.md#make-a-store>>[init]
+
 def make_store(path: str, folder: str, lines: Sequence[str], settings: StoreSettings) -> Store:
     """Make the store of photos, unless it is there already; return it, open."""
     how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
@@ -91,8 +88,8 @@ def open_same(path: str, origin: str) -> Store | None:
         return store
     store.file.close()
     return None
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-a-store>>[1]
+
+
 def make_all(
     names: Sequence[str], folder: str, settings: StoreSettings
 ) -> Iterator[mosaic.Thumbnail | mosaic.Reject]:
@@ -102,25 +99,24 @@ def make_all(
         return mosaic.make_thumbnails(names, folder, size, quality, workers)
     wanted = variants.list_variants(settings.variants)
     return variants.make_all_variants(names, folder, size, quality, workers, wanted)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-a-store>>[2]
+
+
 Item = TypeVar("Item")
 
 
 def progress(items: Iterator[Item], total: int, what: str) -> Iterator[Item]:
     """Show progress, rate and end time on a terminal; elsewhere be quiet."""
     return iter(tqdm(items, what, total, disable=None, unit="", leave=False))
-# ~/~ end
 
-# ~/~ begin <<smalti/making.md#make-a-match>>[init]
+
 def open_view(
     target: Image.Image, thumb_res: tuple[int, int], settings: GridSettings, uses: int = 0
 ) -> View:
     """See a target in cells as the settings say; opens the mask; raises MosaicError."""
     mask = load_image(settings.mask, "mask") if settings.mask else None
     return make_view(target, thumb_res, settings, uses, mask)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-a-match>>[1]
+
+
 def find_photos(store: Store, settings: MatchSettings) -> tuple[Array, list[str]]:
     """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
     photo = variants.photo_numbers(store.names)
@@ -135,8 +131,8 @@ def find_photos(store: Store, settings: MatchSettings) -> tuple[Array, list[str]
     alike = likeness.find_alike(np.concatenate(looks)) if looks else first
     lines = list(likeness.list_duplicates([store.names[i] for i in first], alike))
     return alike[photo] if settings.dedupe else photo, lines
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-a-match>>[2]
+
+
 @dataclasses.dataclass(frozen=True)
 class Made:
     """A match, (rows, cols), its report, and a line for each group of photos that look the same."""
@@ -144,8 +140,8 @@ class Made:
     match: Array
     report: Report
     alike: list[str]
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-a-match>>[3]
+
+
 def make_match(
     store: Store,
     view: View,
@@ -160,7 +156,6 @@ def make_match(
     draw = functools.partial(mosaic.read_thumbnails, store)
     both = choosing.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
     match, outcome = choosing.find_match(*both, settings, constraints, view.empty, on_round)
-    # ~/~ begin <<smalti/making.md#write-lists-beside-the-table>>[init]
     table = Path(files.table)
     if settings.choices > 1:
         ranked = choosing.rank(*both, settings.metric, settings.choices, view.empty)
@@ -169,8 +164,6 @@ def make_match(
     table.with_suffix(".alike.txt").unlink(missing_ok=True)  # of an earlier match
     if alike:
         write_text(table.with_suffix(".alike.txt"), "".join(show(line) + "\n" for line in alike))
-    # ~/~ end
-    # ~/~ begin <<smalti/making.md#report-the-match>>[init]
     seen = {"target_res": view.grid, "thumb_res": store.thumb_res}
     report = Report(
         method=settings.method,
@@ -190,20 +183,18 @@ def make_match(
             **{key: value for key, value in proof.as_dict().items() if key not in ("cost", "cells")},
             proof=proof.sentence(),
         )
-    # ~/~ end
     steps.write_match(files.table, match)
     write_report(Path(files.table).with_suffix(".json"), report)
     return Made(match, report, alike)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-a-match>>[4]
+
+
 def most_used(match: Array, store: Store) -> str:
     """The name of the photo that a (rows, cols) match uses most."""
     photo = variants.photo_numbers(store.names)
     uses = np.bincount(photo[match[match >= 0]])
     return show(store.names[int(np.flatnonzero(photo == uses.argmax())[0])])
-# ~/~ end
 
-# ~/~ begin <<smalti/making.md#make-the-mosaic>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Work:
     """A match with what it was made of: its report, settings, open store and view."""
@@ -225,8 +216,8 @@ class Work:
         if not self.view or not (self.settings.tint or self.settings.blend):
             return None
         return make_recolour(self.view.cut((8, 8)), self.settings)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-the-mosaic>>[1]
+
+
 def paste(work: Work, thumb_res: tuple[int, int] | None) -> tuple[tuple[int, int], Iterator[Array]]:
     """The (width, height) of a mosaic, and its bands, one for each row of cells."""
     (rows, cols), shape = work.match.shape, thumb_res or work.store.thumb_res
@@ -236,8 +227,8 @@ def paste(work: Work, thumb_res: tuple[int, int] | None) -> tuple[tuple[int, int
     if size == plain and not work.recolour and not empty.any():
         return size, mosaic.paste_bands(work.draw, work.match, shape)
     return size, output.paste_exact(work.draw, work.match, size, work.recolour)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#make-the-mosaic>>[2]
+
+
 def save_mosaic(path: str, work: Work, thumb_res: tuple[int, int] | None = None) -> Report:
     """Paste a mosaic, save it with its report, and return that."""
     size, bands = paste(work, thumb_res)
@@ -255,9 +246,8 @@ def save_mosaic(path: str, work: Work, thumb_res: tuple[int, int] | None = None)
     )
     write_report(Path(path).with_suffix(".json"), report)
     return report
-# ~/~ end
 
-# ~/~ begin <<smalti/making.md#work-on-a-mosaic>>[init]
+
 def recall(report: Report, given: Mapping[str, object]) -> MosaicSettings:
     """The settings of a report, with those that are given now."""
     known = {**report.settings, **report.recolour}
@@ -266,8 +256,8 @@ def recall(report: Report, given: Mapping[str, object]) -> MosaicSettings:
     names = {field.name for field in dataclasses.fields(MosaicSettings)}
     now = {name: word for name, word in given.items() if name in names}
     return make_settings(MosaicSettings, {**known, **now}, lax=True)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#work-on-a-mosaic>>[1]
+
+
 def recall_view(report: Report, target: str, thumb_res: tuple[int, int]) -> tuple[View | None, str]:
     """The view of a match, or None and why there is none."""
     if not target:
@@ -278,8 +268,8 @@ def recall_view(report: Report, target: str, thumb_res: tuple[int, int]) -> tupl
         return open_view(load_image(target), shape, seen), ""
     except MosaicError as error:
         return None, str(error)
-# ~/~ end
-# ~/~ begin <<smalti/making.md#work-on-a-mosaic>>[2]
+
+
 def read_table(path: str, digest: str, store: Store, view: View | None, among: int) -> Array:
     """Read a (rows, cols) match, .tab, or choose one `among` the best of each cell, .csv."""
     if Path(path).suffix.lower() != ".csv":
@@ -291,20 +281,18 @@ def read_table(path: str, digest: str, store: Store, view: View | None, among: i
     if among > choices.shape[2]:
         raise MosaicError(f"choices = {among}: {path} has {choices.shape[2]} for each cell")
     return choosing.vary(choices[..., :among])
-# ~/~ end
-# ~/~ begin <<smalti/making.md#work-on-a-mosaic>>[3]
+
+
 def open_work(
     report_path: Path, given: Mapping[str, object], store: str = "", table: str = "", among: int = 0
 ) -> Work:
     """Open what a report tells of, or a store and a table with their report."""
     report = read_report(report_path)
-    # ~/~ begin <<smalti/making.md#which-files>>[init]
     files = report.files
     if not (store and table) and not (files.store and files.table):
         raise MosaicError(f"there is no report {report_path} of a mosaic; paste it anew")
     target = str(given.get("target") or files.target)
     files = replace(files, store=store or files.store, table=table or files.table, target=target)
-    # ~/~ end
     settings, opened = recall(report, given), mosaic.open_store(files.store)
     check_mosaic(settings)
     view, missing = recall_view(report, files.target, opened.thumb_res)
@@ -315,12 +303,8 @@ def open_work(
     if view and view.empty.shape != match.shape:
         raise MosaicError(f"{report_path} is not the report of this table; match anew")
     if files.table.lower().endswith(".csv"):
-        # ~/~ begin <<smalti/making.md#say-that-it-was-chosen>>[init]
         photo = variants.photo_numbers(opened.names)
         report = replace(forget_match(report), method="choices", among=among)
         report = with_uses(report, scores.count_uses(match, photo))
         report = replace(report, most_used_photo=most_used(match, opened))
-        # ~/~ end
     return Work(replace(report, files=files), settings, opened, match, view, missing)
-# ~/~ end
-# ~/~ end

@@ -1,15 +1,13 @@
-# ~/~ begin <<smalti/nearest.md#smalti/nearest.py>>[init]
+# Made from smalti/nearest.md by make tangle; edit that.
 """Find the nearest photos by any distance, and dither; explained in nearest.md."""
 
-# ~/~ begin <<smalti/nearest.md#nearest-imports>>[init]
 import numpy as np
 
 from mosaic import Array, match_nearest
 from smalti.features import METRICS, prepare
 from smalti.ground.errors import MosaicError
-# ~/~ end
 
-# ~/~ begin <<smalti/nearest.md#choose-by-a-tree>>[init]
+
 def choose_by_tree(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array, Array]:
     """The k nearest tiles of each cell, and their distances: (m, k) and (m, k); few features.
 
@@ -27,9 +25,8 @@ def choose_by_tree(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array,
     tree = cKDTree(tiles, leafsize=128, balanced_tree=False, compact_nodes=False)
     distances, match = tree.query(cells, k=list(range(1, k + 1)), p=r)
     return match.astype(np.int64), distances
-# ~/~ end
 
-# ~/~ begin <<smalti/nearest.md#choose-by-force>>[init]
+
 def compare(tiles: Array, cells: Array, r: float) -> Array:
     """Distances, or for r = 2 what orders like them, of all pairs: (m, n) float32."""
     from scipy.spatial.distance import cdist
@@ -44,8 +41,8 @@ def compare(tiles: Array, cells: Array, r: float) -> Array:
     for i in range(0, len(tiles), 64):
         rough[:, i : i + 64] = cdist(cells, tiles[i : i + 64], name)
     return rough
-# ~/~ end
-# ~/~ begin <<smalti/nearest.md#choose-by-force>>[1]
+
+
 MEMORY, SPARE = 1 << 26, 4  # bytes for one comparison; candidates beyond the k best
 
 
@@ -58,8 +55,8 @@ def best_of(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array, Array]
     exact = np.linalg.norm(gaps, ord=r, axis=2)
     order = exact.argsort(axis=1, kind="stable")[:, :k]
     return np.take_along_axis(near, order, axis=1), np.take_along_axis(exact, order, axis=1)
-# ~/~ end
-# ~/~ begin <<smalti/nearest.md#choose-by-force>>[2]
+
+
 def choose_by_force(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array, Array]:
     """The k nearest tiles of each cell, and their distances: (m, k) and (m, k).
 
@@ -75,9 +72,8 @@ def choose_by_force(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array
         found = best_of(tiles, some, r, k)
         match[start : start + block], distances[start : start + block] = found
     return match, distances
-# ~/~ end
 
-# ~/~ begin <<smalti/nearest.md#choose-the-nearest>>[init]
+
 TREE_FEATURES = 16  # up to so many features a k-d tree is used
 
 
@@ -98,8 +94,8 @@ def nearest_choices(
     choose = choose_by_tree if tiles.shape[1] <= TREE_FEATURES else choose_by_force
     match, distances = choose(tiles, cells, METRICS[metric], k)
     return match, distances**2 / 2 if metric == "cosine" else distances
-# ~/~ end
-# ~/~ begin <<smalti/nearest.md#choose-the-nearest>>[1]
+
+
 def nearest(tiles: Array, cells: Array, metric: str = "euclidean") -> Array:
     """The nearest tile of each cell: (n, f) and (m, f) features to (m,) int64.
 
@@ -107,12 +103,11 @@ def nearest(tiles: Array, cells: Array, metric: str = "euclidean") -> Array:
     array([1, 0, 1])
     """
     return nearest_choices(tiles, cells, metric)[0][:, 0]
-# ~/~ end
 
-# ~/~ begin <<smalti/nearest.md#diffuse-the-error>>[init]
+
 SHARES = ((0, 1, 7 / 16), (1, -1, 3 / 16), (1, 0, 5 / 16), (1, 1, 1 / 16))
-# ~/~ end
-# ~/~ begin <<smalti/nearest.md#diffuse-the-error>>[1]
+
+
 def dither(tiles: Array, cells: Array, shape: tuple[int, int]) -> Array:
     """The nearest tile of each cell, errors diffused: (n, f) and (m, f) to (m,) int64.
 
@@ -136,5 +131,3 @@ def dither(tiles: Array, cells: Array, shape: tuple[int, int]) -> Array:
             for down, ahead, share in SHARES:
                 asked[row + down, col + 1 + way * ahead] += share * error
     return match.ravel()
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/ours.md#smalti/ours.py>>[init]
+# Made from smalti/ours.md by make tangle; edit that.
 """Nothing is overwritten that is not of our making; explained in ours.md."""
 
-# ~/~ begin <<smalti/ours.md#ours-imports>>[init]
 import contextlib
 import os
 from pathlib import Path
@@ -12,9 +11,8 @@ from mosaic import FORMAT
 from smalti.ground.errors import MosaicError
 from smalti.report import read_report
 from smalti.tables import CHOICES
-# ~/~ end
 
-# ~/~ begin <<smalti/ours.md#files-of-a-kind>>[init]
+
 def store_files(path: str) -> dict[str, Path]:
     """The files that belong to a store, by their kinds."""
     return {"store": Path(path), "rejects": Path(path).with_suffix(".rejects.tsv")}
@@ -25,9 +23,8 @@ def table_files(table: Path, choices: bool = False) -> dict[str, Path]:
     endings = {"table": table.suffix, "report": ".json", "alike": ".alike.txt"}
     endings |= {"choices": ".csv"} if choices else {}
     return {kind: table.with_suffix(ending) for kind, ending in endings.items()}
-# ~/~ end
 
-# ~/~ begin <<smalti/ours.md#look-into-a-file>>[init]
+
 def is_ours(kind: str, path: Path) -> bool:
     """Whether a file is of our making, and of a kind: a store, a table, a list, a report."""
     if kind == "store":
@@ -45,8 +42,8 @@ def is_ours(kind: str, path: Path) -> bool:
         "alike": b" look the same" in path.read_bytes(),
     }
     return not head or looks[kind]
-# ~/~ end
-# ~/~ begin <<smalti/ours.md#look-into-a-file>>[1]
+
+
 def is_store(path: Path) -> bool:
     """Whether a file is a store, or was one before it was damaged."""
     with contextlib.suppress(MosaicError):
@@ -55,9 +52,8 @@ def is_store(path: Path) -> bool:
     with contextlib.suppress(OSError), h5py.File(path, "r") as stored:
         return bool(stored.attrs.get("format") == FORMAT)
     return path.stat().st_size == 0
-# ~/~ end
 
-# ~/~ begin <<smalti/ours.md#refuse-to-overwrite>>[init]
+
 def check_ours(**files: Path) -> None:
     """Raise MosaicError if a file is there that is not of our making and of its kind."""
     for kind, path in files.items():
@@ -65,12 +61,10 @@ def check_ours(**files: Path) -> None:
             raise MosaicError(
                 f"{path} is not of our making, or no {kind}; move it, or choose another name"
             )
-# ~/~ end
-# ~/~ begin <<smalti/ours.md#refuse-to-overwrite>>[1]
+
+
 def check_kept(written: str, **read: str) -> None:
     """Raise MosaicError if a file would be written over one that is read, given by a word."""
     for word, path in read.items():
         if path and os.path.realpath(written) == os.path.realpath(path):
             raise MosaicError(f"{written} is the {word}; call the output something else")
-# ~/~ end
-# ~/~ end

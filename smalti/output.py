@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/output.md#smalti/output.py>>[init]
+# Made from smalti/output.md by make tangle; edit that.
 """Write mosaics of any size, exact to the pixel, or cut out; explained in output.md."""
 
-# ~/~ begin <<smalti/output.md#output-imports>>[init]
 import functools
 import io
 import itertools
@@ -23,15 +22,13 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic, write_text
 from smalti.ground.settings import cores
 from smalti.recolour import Recolour
-# ~/~ end
-# ~/~ begin <<smalti/output.md#output-imports>>[1]
+
 Bands = Iterable[Array]
 Write = Callable[[str | Path, Bands, tuple[int, int]], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#exact-sizes>>[init]
+
 def sizes(total: int, parts: int) -> Array:
     """Divide `total` pixels among `parts`, evenly to a pixel: whole numbers (parts,).
 
@@ -44,8 +41,8 @@ def sizes(total: int, parts: int) -> Array:
         raise MosaicError(f"{total} pixels are too few for {parts} cells; ask for more")
     ends: Array = np.arange(parts + 1, dtype=np.int64) * total // parts
     return np.diff(ends)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#exact-sizes>>[1]
+
+
 def paste_exact(
     draw: Draw, match: Array, size: tuple[int, int], recolour: Recolour | None = None
 ) -> Iterator[Array]:
@@ -59,7 +56,6 @@ def paste_exact(
     for row, height in enumerate(sizes(size[1], rows).tolist()):
         band = np.full((height, size[0], 3), 255, np.uint8)
         for width in np.unique(widths).tolist():
-            # ~/~ begin <<smalti/output.md#paste-the-columns-of-this-width>>[init]
             columns = np.flatnonzero((widths == width) & (match[row] >= 0))
             which, place = np.unique(match[row, columns], return_inverse=True)
             tiles = draw(which, (width, height))[place]
@@ -67,11 +63,9 @@ def paste_exact(
                 tiles = recolour(tiles, row * cols + columns)
             for tile, start in zip(tiles, left[columns], strict=True):
                 band[:, start : start + width] = tile
-            # ~/~ end
         yield band
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#cover-empty-cells>>[init]
+
 def cover(bands: Bands, empty: Array, size: tuple[int, int]) -> Iterator[Array]:
     """Make the empty cells of a (rows, cols) grid transparent, in bands of (h, width, 4).
 
@@ -84,9 +78,8 @@ def cover(bands: Bands, empty: Array, size: tuple[int, int]) -> Iterator[Array]:
         solid = alpha[row_of[top : top + len(band)], :, None]
         yield np.dstack((np.where(solid, band, 255), solid))
         top += len(band)
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#regroup-bands>>[init]
+
 def regroup(bands: Bands, height: int) -> Iterator[Array]:
     """Make bands of any heights into bands of one height; the last may be lower.
 
@@ -106,8 +99,8 @@ def regroup(bands: Bands, height: int) -> Iterator[Array]:
                 del full  # before the next one is put together
     if kept:
         yield np.concatenate(kept)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#regroup-bands>>[1]
+
+
 def watched(bands: Bands, size: tuple[int, int], channels: int) -> Iterator[Array]:
     """Hand on bands; raise ValueError unless they make a picture of this (width, height)."""
     high = 0
@@ -118,16 +111,15 @@ def watched(bands: Bands, size: tuple[int, int], channels: int) -> Iterator[Arra
         yield band
     if high < size[1]:
         raise ValueError(f"the bands end after {high} of {size[1]} rows")
-# ~/~ end
-# ~/~ begin <<smalti/output.md#regroup-bands>>[2]
+
+
 def measure(bands: Bands, size: tuple[int, int]) -> tuple[int, Iterator[Array]]:
     """Channels of the bands, 3 or 4, and the bands, which raise ValueError unless they fit."""
     first = next(stream := iter(bands))
     channels = first.shape[2]
     return channels, watched(itertools.chain([first], stream), size, channels)
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#work-in-step>>[init]
+
 def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Like `map`, by threads, in order, with never more than a few items in memory."""
     workers = cores()
@@ -139,9 +131,8 @@ def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
                 yield queue.popleft().result()
         while queue:
             yield queue.popleft().result()
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#stream-a-png>>[init]
+
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """A chunk of a PNG file: length, kind, data, checksum.
 
@@ -150,8 +141,8 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     """
     check = zlib.crc32(data, zlib.crc32(kind))
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#stream-a-png>>[1]
+
+
 def deflate_band(band: Array) -> tuple[bytes, bytes]:
     """Filter and compress a band for a PNG; return the filtered rows, and them compressed."""
     flat = band.reshape(len(band), -1)
@@ -163,8 +154,8 @@ def deflate_band(band: Array) -> tuple[bytes, bytes]:
     raw = rows.tobytes()
     press = zlib.compressobj(1, zlib.DEFLATED, -15, 8, zlib.Z_RLE)
     return raw, press.compress(raw) + press.flush(zlib.Z_SYNC_FLUSH)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#stream-a-png>>[2]
+
+
 def write_png(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
     """Write bands as a PNG of (width, height) pixels, in a stream (PNG, ISO 15948).
 
@@ -181,9 +172,8 @@ def write_png(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
             file.write(png_chunk(b"IDAT", packed))
         file.write(png_chunk(b"IDAT", b"\x03\x00" + struct.pack(">I", check)))
         file.write(png_chunk(b"IEND", b""))
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#stream-a-tiff>>[init]
+
 TIFF_TILE = 256
 
 
@@ -193,15 +183,15 @@ def deflate_tile(tile: Array) -> bytes:
     full[: tile.shape[0], : tile.shape[1]] = tile
     full[:, 1:] -= full[:, :-1].copy()
     return zlib.compress(full.tobytes(), 1)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#stream-a-tiff>>[1]
+
+
 def cut_tiles(bands: Bands, side: int) -> Iterator[Array]:
     """Cut bands into square tiles, row by row; those at the edges are smaller."""
     for band in regroup(bands, side):
         for left in range(0, band.shape[1], side):
             yield band[:, left : left + side]
-# ~/~ end
-# ~/~ begin <<smalti/output.md#stream-a-tiff>>[2]
+
+
 def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
     """Write bands as a tiled TIFF of (width, height) pixels, in a stream; BigTIFF if large.
 
@@ -223,9 +213,8 @@ def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
             predictor=True,
             extrasamples=["unassalpha"] if channels == 4 else None,
         )
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#build-the-pyramid>>[init]
+
 def write_level(
     bands: Bands,
     folder: Path,
@@ -243,16 +232,16 @@ def write_level(
         half = np.concatenate(list(pool.map(halve, parts)), axis=1)
         del band, parts  # nobody needs them while the next is made
         yield half
-# ~/~ end
-# ~/~ begin <<smalti/output.md#build-the-pyramid>>[1]
+
+
 def halve(band: Array) -> Array:
     """Average squares of 2 x 2 pixels; at an odd edge, of what is there."""
     image = Image.fromarray(band)
     if band.shape[2] == 4:
         return np.asarray(image.convert("RGBa").reduce(2).convert("RGBA"))
     return np.asarray(image.reduce(2))
-# ~/~ end
-# ~/~ begin <<smalti/output.md#build-the-pyramid>>[2]
+
+
 def write_deepzoom(
     path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
 ) -> None:
@@ -271,31 +260,30 @@ def write_deepzoom(
         deque(stream, maxlen=0)  # run it to the end
         path.unlink(missing_ok=True)
     write_text(path, DZI.format(kind, tile, *size))
-# ~/~ end
-# ~/~ begin <<smalti/output.md#build-the-pyramid>>[3]
+
+
 def save_tile(tile: Array, path: Path, kind: str, quality: int) -> None:
     """Save a tile as PATH.jpg or PATH.png."""
     buffer = io.BytesIO()
     Image.fromarray(tile).save(buffer, {"jpg": "JPEG"}.get(kind, kind), quality=quality)
     path.with_name(f"{path.name}.{kind}").write_bytes(buffer.getbuffer())
-# ~/~ end
-# ~/~ begin <<smalti/output.md#build-the-pyramid>>[4]
+
+
 DZI = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
     '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" '
     'Format="{}" Overlap="0" TileSize="{}"><Size Width="{}" Height="{}"/></Image>\n'
 )
-# ~/~ end
-# ~/~ begin <<smalti/output.md#build-the-pyramid>>[5]
+
+
 def tiles_folder(path: str | Path) -> Path:
     """The folder for the tiles of a .dzi; raises MosaicError if it is not ours to replace."""
     folder = Path(path).with_name(Path(path).stem + "_files")
     if folder.exists() and not Path(path).exists():
         raise MosaicError(f"there is a folder {folder} already; move it, or choose another name")
     return folder
-# ~/~ end
 
-# ~/~ begin <<smalti/output.md#choose-the-writer>>[init]
+
 LARGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi"), 2**31 - 1)
 STREAMS: dict[str, Write] = {
@@ -304,16 +292,16 @@ STREAMS: dict[str, Write] = {
     ".tiff": write_tiff,
     ".dzi": write_deepzoom,
 }
-# ~/~ end
-# ~/~ begin <<smalti/output.md#choose-the-writer>>[1]
+
+
 def memory() -> float:
     """Bytes of memory of this machine; without end where it does not say."""
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names:
         return math.inf
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-# ~/~ end
-# ~/~ begin <<smalti/output.md#choose-the-writer>>[2]
+
+
 def check_size(path: str | Path, size: tuple[int, int]) -> None:
     """Raise MosaicError unless an image of this (width, height) can be saved there."""
     ending, repair = Path(path).suffix.lower(), "set a smaller size"
@@ -330,8 +318,8 @@ def check_size(path: str | Path, size: tuple[int, int]) -> None:
         raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
     if ending == ".dzi":
         tiles_folder(path)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#choose-the-writer>>[3]
+
+
 def save_bands(
     path: str | Path, bands: Bands, size: tuple[int, int], quality: int = 90
 ) -> None:
@@ -348,8 +336,8 @@ def save_bands(
     bands = measure(bands, size)[1]
     opaque = ending in (".jpg", ".jpeg")
     save_image(path, map(over_white, bands) if opaque else bands, size, quality)
-# ~/~ end
-# ~/~ begin <<smalti/output.md#choose-the-writer>>[4]
+
+
 def over_white(band: Array) -> Array:
     """Lay an (h, w, 4) band over white: (h, w, 3). One of three channels stays as it is.
 
@@ -360,5 +348,3 @@ def over_white(band: Array) -> Array:
         return band
     alpha = band[..., 3:].astype(np.uint16)
     return ((band[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/page.md#smalti/page.py>>[init]
+# Made from smalti/page.md by make tangle; edit that.
 """Write a viewer and a page for a mosaic; explained in page.md."""
 
-# ~/~ begin <<smalti/page.md#page-imports>>[init]
 import base64
 import html
 import io
@@ -23,9 +22,8 @@ from smalti.ground.files import write_text
 from smalti.ground.photos import make_averageable, to_srgb
 from smalti.output import paste_exact
 from smalti.recolour import Recolour
-# ~/~ end
 
-# ~/~ begin <<smalti/page.md#fill-a-template>>[init]
+
 def fill(template: str, **parts: str) -> str:
     """Replace @name@ in a template by the parts of these names.
 
@@ -33,8 +31,8 @@ def fill(template: str, **parts: str) -> str:
     '<title>@lead@</title>A cat.'
     """
     return re.sub(f"@({'|'.join(parts)})@", lambda found: parts[found[1]], template)
-# ~/~ end
-# ~/~ begin <<smalti/page.md#fill-a-template>>[1]
+
+
 ORIGIN = re.compile(r"^[^\w\n]*(Made from .* by make tangle|~/~ ).*\n?", re.MULTILINE)
 
 
@@ -42,15 +40,15 @@ def read_asset(name: str) -> str:
     """A template, style or script of this package, without the marks of where it was made."""
     text = resources.files("smalti").joinpath(name).read_text(encoding="utf-8")
     return ORIGIN.sub("", text).strip("\n")
-# ~/~ end
-# ~/~ begin <<smalti/page.md#fill-a-template>>[2]
+
+
 def embed(image: Image.Image, quality: int = 80) -> str:
     """An image as an address that contains it."""
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "JPEG", quality=quality)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-# ~/~ end
-# ~/~ begin <<smalti/page.md#fill-a-template>>[3]
+
+
 def address(path: str | Path, page: Path) -> str:
     """The address of a file, as seen from a page.
 
@@ -59,16 +57,15 @@ def address(path: str | Path, page: Path) -> str:
     """
     below = os.path.relpath(Path(path).absolute(), page.parent.absolute())
     return urllib.parse.quote(os.fsencode(Path(below).as_posix()))
-# ~/~ end
 
-# ~/~ begin <<smalti/page.md#write-the-viewer>>[init]
+
 def read_dzi(path: Path) -> dict[str, int | str]:
     """Width, height, tile size and ending of the tiles of a Deep Zoom image."""
     image = xml.etree.ElementTree.fromstring(path.read_text(encoding="utf-8"))
     size = {key.lower(): int(value) for key, value in image[0].attrib.items()}
     return {**size, "tile": int(image.attrib["TileSize"]), "ending": image.attrib["Format"]}
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-viewer>>[1]
+
+
 def names_of_cells(match: Array, names: Sequence[str]) -> dict[str, object]:
     """What a viewer has to know of a (rows, cols) match: its shape, numbers, and their names.
 
@@ -82,8 +79,8 @@ def names_of_cells(match: Array, names: Sequence[str]) -> dict[str, object]:
         "match": numbers.ravel().tolist(),
         "names": ["" if i < 0 else show(names[i]) for i in used.tolist()],
     }
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-viewer>>[2]
+
+
 def write_viewer(
     path: str | Path,
     dzi: str | Path,
@@ -106,9 +103,8 @@ def write_viewer(
         about=json.dumps({**about, **cells}, separators=(",", ":")).replace("<", "\\u003c"),
     )
     write_text(path, text + "\n")
-# ~/~ end
 
-# ~/~ begin <<smalti/page.md#write-the-page>>[init]
+
 def write_page(
     path: str | Path,
     draw: Draw,
@@ -128,15 +124,12 @@ def write_page(
     thumbnail, if some are of the same one. `recolour` is as for `paste_exact`.
     """
     path = Path(path)
-    # ~/~ begin <<smalti/page.md#count-the-uses-of-each-photo>>[init]
     photo = np.arange(len(names)) if photo is None else photo
     first = np.unique(photo, return_index=True)[1]
     uses = np.bincount(photo[match[match >= 0]], minlength=len(first))
     photos = photo_lists(
         lambda which, size: draw(first[which], size), thumb_res, [names[i] for i in first], uses
     )
-    # ~/~ end
-    # ~/~ begin <<smalti/page.md#fill-the-page>>[init]
     small = preview(draw, match, thumb_res, recolour=recolour)
     text = fill(
         read_asset("page.html"),
@@ -150,10 +143,9 @@ def write_page(
         report=report_rows(report),
         photos=photos,
     )
-    # ~/~ end
     write_text(path, text + "\n")
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[1]
+
+
 def preview(
     draw: Draw,
     match: Array,
@@ -167,8 +159,8 @@ def preview(
     scale = min(1.0, longest / max(width, height))
     size = (max(cols, round(width * scale)), max(rows, round(height * scale)))
     return Image.fromarray(np.vstack(list(paste_exact(draw, match, size, recolour))))
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[2]
+
+
 def fit_target(target: Image.Image, size: tuple[int, int], longest: int = 800) -> Image.Image:
     """The target, upright, cut to the shape of the mosaic, in sRGB over white."""
     scale = min(1.0, longest / max(size))
@@ -176,8 +168,8 @@ def fit_target(target: Image.Image, size: tuple[int, int], longest: int = 800) -
     width, height = (max(1, round(side * scale)) for side in size)
     small = ImageOps.fit(upright, (width, height))
     return to_srgb(small, target.info.get("icc_profile"))
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[3]
+
+
 def describe(match: Array, uses: Array) -> str:
     """The facts of a (rows, cols) match in one line; `uses` is how often each photo occurs.
 
@@ -191,8 +183,8 @@ def describe(match: Array, uses: Array) -> str:
         f"{match.shape[1]} × {match.shape[0]} cells{some} filled with {used:,} "
         f"of {len(uses):,} photos, none more than {times}"
     )
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[4]
+
+
 def report_rows(report: Mapping[str, object], above: str = "") -> str:
     """The rows of a table that shows a report.
 
@@ -207,8 +199,8 @@ def report_rows(report: Mapping[str, object], above: str = "") -> str:
             words = html.escape(show(in_words(value)))
             rows += f"<tr><th>{html.escape(above + key).replace('_', ' ')}<td>{words}"
     return rows
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[5]
+
+
 def in_words(value: object) -> str:
     """A value of a report as people read it.
 
@@ -220,8 +212,8 @@ def in_words(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return str(value)
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[6]
+
+
 def photo_lists(
     draw: Draw, thumb_res: tuple[int, int], names: Sequence[str], uses: Array, count: int = 24
 ) -> str:
@@ -240,8 +232,8 @@ def photo_lists(
         items = [(names[i], uses[i], tile) for i, tile in zip(which, tiles, strict=True)]
         text += f"<h2>{title}</h2>\n<ul>\n{list_items(items)}</ul>\n" if items else ""
     return text
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[7]
+
+
 def list_items(items: Sequence[tuple[str, int, Array]]) -> str:
     """Photos as items of an HTML list: (name, uses, (h, w, 3) thumbnail) each."""
     text = ""
@@ -249,8 +241,8 @@ def list_items(items: Sequence[tuple[str, int, Array]]) -> str:
         shown, image = html.escape(show(name)), embed(Image.fromarray(tile))
         text += f'<li><img src="{image}" alt="" title="{shown}"><b>{uses} ×</b> {shown}\n'
     return text
-# ~/~ end
-# ~/~ begin <<smalti/page.md#write-the-page>>[8]
+
+
 MARK = b'<meta name="generator" content="photo mosaic">'
 
 
@@ -258,5 +250,3 @@ def is_ours(path: str | Path) -> bool:
     """Whether a file is a page of our making, so that it may be replaced."""
     with Path(path).open("rb") as file:
         return MARK in file.read(200)
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/placement.md#smalti/placement.py>>[init]
+# Made from smalti/placement.md by make tangle; edit that.
 """Exact placement of photos, with proof; explained in placement.md."""
 
-# ~/~ begin <<smalti/placement.md#placement-imports>>[init]
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,9 +15,7 @@ from smalti.ground.settings import Amount
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#placement-settings>>[init]
 Solver = Literal["auto", "sparse", "dense"]
 
 
@@ -31,9 +28,8 @@ class PlacementSettings:
     time_limit: Annotated[
         Amount, "stop after so many seconds, with the best match so far; 0: never"
     ] = 0.0
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#example-colours>>[init]
+
 def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     """Mean colours of `n` photos, (n, 3), and of side x side cells, (side**2, 3); 0 to 255."""
     rng = np.random.default_rng(seed)
@@ -49,9 +45,8 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     light = rng.normal(1, 0.25, (n, 1)) * np.array(kinds)[kind]
     photos = light + rng.normal(0, 14, (n, 3))
     return np.rint(photos.clip(0, 255)), np.rint(target.clip(0, 255)).reshape(-1, 3)
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#best-offers>>[init]
+
 def squared(a: Floats, b: Floats) -> Floats:
     """Squared distance along the last axis of `a` and `b`, which broadcast."""
     return np.asarray(((a - b) ** 2).sum(-1))
@@ -62,8 +57,8 @@ def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
     step = max(1, 1_000_000 // x.shape[1])
     starts = range(0, max(1, len(i)), step)
     return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[1]
+
+
 TREE = 6  # features up to which a k-d tree is quicker than comparing everything
 
 
@@ -82,8 +77,8 @@ def cheapest(
     value = np.stack([squared(query, points[j]) - price[j] for j in index.T], axis=1)
     best = np.argsort(value, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[2]
+
+
 def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
     """Indices of the `k` best offers by comparing everything, a block at a time."""
     digits = np.float32 if k > 1 else np.float64
@@ -100,8 +95,8 @@ def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
         else:
             index[block] = np.argpartition(offer, k - 1, axis=1)[:, :k]
     return index
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[3]
+
+
 def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
     """Stretch (f, f) and shift (f,) after which `price` (p,) is nearly level."""
     f = points.shape[1]
@@ -118,8 +113,8 @@ def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
     bend[i, j] = fit[1 + f :]
     size, axes = np.linalg.eigh(np.eye(f) - (bend + bend.T) / 2)
     return np.sqrt(size.clip(0.05, 20))[:, None] * axes.T, fit[1 : 1 + f] / 2
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#best-offers>>[4]
+
+
 def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
     """Indices of the `k` best offers of each of three k-d trees of stretched, lifted points."""
     from scipy.spatial import KDTree
@@ -137,9 +132,8 @@ def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
             tree = KDTree(lifted, 128, balanced_tree=False, compact_nodes=False)
             found.append(some[tree.query(floor, range(1, min(k, len(some)) + 1))[1]])
     return np.hstack(found)
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#levels>>[init]
+
 def means(x: Floats, label: Ints) -> Floats:
     """Mean of the rows of `x` (r, f) for each label 0, 1, ...: (labels, f)."""
     many = np.bincount(label)
@@ -153,8 +147,8 @@ def distinct(x: Floats) -> tuple[Ints, Ints]:
     kind = np.empty(len(x), np.int64)
     kind[order] = np.cumsum(new) - 1
     return order[new], kind
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[1]
+
+
 @dataclass
 class Task:
     """A placement problem without pins; rows of `y` are sorted by their photo, `owner`."""
@@ -172,8 +166,8 @@ class Task:
         self.photo_sketch = means(self.tile_sketch, self.owner)
         reach = float(np.abs(both).max(initial=1)) ** 2 * both.shape[1] * len(self.x)
         self.whole = bool((both == np.rint(both)).all()) and reach < 2**50
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[2]
+
+
 @dataclass
 class Level:
     """Boxes of cells and of photos; with `width` 0 one box for each distinct colour."""
@@ -191,31 +185,27 @@ class Level:
         """What no match of this level can cost less than, if u + v <= cost on all arcs."""
         photos = self.high @ np.minimum(v, 0) + self.low @ np.maximum(v, 0)
         return float(self.mass @ u + photos)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[3]
+
+
 def group(task: Task, width: float) -> Level:
     """Put a task into boxes of this width; 0 stands for the task itself."""
     if width:
-        # ~/~ begin <<smalti/placement.md#group-by-boxes>>[init]
         cell_box = distinct(np.floor(task.cell_sketch / width))[1]
         photo_box = distinct(np.floor(task.photo_sketch / width))[1]
         cells, tiles = means(task.cell_sketch, cell_box), means(task.photo_sketch, photo_box)
         owner = np.arange(len(tiles))
-        # ~/~ end
     else:
-        # ~/~ begin <<smalti/placement.md#group-equal-colours>>[init]
         first, cell_box = distinct(task.x)
         cells, tiles = task.x[first], task.y
         owner, photo_box = task.owner, np.arange(len(task.low))
         if len(task.owner) == len(task.low):
             first, photo_box = distinct(task.y)
             tiles, owner = task.y[first], np.arange(len(first))
-        # ~/~ end
     low, high = (np.bincount(photo_box, w).astype(np.int64) for w in (task.low, task.high))
     mass = np.bincount(cell_box)
     return Level(cells, mass, cell_box, tiles, owner, low, high, photo_box)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[4]
+
+
 SMALL = 250_000  # so many arcs are simply all listed
 
 
@@ -231,33 +221,27 @@ def widths(task: Task) -> list[float]:
         found.insert(-1, width)
         width /= 2
     return found
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[5]
+
+
 def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Ints:
     """Turn a plan between boxes, three (p,) arrays, into a photo for every cell, (m,)."""
     n, light = len(task.low), task.photo_sketch[:, 0]
-    # ~/~ begin <<smalti/placement.md#tell-each-cell-its-box>>[init]
     shade = means(light[:, None], level.photo_box)[:, 0]
     order = np.lexsort((shade[photo], cell))
     by_cell = np.lexsort((task.cell_sketch[:, 0], level.cell_box))
     box = np.empty(len(task.x), np.int64)
     box[by_cell] = np.repeat(photo[order], amount[order])
-    # ~/~ end
-    # ~/~ begin <<smalti/placement.md#line-up-cells-at-each-box>>[init]
     queue = np.lexsort((task.cell_sketch[:, 0], box))
     turn = np.arange(len(queue)) - np.searchsorted(box[queue], box[queue])
-    # ~/~ end
-    # ~/~ begin <<smalti/placement.md#hand-out-photos>>[init]
     name, copies = np.tile(np.arange(n), 2), np.r_[task.low, task.high - task.low]
     order = np.lexsort((light[name], np.arange(2 * n) >= n, level.photo_box[name]))
     name, end = name[order], np.cumsum(copies[order])
     first = (end - copies[order])[np.searchsorted(level.photo_box[name], box[queue])]
     match = np.empty(len(queue), np.int64)
     match[queue] = name[np.searchsorted(end, first + turn, side="right")]
-    # ~/~ end
     return match
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#levels>>[6]
+
+
 def best_tile(task: Task, match: Ints) -> Ints:
     """The cheapest thumbnail of the photo `match[j]` for each cell j: (m,) rows of task.y."""
     if len(task.owner) == len(task.low):
@@ -268,9 +252,8 @@ def best_tile(task: Task, match: Ints) -> Ints:
     row = np.arange(len(cell)) + (start[match] - first)[cell]
     order = np.lexsort((pair_costs(task.x, cell, task.y, row), cell))
     return np.asarray(row[order[first]])
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#restricted-problem>>[init]
+
 @dataclass
 class Arcs:
     """Listed arcs, sorted by cell, then photo."""
@@ -291,8 +274,8 @@ def list_arcs(level: Level, keys: Ints) -> Arcs:
         order = order[np.r_[True, pair[1:] != pair[:-1]]]
         cell, photo, cost = cell[order], photo[order], cost[order]
     return Arcs(cell, photo, cost)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#restricted-problem>>[1]
+
+
 def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs]:
     """Supplies, wants and arcs with a helper and doors for the photos that may stay at home."""
     supply, want = level.high.astype(float), level.mass.astype(float)
@@ -308,8 +291,8 @@ def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs
     photo = np.r_[arcs.photo, free, np.full(len(room), n)]
     cost = np.r_[arcs.cost, toll[door] - v[free], toll]
     return supply, want, Arcs(cell, photo, cost)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#restricted-problem>>[2]
+
+
 @dataclass
 class Plan:
     """Whole amounts from boxes of photos to boxes of cells, and prices that prove it best."""
@@ -320,8 +303,8 @@ class Plan:
     cost: float
     u: Floats
     v: Floats
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#restricted-problem>>[3]
+
+
 def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     """The best plan on the listed arcs, starting from prices u (M,) and v (N,)."""
     from scipy.sparse import coo_array
@@ -339,9 +322,8 @@ def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     used = np.searchsorted(arcs.cell * n + arcs.photo, cell * n + photo)
     total = float(amount @ arcs.cost[used])
     return Plan(photo, cell, amount, total, u + du[:m] + shift, v + dv[:n] - shift)
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#round-after-round>>[init]
+
 def opening_prices(
     task: Task, level: Level, width: float, cells: Floats, u: Floats
 ) -> Floats:
@@ -355,8 +337,8 @@ def opening_prices(
         np.minimum.at(v, level.photo_box[task.owner], row_price)
         v = np.rint(v) if task.whole else v
     return np.where(level.low > 0, v, np.minimum(v, 0))
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[1]
+
+
 OFFERS = 10
 
 
@@ -371,8 +353,8 @@ def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:
     to_cell = (near + rows * np.arange(m)[:, None]).ravel()
     to_tile = (back * rows + np.arange(rows)[:, None]).ravel()
     return np.unique(np.r_[to_cell, to_tile, level.cell_box * rows + match]), value[:, 0]
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[2]
+
+
 def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     """Prices u, v that no arc of all contradicts, and keys of arcs worth adding."""
     rows, v = len(level.tiles), plan.v
@@ -387,8 +369,8 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     keys = [(near + rows * eager[:, None])[fair]]
     u, v, more = settle_prices(level, plan, slack, eager, seller, u)
     return u, v, np.unique(np.concatenate([*keys, *more]))
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[3]
+
+
 def settle_prices(
     level: Level, plan: Plan, slack: float, eager: Ints, seller: Ints, u: Floats
 ) -> tuple[Floats, Floats, list[Ints]]:
@@ -405,8 +387,8 @@ def settle_prices(
         if not len(eager):
             break
     return u, v, keys
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[4]
+
+
 @dataclass
 class Round:
     """What is known after a round; `done` is the last round of its level."""
@@ -417,8 +399,8 @@ class Round:
     cells: Floats  # (M, .) and
     u: Floats  # (M,) their prices
     done: bool
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[5]
+
+
 def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
     """Solve one level to its end, round by round."""
     level = group(task, width)
@@ -436,8 +418,8 @@ def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
         done = len(keys) == before or (width > 0 and plan.cost - bound <= 1e-3 * plan.cost)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[6]
+
+
 def rounds(task: Task) -> Iterator[Round]:
     """Better and better matches of a task, the last of them optimal."""
     zero, all_cells = np.zeros(1, np.int64), np.zeros(len(task.x), np.int64)
@@ -450,17 +432,16 @@ def rounds(task: Task) -> Iterator[Round]:
         start = now
         for now in improve(task, width, start):
             yield now
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#round-after-round>>[7]
+
+
 def bound_from(task: Task, now: Round) -> float:
     """A bound for the task itself from the prices of a round of any level."""
     level = group(task, 0.0)
     v = opening_prices(task, level, 0.0, now.cells, now.u)
     u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
     return max(level.bound(u, v), now.bound)
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#what-cannot-be>>[init]
+
 def rounded_up(share: float) -> str:
     """A share in percent, rounded up to one digit.
 
@@ -470,8 +451,8 @@ def rounded_up(share: float) -> str:
     step = 10.0 ** np.floor(np.log10(100 * share))
     percent = np.ceil(100 * share / step) * step
     return np.format_float_positional(percent, 1, fractional=False, trim="-")
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#what-cannot-be>>[1]
+
+
 ROUNDING = 1e-9
 
 
@@ -505,8 +486,8 @@ class Certificate:
 
 
 Watch = Callable[[Certificate], None]
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#what-cannot-be>>[2]
+
+
 class Infeasible(MosaicError):
     """Constraints that no match can keep; `photo` is the number of the photo, if it is one."""
 
@@ -532,8 +513,8 @@ def times(k: int) -> str:
     ('once', '3 times')
     """
     return "once" if k == 1 else f"{k} times"
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#what-cannot-be>>[3]
+
+
 def budgets(
     owner: Ints, n: int, m: int, max_uses: ArrayLike, min_uses: ArrayLike
 ) -> tuple[Ints, Ints]:
@@ -554,8 +535,8 @@ def budgets(
         )
     check_sums(m, low, high, np.unique(np.asarray(max_uses)))
     return low, high
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#what-cannot-be>>[4]
+
+
 def check_sums(m: int, low: Ints, high: Ints, limits: Ints) -> None:
     """Raise Infeasible if photos with these budgets (n,) cannot fill m cells."""
     n, lack, extra = len(high), m - high.sum(), low.sum() - m
@@ -572,8 +553,8 @@ def check_sums(m: int, low: Ints, high: Ints, limits: Ints) -> None:
             f"{m} cells cannot hold {low.sum()} demanded uses of {n} photos: {extra} "
             "are too many; remove photos, add cells, or lower min_uses"
         )
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#what-cannot-be>>[5]
+
+
 def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
     """Budgets (n,) that are left after the pins (m,), -1 where free; raises Infeasible."""
     if pins.shape != (m,) or not ((pins >= -1) & (pins < len(owner))).all():
@@ -592,9 +573,8 @@ def take_pins(pins: Ints, m: int, owner: Ints, low: Ints, high: Ints) -> tuple[I
             f"{low.sum()} uses; remove pins, or lower min_uses"
         )
     return low, np.minimum(high, free)
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#place>>[init]
+
 def finite(name: str, x: ArrayLike) -> Floats:
     """`x` as an (n, f) array of finite numbers; raises ValueError."""
     array = np.asarray(x, np.float64)
@@ -610,8 +590,8 @@ def owners(n: int, groups: ArrayLike | None, max_uses: ArrayLike) -> tuple[Ints,
         raise ValueError(f"groups must name a photo, 0 or more, for each of the {n} tiles")
     listed = np.size(max_uses) if np.ndim(max_uses) else 0
     return owner, max(int(owner.max(initial=-1)) + 1, listed)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[1]
+
+
 @dataclass
 class Request:
     """A placement problem with pins, in checked arrays."""
@@ -629,8 +609,8 @@ class Request:
         single = np.array_equal(self.owner, np.arange(len(self.high)))
         even = bool((self.high == self.high[0]).all()) and not self.low.any()
         return single and even and bool((self.pins < 0).all())
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[2]
+
+
 def certify(
     asked: Request, match: Ints, bound: float, rounds: int, arcs: int, stopped: str
 ) -> Certificate:
@@ -642,8 +622,8 @@ def certify(
     proof = Certificate(cost, max(bound, 0.0) + spent, rounds, arcs, *sizes, stopped)
     done = stopped != "running" and proof.gap <= ROUNDING
     return replace(proof, stopped="optimal") if done else proof
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[3]
+
+
 def read_request(
     tiles: ArrayLike,
     cells: ArrayLike,
@@ -659,8 +639,8 @@ def read_request(
     fixed = np.full(len(x), -1) if pins is None else np.array(pins, np.int64)
     low, high = take_pins(fixed, len(x), owner, low, high)
     return Request(x, y, owner, low, high, fixed)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[4]
+
+
 def place_by_all_arcs(asked: Request) -> tuple[Ints, Certificate]:
     """The cheapest match of a plain request by the way of the book, and its certificate."""
     if not asked.plain:
@@ -672,8 +652,8 @@ def place_by_all_arcs(asked: Request) -> tuple[Ints, Certificate]:
     match, prices = mosaic.match_unique(tiles, cells, uses)
     bound = mosaic.lower_bound(tiles, cells, prices, uses)
     return match, certify(asked, match, bound, 1, len(tiles) * len(cells), "optimal")
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[5]
+
+
 def make_task(
     x: Floats, y: Floats, owner: Ints, low: Ints, high: Ints
 ) -> tuple[Task, Ints]:
@@ -687,8 +667,8 @@ def make_task(
     photos, compact = np.unique(owner[rows], return_inverse=True)
     middle = np.rint(x.mean(0))
     return Task(x - middle, y[rows] - middle, compact, low[photos], high[photos]), rows
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[6]
+
+
 def place_by_some_arcs(
     asked: Request, gap: float, time_limit: float, on_progress: Watch | None
 ) -> tuple[Ints, Certificate]:
@@ -699,7 +679,6 @@ def place_by_some_arcs(
     every = rounds(task)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:
-        # ~/~ begin <<smalti/placement.md#go-on-until-it-is-good-enough>>[init]
         for count, now in enumerate(every, 1):
             fine = now.done and 20 * len(now.cells) > len(task.x)
             bound = max(bound, bound_from(task, now) if gap and fine else now.bound)
@@ -713,14 +692,13 @@ def place_by_some_arcs(
             if time.monotonic() > deadline:
                 stopped = "time limit"
                 break
-        # ~/~ end
     except KeyboardInterrupt:
         stopped = "interrupted"
     bound = bound if bound > -np.inf else bound_from(task, now)
     match[free] = rows[best_tile(task, now.match)]
     return match, certify(asked, match, bound, count, now.arcs, stopped)
-# ~/~ end
-# ~/~ begin <<smalti/placement.md#place>>[7]
+
+
 DENSE = 2_000_000  # pairs up to which the book's way is taken
 DEFAULTS = PlacementSettings()
 
@@ -756,9 +734,8 @@ def place(
     if solver == "dense" or (solver == "auto" and small):
         return place_by_all_arcs(asked)
     return place_by_some_arcs(asked, gap, limit, on_progress)
-# ~/~ end
 
-# ~/~ begin <<smalti/placement.md#place-dense>>[init]
+
 def place_dense(costs: Floats, most: ArrayLike, least: ArrayLike = 0) -> Ints:
     """The cheapest match (m,) by any costs (n, m), each photo used least to most times.
 
@@ -775,5 +752,3 @@ def place_dense(costs: Floats, most: ArrayLike, least: ArrayLike = 0) -> Ints:
     full = heaps > 0
     plan = mosaic.transport(heaps[full], holes, roads[full])[0]
     return np.asarray(np.flatnonzero(full)[plan[:, :m].argmax(0)] % n)
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/recolour.md#smalti/recolour.py>>[init]
+# Made from smalti/recolour.md by make tangle; edit that.
 """Move the colours of photos towards those of their cells; explained in recolour.md."""
 
-# ~/~ begin <<smalti/recolour.md#recolour-imports>>[init]
 import dataclasses
 from collections.abc import Callable
 from typing import Annotated
@@ -11,20 +10,18 @@ import numpy as np
 from mosaic import Array
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Share
-# ~/~ end
-# ~/~ begin <<smalti/recolour.md#recolour-imports>>[1]
-Recolour = Callable[[Array, Array], Array]
-# ~/~ end
 
-# ~/~ begin <<smalti/recolour.md#recolour-settings>>[init]
+Recolour = Callable[[Array, Array], Array]
+
+
 @dataclasses.dataclass(frozen=True)
 class RecolourSettings:
     """Recolouring"""
 
     tint: Annotated[Share, "move the photos' colours to their cells': 0 to 1"] = 0.0
     blend: Annotated[Share, "or: blend the photos with their cells: 0 to 1"] = 0.0
-# ~/~ end
-# ~/~ begin <<smalti/recolour.md#recolour-settings>>[1]
+
+
 def check_recolour(settings: RecolourSettings) -> None:
     """Raise MosaicError if both ways of recolouring are asked for.
 
@@ -32,9 +29,8 @@ def check_recolour(settings: RecolourSettings) -> None:
     """
     if settings.tint and settings.blend:
         raise MosaicError("`tint` does not go with `blend`; set one of them to 0")
-# ~/~ end
 
-# ~/~ begin <<smalti/recolour.md#blend-the-tiles>>[init]
+
 def blend_tiles(tiles: Array, cells: Array, strength: float) -> Array:
     """Blend (k, h, w, 3) tiles with the mean colours of their (k, h', w', 3) cells.
 
@@ -48,14 +44,13 @@ def blend_tiles(tiles: Array, cells: Array, strength: float) -> Array:
         return tiles
     mean = cells.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
     return to_bytes(tiles + np.float32(strength) * (mean - tiles))
-# ~/~ end
-# ~/~ begin <<smalti/recolour.md#blend-the-tiles>>[1]
+
+
 def to_bytes(values: Array) -> Array:
     """Round to whole levels from 0 to 255: uint8."""
     return np.rint(values).clip(0, 255).astype(np.uint8)
-# ~/~ end
 
-# ~/~ begin <<smalti/recolour.md#tint-the-tiles>>[init]
+
 def moments(images: Array) -> tuple[Array, Array, Array]:
     """Pixels around their mean (k, p, 3), means (k, 1, 3), covariances (k, 3, 3) of images."""
     pixels = images.reshape(len(images), -1, 3).astype(np.float32)
@@ -63,15 +58,15 @@ def moments(images: Array) -> tuple[Array, Array, Array]:
     pixels -= mean
     spread = pixels.swapaxes(1, 2) @ pixels / pixels.shape[1]
     return pixels, mean, spread.astype(np.float64)
-# ~/~ end
-# ~/~ begin <<smalti/recolour.md#tint-the-tiles>>[1]
+
+
 def power(matrices: Array, exponent: float) -> Array:
     """A power of symmetric (k, 3, 3) matrices, by their eigenvectors."""
     values, vectors = np.linalg.eigh(matrices)
     powers: Array = vectors * values.clip(1e-9)[:, None] ** exponent @ vectors.swapaxes(1, 2)
     return powers
-# ~/~ end
-# ~/~ begin <<smalti/recolour.md#tint-the-tiles>>[2]
+
+
 def tint_tiles(tiles: Array, cells: Array, strength: float, ridge: float = 4.0) -> Array:
     """Move the colours of (k, h, w, 3) tiles towards those of their (k, h', w', 3) cells.
 
@@ -88,9 +83,8 @@ def tint_tiles(tiles: Array, cells: Array, strength: float, ridge: float = 4.0) 
     step = ((1 - strength) * np.eye(3) + strength * stretch).astype(np.float32)
     moved = pixels @ step + (mean + np.float32(strength) * (goal - mean))
     return to_bytes(moved.reshape(tiles.shape))
-# ~/~ end
 
-# ~/~ begin <<smalti/recolour.md#make-a-recolour>>[init]
+
 def make_recolour(cells: Array, settings: RecolourSettings) -> Recolour | None:
     """The function that recolours thumbnails at their places; None if they stay as they are.
 
@@ -104,5 +98,3 @@ def make_recolour(cells: Array, settings: RecolourSettings) -> Recolour | None:
     change = tint_tiles if settings.tint else blend_tiles
     strength = settings.tint or settings.blend
     return lambda tiles, places: change(tiles, cells[places], strength)
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/report.md#smalti/report.py>>[init]
+# Made from smalti/report.md by make tangle; edit that.
 """What is known of a match and a mosaic, in a file beside it; explained in report.md."""
 
-# ~/~ begin <<smalti/report.md#report-imports>>[init]
 import dataclasses
 import json
 import os
@@ -15,9 +14,8 @@ from msgspec.structs import replace
 from smalti.ground.errors import MosaicError
 from smalti.ground.files import write_text
 from smalti.scores import Scores, Uses, describe_uses
-# ~/~ end
 
-# ~/~ begin <<smalti/report.md#what-a-report-has>>[init]
+
 class Files(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The files that a match or a mosaic was made of; empty if there is none."""
 
@@ -27,8 +25,8 @@ class Files(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mask: str = ""
     mosaic: str = ""
     photos: list[str] = field(default_factory=list)
-# ~/~ end
-# ~/~ begin <<smalti/report.md#what-a-report-has>>[1]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a match, and of the mosaic that was made of it."""
 
@@ -56,8 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recolour: dict[str, object] = field(default_factory=dict)
     score: Scores | None = None
     size: tuple[int, int] | None = None  # of the mosaic, (width, height)
-# ~/~ end
-# ~/~ begin <<smalti/report.md#what-a-report-has>>[2]
+
+
 def with_uses(report: Report, uses: Uses) -> Report:
     """A report that says how photos are used."""
     return replace(report, **dataclasses.asdict(uses))
@@ -67,24 +65,23 @@ def uses_of(report: Report) -> Uses | None:
     """How photos are used, if a report says so."""
     found = {name: getattr(report, name) for name in Uses.__annotations__}
     return None if None in found.values() else Uses(**found)
-# ~/~ end
-# ~/~ begin <<smalti/report.md#what-a-report-has>>[3]
-OF_A_MATCH = "cost levels bound gap proof rounds arcs tiles stopped too_near".split()
+
+
+OF_A_MATCH = ("cost", "levels", "bound", "gap", "proof", "rounds", "arcs", "tiles", "stopped", "too_near")
 
 
 def forget_match(report: Report) -> Report:
     """A report without what is only true of the match that it was written for."""
     return replace(report, **dict.fromkeys(OF_A_MATCH))
-# ~/~ end
 
-# ~/~ begin <<smalti/report.md#write-and-read>>[init]
+
 def write_report(path: Path, report: Report) -> None:
     """Write a report as JSON, with paths as they are seen from it."""
     files = change_paths(report.files, lambda name: os.path.relpath(name, path.parent))
     found = msgspec.to_builtins(replace(report, files=files))
     write_text(path, json.dumps(found, indent=1) + "\n")
-# ~/~ end
-# ~/~ begin <<smalti/report.md#write-and-read>>[1]
+
+
 def read_report(path: Path) -> Report:
     """Read a report, with paths that can be opened; an empty one if there is no file."""
     if not path.is_file():
@@ -107,9 +104,8 @@ def single_files(files: Files) -> dict[str, str]:
     """The files of a report that are given, but for its list of photos."""
     found = {name: getattr(files, name) for name in ("store", "table", "target", "mask", "mosaic")}
     return {name: path for name, path in found.items() if path}
-# ~/~ end
 
-# ~/~ begin <<smalti/report.md#in-words>>[init]
+
 def describe_match(report: Report, asked: dict[str, object]) -> Iterator[str]:
     """What a match is like, in lines; `asked` are settings that are not as by default."""
     words = ", ".join(f"{name} {value}" for name, value in asked.items())
@@ -125,5 +121,3 @@ def describe_match(report: Report, asked: dict[str, object]) -> Iterator[str]:
         yield f"stopped  {report.stopped}; this is the best match so far"
     if report.too_near is not None:
         yield f"spacing  {report.too_near} pairs of equal photos are too near"
-# ~/~ end
-# ~/~ end

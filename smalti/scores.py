@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/scores.md#smalti/scores.py>>[init]
+# Made from smalti/scores.md by make tangle; edit that.
 """Score a mosaic, and count how it uses its photos; explained in scores.md."""
 
-# ~/~ begin <<smalti/scores.md#score-imports>>[init]
 import dataclasses
 from collections.abc import Iterable, Iterator
 
@@ -11,9 +10,8 @@ from PIL import Image
 from mosaic import Array
 from smalti.features import average_regions
 from smalti.grid import View
-# ~/~ end
 
-# ~/~ begin <<smalti/scores.md#compare-two-images>>[init]
+
 def colour_error(mosaic: Array, target: Array) -> tuple[float, float]:
     """Root mean square error, in levels, and mean CIEDE2000: (rows, cols, 3) sRGB levels each.
 
@@ -25,8 +23,8 @@ def colour_error(mosaic: Array, target: Array) -> tuple[float, float]:
     one, other = (np.asarray(image, np.float64) / 255 for image in (mosaic, target))
     seen = deltaE_ciede2000(rgb2lab(one), rgb2lab(other))  # type: ignore[no-untyped-call]
     return 255 * float(np.sqrt(((one - other) ** 2).mean())), float(seen.mean())
-# ~/~ end
-# ~/~ begin <<smalti/scores.md#compare-two-images>>[1]
+
+
 def structural_similarity(mosaic: Array, target: Array) -> float:
     """Mean structural similarity, at most 1: (rows, cols, 3) sRGB levels each.
 
@@ -40,9 +38,8 @@ def structural_similarity(mosaic: Array, target: Array) -> float:
     one, other = (image.repeat(times, 0).repeat(times, 1) for image in (one, other))
     found = ssim(one, other, channel_axis=2, data_range=255)  # type: ignore[no-untyped-call]
     return float(found)
-# ~/~ end
 
-# ~/~ begin <<smalti/scores.md#score-a-mosaic>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Scores:
     """How like its target a mosaic is, at the scale of its grid."""
@@ -51,8 +48,8 @@ class Scores:
     ciede2000: float  # in units that an eye just sees, 0 is best
     ssim: float  # structural similarity, 1 is best
     ssim_twice: float  # the same at twice the scale
-# ~/~ end
-# ~/~ begin <<smalti/scores.md#score-a-mosaic>>[1]
+
+
 def score(mosaic_image: Array, target_image: Array, grid: tuple[int, int]) -> Scores:
     """Score a mosaic of (cols, rows) cells: (H, W, 3) and (h, w, 3) sRGB, of the same view.
 
@@ -66,9 +63,8 @@ def score(mosaic_image: Array, target_image: Array, grid: tuple[int, int]) -> Sc
     rmse, ciede2000 = colour_error(one, other)
     ssim, ssim_twice = structural_similarity(one, other), structural_similarity(*fine)
     return Scores(rmse, ciede2000, ssim, ssim_twice)
-# ~/~ end
 
-# ~/~ begin <<smalti/scores.md#count-the-photos>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class Uses:
     """How a match uses photos."""
@@ -77,8 +73,8 @@ class Uses:
     photos_used: int  # at least once
     most_used: int  # how often the one that is used most
     equal_neighbours: int  # pairs of cells, side by side or one above the other
-# ~/~ end
-# ~/~ begin <<smalti/scores.md#count-the-photos>>[1]
+
+
 def count_uses(match: Array, photo: Array) -> Uses:
     """How a (rows, cols) match uses photos, given the (n,) photo of each tile.
 
@@ -97,24 +93,23 @@ def count_uses(match: Array, photo: Array) -> Uses:
         most_used=int(uses.max()),
         equal_neighbours=int(beside + below),
     )
-# ~/~ end
 
-# ~/~ begin <<smalti/scores.md#score-while-pasting>>[init]
+
 def watch(bands: Iterable[Array], cols: int, seen: list[Array]) -> Iterator[Array]:
     """Hand on bands, one for each row of cells; add to `seen` what they look like, reduced."""
     for band in bands:
         small = Image.fromarray(band).resize((2 * cols, 2), Image.Resampling.BOX)
         seen.append(np.asarray(small))
         yield band
-# ~/~ end
-# ~/~ begin <<smalti/scores.md#score-while-pasting>>[1]
+
+
 def look(view: View) -> Array:
     """What a target looks like at twice the scale of the grid: (2 rows, 2 cols, 3) float64."""
     (cols, rows), quarters = view.grid, average_regions(view.cut((8, 8)), (2, 2))
     grid = quarters.reshape(rows, cols, 2, 2, 3).swapaxes(1, 2)
     return grid.reshape(2 * rows, 2 * cols, 3)
-# ~/~ end
-# ~/~ begin <<smalti/scores.md#score-while-pasting>>[2]
+
+
 def score_view(seen: Array, view: View) -> Scores:
     """Score what a mosaic looks like against the target of a view, to four decimals.
 
@@ -129,9 +124,8 @@ def score_view(seen: Array, view: View) -> Scores:
         ssim=round(found.ssim, 4),
         ssim_twice=round(found.ssim_twice, 4),
     )
-# ~/~ end
 
-# ~/~ begin <<smalti/scores.md#put-scores-in-words>>[init]
+
 def describe_score(scores: Scores) -> str:
     """The scores of a mosaic, in a line."""
     return (
@@ -147,5 +141,3 @@ def describe_uses(uses: Uses, most_used_photo: str) -> str:
     times = "once" if most == 1 else f"{most} times ({most_used_photo})"
     used = f"{uses.photos_used} of {uses.photos} photos"
     return f"used     {used}, none more than {times}; {beside} equal neighbours"
-# ~/~ end
-# ~/~ end

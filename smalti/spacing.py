@@ -1,14 +1,12 @@
-# ~/~ begin <<smalti/spacing.md#smalti/spacing.py>>[init]
+# Made from smalti/spacing.md by make tangle; edit that.
 """Keep equal photos apart from each other; explained in spacing.md."""
 
-# ~/~ begin <<smalti/spacing.md#spacing-imports>>[init]
 import numpy as np
 from numpy.typing import ArrayLike
 
 from smalti.placement import Floats, Ints, cheapest, finite, owners, place, squared
-# ~/~ end
 
-# ~/~ begin <<smalti/spacing.md#row-by-row>>[init]
+
 def match_rows(
     tiles: Floats, cells: Floats, shape: tuple[int, int], spacing: int, owner: Ints
 ) -> Ints:
@@ -24,9 +22,8 @@ def match_rows(
         match.append(next((j for j in choices if photo[j] not in taken), choices[0]))
         grid[r][c] = photo[match[-1]]
     return np.array(match, np.int64)
-# ~/~ end
 
-# ~/~ begin <<smalti/spacing.md#exchange-photos>>[init]
+
 def twins(grid: Ints, spacing: int) -> tuple[Ints, int]:
     """Cells (flat) that show the photo of an earlier one in their window, and pairs of such."""
     (rows, cols), pairs, late = grid.shape, 0, np.zeros(grid.shape, bool)
@@ -37,8 +34,8 @@ def twins(grid: Ints, spacing: int) -> tuple[Ints, int]:
             late[dr:, left + dc : right + dc] |= same
             pairs += int(same.sum())
     return np.flatnonzero(late), pairs
-# ~/~ end
-# ~/~ begin <<smalti/spacing.md#exchange-photos>>[1]
+
+
 def fits(grid: Ints, cell: int, photo: int, other: int, spacing: int) -> bool:
     """Whether `photo` may stand in `cell`, when cell `other` is left out of account."""
     r, c = divmod(cell, grid.shape[1])
@@ -46,8 +43,8 @@ def fits(grid: Ints, cell: int, photo: int, other: int, spacing: int) -> bool:
     window = np.argwhere(grid[top : r + spacing + 1, left : c + spacing + 1] == photo)
     found = {int(i) for i in (window + np.array([top, left])) @ (grid.shape[1], 1)}
     return found <= {cell, other}
-# ~/~ end
-# ~/~ begin <<smalti/spacing.md#exchange-photos>>[2]
+
+
 TRIES = 500
 
 
@@ -57,16 +54,13 @@ def move_apart(
     """Exchange tiles in `grid` until no twins are left; photos have `left` uses to spare."""
     flat, shown = grid.reshape(-1), owner[grid]
     for i in twins(shown, spacing)[0].tolist():
-        # ~/~ begin <<smalti/spacing.md#rank-the-exchanges>>[init]
         mine, spare = flat[i], np.flatnonzero(left[owner] > 0)
         own = squared(cells, tiles[flat])
         swap = squared(cells[i], tiles[flat]) + squared(cells, tiles[mine]) - own - own[i]
         extra = np.r_[swap, squared(cells[i], tiles[spare]) - own[i]]
         few = np.argpartition(extra, min(TRIES, len(extra) - 1))[:TRIES]
         best = few[np.argsort(extra[few], kind="stable")]
-        # ~/~ end
         for k in best.tolist():
-            # ~/~ begin <<smalti/spacing.md#try-one-exchange>>[init]
             j, tile = (k, flat[k]) if k < len(flat) else (i, spare[k - len(flat)])
             old, new = owner[mine], owner[tile]
             if old == new or not fits(shown, i, new, j, spacing):
@@ -77,12 +71,10 @@ def move_apart(
                 flat[i], flat[j] = tile, mine
             else:
                 continue
-            # ~/~ end
             shown.reshape(-1)[[j, i]] = owner[flat[[j, i]]]
             break
-# ~/~ end
 
-# ~/~ begin <<smalti/spacing.md#keep-apart>>[init]
+
 def keep_apart(
     tiles: ArrayLike,
     cells: ArrayLike,
@@ -111,5 +103,3 @@ def keep_apart(
         if twins(owner[grid], spacing)[1]:
             move_apart(y, x, grid, spacing, left, owner)
     return match, twins(owner[grid], spacing)[1]
-# ~/~ end
-# ~/~ end

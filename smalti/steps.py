@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/steps.md#smalti/steps.py>>[init]
+# Made from smalti/steps.md by make tangle; edit that.
 """Lists, parts and tables: the files between the steps; explained in steps.md."""
 
-# ~/~ begin <<smalti/steps.md#step-imports>>[init]
 import contextlib
 import heapq
 import itertools
@@ -18,9 +17,8 @@ from mosaic import BATCH, Array, Reject, Store, Thumbnail, open_store, write_sto
 from smalti.ground.collection import collection_root, describe_collection
 from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic, write_text
-# ~/~ end
 
-# ~/~ begin <<smalti/steps.md#lists-of-photos>>[init]
+
 def describe_photos(paths: Sequence[str], output: str = "") -> list[str]:
     """A line of JSON for each photo of a collection but the output: name, bytes, time."""
     found = describe_collection(paths)
@@ -30,8 +28,8 @@ def describe_photos(paths: Sequence[str], output: str = "") -> list[str]:
         same = [name for name in same if os.path.realpath(Path(root, name)) == own]
         found = [about for about in found if about[0] not in same]
     return [json.dumps(about) for about in found]
-# ~/~ end
-# ~/~ begin <<smalti/steps.md#lists-of-photos>>[1]
+
+
 def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
     """Divide lines about photos among lists, by name; touch only lists that change."""
     old = [Path(path).read_bytes() if Path(path).is_file() else None for path in paths]
@@ -45,8 +43,8 @@ def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
     for path, part, text in zip(paths, parts, old, strict=True):
         if "".join(part).encode() != text:
             write_text(path, "".join(part))
-# ~/~ end
-# ~/~ begin <<smalti/steps.md#lists-of-photos>>[2]
+
+
 def read_list(path: str) -> list[str]:
     """Read the lines of a list of photos; raises MosaicError."""
     try:
@@ -56,9 +54,8 @@ def read_list(path: str) -> list[str]:
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise MosaicError(f"cannot read the list {path}: {error}; list anew") from error
     return lines
-# ~/~ end
 
-# ~/~ begin <<smalti/steps.md#merge-parts>>[init]
+
 def iterate_store(store: Store) -> Iterator[Thumbnail | Reject]:
     """Everything in a store, one after the other, rejects last."""
     for i in range(0, len(store.names), BATCH):
@@ -74,8 +71,8 @@ def iterate_store(store: Store) -> Iterator[Thumbnail | Reject]:
                 variant=store.variants[i + k],
             )
     yield from store.rejects
-# ~/~ end
-# ~/~ begin <<smalti/steps.md#merge-parts>>[1]
+
+
 def merge_stores(path: str, parts: Sequence[str]) -> None:
     """Merge stores, each sorted by name, into one that is sorted by name."""
     with contextlib.ExitStack() as stack:
@@ -94,15 +91,14 @@ def merge_stores(path: str, parts: Sequence[str]) -> None:
 def by_name(one: Thumbnail | Reject) -> str:
     """What stores are sorted by."""
     return one.name
-# ~/~ end
 
-# ~/~ begin <<smalti/steps.md#keep-a-match>>[init]
+
 def write_match(path: str, match: Array) -> None:
     """Write a (rows, cols) match as a table."""
     with atomic(path) as part:
         np.savetxt(part, match, fmt="%d", delimiter="\t", newline="\n")
-# ~/~ end
-# ~/~ begin <<smalti/steps.md#keep-a-match>>[1]
+
+
 def read_match(path: str, store: Store, digest: str = "") -> Array:
     """Read a (rows, cols) match of a store; `digest` is that of its own, if that is known."""
     try:
@@ -116,5 +112,3 @@ def read_match(path: str, store: Store, digest: str = "") -> Array:
     if not match.size or match.min() < -1 or match.max() >= len(store.names):
         raise MosaicError(f"{path} has numbers other than -1 to {len(store.names) - 1}; match anew")
     return match
-# ~/~ end
-# ~/~ end

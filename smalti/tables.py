@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/tables.md#smalti/tables.py>>[init]
+# Made from smalti/tables.md by make tangle; edit that.
 """Tables about single photos: budgets, pins and ranked choices; explained in tables.md."""
 
-# ~/~ begin <<smalti/tables.md#table-imports>>[init]
 import contextlib
 import csv
 import difflib
@@ -17,17 +16,16 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic
 
 Numbers = NDArray[np.int64]
-# ~/~ end
 
-# ~/~ begin <<smalti/tables.md#read-rows>>[init]
+
 def read_text(path: str | Path) -> str:
     """The text of a table, without the mark of UTF-8; raises MosaicError."""
     try:
         return Path(path).read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise MosaicError(f"cannot read the table {path}: {error.strerror}") from error
-# ~/~ end
-# ~/~ begin <<smalti/tables.md#read-rows>>[1]
+
+
 def read_rows(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a table with a line of headings: line numbers, and cells by heading."""
     text = read_text(path)
@@ -41,8 +39,8 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[int, d
         yield from ((rows.line_num, row) for row in rows)
     except csv.Error as error:
         raise MosaicError(f"{path}, line {rows.line_num}: {error}") from error
-# ~/~ end
-# ~/~ begin <<smalti/tables.md#read-rows>>[2]
+
+
 @contextlib.contextmanager
 def blame(path: str | Path, line: int) -> Iterator[None]:
     """Put the place of an error in front of its message."""
@@ -50,9 +48,8 @@ def blame(path: str | Path, line: int) -> Iterator[None]:
         yield
     except MosaicError as error:
         raise MosaicError(f"{path}, line {line}: {error}") from error
-# ~/~ end
 
-# ~/~ begin <<smalti/tables.md#read-cells>>[init]
+
 def whole_number(row: dict[str, str], column: str, default: int | None = None) -> int:
     """The whole number, 0 or more, in a column of a row; raises MosaicError."""
     text = row[column].strip()
@@ -61,8 +58,8 @@ def whole_number(row: dict[str, str], column: str, default: int | None = None) -
     if not re.fullmatch("[0-9]{1,9}", text):
         raise MosaicError(f"{column} is {text!r}; it must be a whole number, 0 or more")
     return int(text)
-# ~/~ end
-# ~/~ begin <<smalti/tables.md#read-cells>>[1]
+
+
 def name_finder(names: Sequence[str]) -> Callable[[str], int]:
     """A function that finds the number of a photo by its name, or the end of its name."""
     exact = {name: len(names) - 1 - i for i, name in enumerate(reversed(names))}
@@ -82,9 +79,8 @@ def name_finder(names: Sequence[str]) -> Callable[[str], int]:
         raise MosaicError(f"there is no photo {name!r}{hint}")
 
     return find
-# ~/~ end
 
-# ~/~ begin <<smalti/tables.md#read-budgets>>[init]
+
 def read_budgets(
     path: str | Path, names: Sequence[str], least: int = 0, most: int = 1
 ) -> tuple[Numbers, Numbers]:
@@ -105,9 +101,8 @@ def read_budgets(
             seen.add(i)
             lows[i], highs[i] = low, high
     return lows, highs
-# ~/~ end
 
-# ~/~ begin <<smalti/tables.md#read-pins>>[init]
+
 def read_pins(path: str | Path, names: Sequence[str], shape: tuple[int, int]) -> Numbers:
     """Read which photo must go to which of (rows, cols) cells: (rows * cols,), or -1 for any.
 
@@ -124,9 +119,8 @@ def read_pins(path: str | Path, names: Sequence[str], shape: tuple[int, int]) ->
                 raise MosaicError(f"the cell in row {cell[0]} and col {cell[1]} is pinned twice")
             pins[cell] = find(row["name"])
     return pins.ravel()
-# ~/~ end
 
-# ~/~ begin <<smalti/tables.md#write-choices>>[init]
+
 CHOICES = ("row", "col", "rank", "name", "distance")
 
 
@@ -148,9 +142,8 @@ def write_choices(
                 for rank, (i, d) in enumerate(zip(*ranked, strict=True)):
                     if i >= 0:
                         table.writerow((row, col, rank, names[i], repr(d)))
-# ~/~ end
 
-# ~/~ begin <<smalti/tables.md#read-choices>>[init]
+
 def read_ranked(
     path: str | Path, names: Sequence[str]
 ) -> dict[tuple[int, int, int], tuple[int, float]]:
@@ -166,8 +159,8 @@ def read_ranked(
             except ValueError:
                 raise MosaicError(f"distance is {row['distance']!r}, not a number") from None
     return found
-# ~/~ end
-# ~/~ begin <<smalti/tables.md#read-choices>>[1]
+
+
 def read_choices(
     path: str | Path, names: Sequence[str], empty: NDArray[np.bool_] | None = None
 ) -> tuple[Numbers, NDArray[np.float64]]:
@@ -191,5 +184,3 @@ def read_choices(
     for at, (photo, distance) in found.items():
         choices[at], distances[at] = photo, distance
     return choices, distances
-# ~/~ end
-# ~/~ end

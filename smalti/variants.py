@@ -1,12 +1,11 @@
-# ~/~ begin <<smalti/variants.md#smalti/variants.py>>[init]
+# Made from smalti/variants.md by make tangle; edit that.
 """Thumbnails of a photo that is cut at its ends, or mirrored; explained in variants.md."""
 
-# ~/~ begin <<smalti/variants.md#variant-imports>>[init]
 import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,14 +15,15 @@ from mosaic import Array, Reject, Thumbnail
 from smalti.ground.archives import open_any
 from smalti.ground.errors import Unreadable
 from smalti.ground.photos import explain, upright_size
-# ~/~ end
 
-# ~/~ begin <<smalti/variants.md#name-the-variants>>[init]
+Variant = Literal["mirror", "crops"]
+
+
 @dataclasses.dataclass(frozen=True)
 class VariantSettings:
     """Variants"""
 
-    variants: Annotated[tuple[str, ...], "keep photos also: mirror, crops"] = ()
+    variants: Annotated[tuple[Variant, ...], "keep photos also: mirror, crops"] = ()
 
 
 def list_variants(wanted: Sequence[str]) -> list[str]:
@@ -34,9 +34,8 @@ def list_variants(wanted: Sequence[str]) -> list[str]:
     """
     cuts = ["", "first", "last"] if "crops" in wanted else [""]
     return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
-# ~/~ end
 
-# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[init]
+
 def cut_photo(
     name: str, folder: str, size: tuple[int, int], variant: str = ""
 ) -> tuple[tuple[int, int], Image.Image]:
@@ -45,8 +44,8 @@ def cut_photo(
     with open_any(folder, name) as photo:
         whole, small = upright_size(photo), mosaic.shrink_photo(photo, size, at=at)
     return whole, ImageOps.mirror(small) if "mirror" in variant else small
-# ~/~ end
-# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[1]
+
+
 def make_variants(
     name: str, folder: str, size: tuple[int, int], quality: int, variants: Sequence[str]
 ) -> list[Thumbnail | Reject]:
@@ -59,8 +58,8 @@ def make_variants(
     except Unreadable as error:
         return [Reject(name, explain(name, error))]
     return made
-# ~/~ end
-# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[2]
+
+
 def make_all_variants(
     names: Sequence[str],
     folder: str,
@@ -74,8 +73,8 @@ def make_all_variants(
         make_variants, folder=folder, size=size, quality=quality, variants=variants
     )
     return itertools.chain.from_iterable(mosaic.in_parallel(task, names, workers))
-# ~/~ end
-# ~/~ begin <<smalti/variants.md#cut-in-a-variant>>[3]
+
+
 def photo_numbers(names: Sequence[str]) -> Array:
     """The number of each thumbnail's photo: (n,), from 0, in the order of the names.
 
@@ -94,5 +93,3 @@ def labels(names: Sequence[str], variants: Sequence[str]) -> list[str]:
     """
     pairs = zip(names, variants, strict=True)
     return [f"{name} ({variant})" if variant else name for name, variant in pairs]
-# ~/~ end
-# ~/~ end

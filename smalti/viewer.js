@@ -1,5 +1,4 @@
-// ~/~ begin <<smalti/page.md#smalti/viewer.js>>[init]
-// ~/~ begin <<smalti/page.md#keep-the-view>>[init]
+// Made from smalti/page.md by make tangle; edit that.
 const about = JSON.parse(document.getElementById("about").textContent);
 const canvas = document.querySelector("canvas"), pen = canvas.getContext("2d");
 const label = document.querySelector("output");
@@ -12,9 +11,7 @@ const place = (x, y) => ({  // of a pixel of the canvas, in the mosaic
 });
 const across = x => Math.round((x - view.x) * view.scale + canvas.width / 2);
 const down = y => Math.round((y - view.y) * view.scale + canvas.height / 2);
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#load-a-tile>>[init]
 const tiles = new Map();
 
 function load(level, col, row) {
@@ -30,9 +27,7 @@ function load(level, col, row) {
   if (tiles.size > 500) tiles.delete(tiles.keys().next().value);
   return image;
 }
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#draw-the-view>>[init]
 function drawTile(level, col, row, side) {
   for (let up = 0; up <= level; up++) {
     const image = load(level - up, col >> up, row >> up), piece = about.tile / 2 ** up;
@@ -45,8 +40,7 @@ function drawTile(level, col, row, side) {
     return;
   }
 }
-// ~/~ end
-// ~/~ begin <<smalti/page.md#draw-the-view>>[1]
+
 function draw() {
   const fitting = Math.ceil(finest + Math.log2(view.scale) - 0.3);
   const level = Math.max(0, Math.min(finest, fitting));
@@ -64,9 +58,7 @@ function redraw() {
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(draw);
 }
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#move-the-view>>[init]
 function move(factor, x = canvas.width / 2, y = canvas.height / 2, right = 0, up = 0) {
   const fixed = place(x, y);
   const whole = Math.min(canvas.width / about.width, canvas.height / about.height);
@@ -80,9 +72,7 @@ function move(factor, x = canvas.width / 2, y = canvas.height / 2, right = 0, up
   }
   redraw();
 }
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#listen-to-pointers>>[init]
 const fingers = new Map(), at = event => {
   const ratio = canvas.width / canvas.clientWidth;
   return { x: event.clientX * ratio, y: event.clientY * ratio };
@@ -105,16 +95,13 @@ canvas.onpointermove = event => {
 };
 canvas.onpointerup = canvas.onpointercancel = event => fingers.delete(event.pointerId);
 canvas.onpointerleave = () => { label.textContent = ""; };
-// ~/~ end
-// ~/~ begin <<smalti/page.md#listen-to-pointers>>[1]
+
 canvas.onwheel = event => {
   event.preventDefault();
   const step = event.deltaMode ? 0.06 : event.ctrlKey ? 0.01 : 0.002;
   move(Math.exp(-step * event.deltaY), at(event).x, at(event).y);
 };
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#listen-to-keys>>[init]
 const keys = {
   "+": () => move(1.5), "=": () => move(1.5), "-": () => move(1 / 1.5), "0": () => move(0),
   Home: () => move(0),
@@ -131,9 +118,7 @@ document.onkeydown = event => {
 for (const button of document.querySelectorAll("button"))
   button.onclick = () => keys[button.dataset.key]();
 canvas.ondblclick = event => move(2.5, at(event).x, at(event).y);
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#name-the-photo>>[init]
 function name(point) {
   const { x, y } = place(point.x, point.y);
   const inside = x >= 0 && y >= 0 && x < about.width && y < about.height;
@@ -142,13 +127,9 @@ function name(point) {
   const row = Math.ceil((Math.floor(y) + 1) * about.rows / about.height) - 1;
   label.textContent = inside ? about.names[about.match[row * about.cols + col]] : "";
 }
-// ~/~ end
 
-// ~/~ begin <<smalti/page.md#fit-the-window>>[init]
 new ResizeObserver(() => {
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
   move(1);
 }).observe(canvas);
-// ~/~ end
-// ~/~ end

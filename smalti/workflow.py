@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/workflow.md#smalti/workflow.py>>[init]
+# Made from smalti/workflow.md by make tangle; edit that.
 """Settings, lists and options for the Snakefile; explained in workflow.md."""
 
-# ~/~ begin <<smalti/workflow.md#workflow-imports>>[init]
 import dataclasses
 import shlex
 import sys
@@ -17,9 +16,8 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.settings import load_settings, options
 from smalti.making import AllSettings, StoreSettings, TableSettings
 from smalti.recolour import RecolourSettings
-# ~/~ end
 
-# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[init]
+
 @dataclasses.dataclass(frozen=True)
 class JobPlan:
     """What the Snakefile has to know."""
@@ -33,8 +31,8 @@ class JobPlan:
     images: list[str]  # target and mask
     code: list[str]  # files of the program that all steps depend on
     chapters: list[str]  # and those that only match and paste depend on
-# ~/~ end
-# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[1]
+
+
 def make_plan(path: str, changes: Mapping[str, object], root: Path) -> JobPlan:
     """Plan the workflow by a file of settings; `changes` win. Raises MosaicError."""
     settings = load_settings(AllSettings, path, changes)
@@ -55,8 +53,8 @@ def make_plan(path: str, changes: Mapping[str, object], root: Path) -> JobPlan:
         code=list_code(root, EVERY),
         chapters=list_code(root, SOME),
     )
-# ~/~ end
-# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[2]
+
+
 EVERY = ["mosaic.py", "smalti/ground/*.py"]
 EVERY += [f"smalti/{name}.py" for name in ("making", "steps", "variants")]
 TO_MATCH = "choosing constraints features grid likeness nearest placement spacing tables"
@@ -68,8 +66,8 @@ def list_code(root: Path, patterns: list[str]) -> list[str]:
     """The files of the program that match some patterns, as seen from its root."""
     found = [path for pattern in patterns for path in sorted(root.glob(pattern))]
     return [path.relative_to(root).as_posix() for path in found]
-# ~/~ end
-# ~/~ begin <<smalti/workflow.md#plan-the-workflow>>[3]
+
+
 def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> JobPlan:
     """Plan the workflow, and write the lists at the `first` reading; exit with 2 if that fails."""
     try:
@@ -80,9 +78,8 @@ def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> J
         print(f"mosaic: {error}", file=sys.stderr)
         sys.exit(2)
     return plan
-# ~/~ end
 
-# ~/~ begin <<smalti/workflow.md#options-of-a-step>>[init]
+
 def store_options(plan: JobPlan) -> str:
     """The options of `mosaic thumbnails`."""
     return options(plan.settings, StoreSettings)
@@ -91,8 +88,8 @@ def store_options(plan: JobPlan) -> str:
 def paste_options(plan: JobPlan) -> str:
     """The options of `mosaic paste`."""
     return options(plan.settings, RecolourSettings)
-# ~/~ end
-# ~/~ begin <<smalti/workflow.md#options-of-a-step>>[1]
+
+
 def match_options(plan: JobPlan, method: str) -> str:
     """The options of `mosaic match` for a method."""
     settings = dataclasses.replace(plan.settings, dither=False)
@@ -109,5 +106,3 @@ def tables(plan: JobPlan, method: str) -> list[str]:
     """The tables of budgets and pins that a match reads."""
     named = [plan.settings.budgets, plan.settings.pins]
     return [path for path in named if path and method == "unique"]
-# ~/~ end
-# ~/~ end

@@ -92,6 +92,8 @@ def test_a_key_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("image_path", {}, "a list of words"),
         ("image_path", None, "a list of words"),
         ("image_path", ["photos", 3], "a list of words"),
+        ("variants", ["mirror", "crop"], "a list of mirror or crops"),
+        ("variants", "miror", "a list of mirror or crops"),
         ("weights", [1, 2], "three numbers"),
         ("dither", 1, "true or false"),
         ("dither", "true", "true or false"),
@@ -318,7 +320,8 @@ def values(name: str, kind: object) -> st.SearchStrategy[object]:
     if get_origin(plain) is Literal:
         return st.sampled_from(parts)
     if parts[1:] == (Ellipsis,):
-        return st.lists(WORDS, min_size=1, max_size=3).map(tuple)
+        some = WORDS if parts[0] is str else values(name, parts[0])
+        return st.lists(some, min_size=1, max_size=3).map(tuple)
     if parts:
         return st.tuples(*(values(name, part) for part in parts))
     if plain is bool:

@@ -57,7 +57,7 @@ def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 
@@ -228,7 +228,7 @@ def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) 
         cwd=tmp_path / "project",
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

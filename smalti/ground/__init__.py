@@ -1,3 +1,2 @@
-# ~/~ begin <<smalti/ground/photos.md#smalti/ground/__init__.py>>[init]
+# Made from smalti/ground/photos.md by make tangle; edit that.
 """What the book stands on: errors, files, photos, collections, settings; nothing of mosaics."""
-# ~/~ end

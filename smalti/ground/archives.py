@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/ground/archives.md#smalti/ground/archives.py>>[init]
+# Made from smalti/ground/archives.md by make tangle; edit that.
 """Photos in archives and in files of many pictures; explained in archives.md."""
 
-# ~/~ begin <<smalti/ground/archives.md#archive-imports>>[init]
 import contextlib
 import functools
 import gzip
@@ -22,9 +21,7 @@ from PIL import Image
 
 from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.photos import load_pixels, open_photo
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/archives.md#name-a-place>>[init]
 INSIDE = re.compile(r"(.+?\.(?:zip|tar|tar\.gz|tgz))!/(.+)", re.DOTALL | re.IGNORECASE)
 NUMBERED = re.compile(r"(.+\.bin)#(\d+)", re.DOTALL | re.IGNORECASE)
 
@@ -35,8 +32,8 @@ class Place(NamedTuple):
     path: str
     member: str = ""
     number: int = -1
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#name-a-place>>[1]
+
+
 def parse_name(name: str) -> Place:
     """Take the name of a photo apart.
 
@@ -47,17 +44,16 @@ def parse_name(name: str) -> Place:
     name, number = (numbered[1], int(numbered[2])) if numbered else (name, -1)
     inside = INSIDE.fullmatch(name)
     return Place(inside[1], inside[2], number) if inside else Place(name, "", number)
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/archives.md#keep-archives-open>>[init]
+
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def is_zip(path: str) -> bool:
     """Whether a path has the ending of a zip archive, in upper or lower case."""
     return path.lower().endswith(".zip")
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#keep-archives-open>>[1]
+
+
 Stamp = tuple[str, int, int]
 
 
@@ -65,8 +61,8 @@ def file_stamp(path: str) -> Stamp:
     """The path, size and time of a file; if they are the same, so is the file."""
     about = Path(path).stat()
     return path, about.st_size, about.st_mtime_ns
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#keep-archives-open>>[2]
+
+
 Owner = tuple[int, int]
 
 
@@ -91,9 +87,8 @@ def open_gzip(stamp: Stamp, owner: Owner) -> IO[bytes]:
         return cast(IO[bytes], gzip.open(path))
     spacing = max(1 << 18, size >> 10)
     return cast(IO[bytes], IndexedGzipFile(path, spacing=spacing, buffer_size=1 << 16))
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/archives.md#index-archives>>[init]
+
 try:
     from lzma import LZMAError
 except ImportError:
@@ -121,8 +116,8 @@ def reading(path: str | Path) -> Iterator[None]:
     except ARCHIVE_ERRORS as error:
         reason = getattr(error, "strerror", None) or error
         raise Unreadable(f"cannot read {path}: {reason}") from error
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#index-archives>>[1]
+
+
 class Member(NamedTuple):
     """A file in an archive: its size in bytes, its time or checksum, its place in a tar."""
 
@@ -144,9 +139,8 @@ def index_archive(stamp: Stamp) -> dict[str, Member]:
                 for entry in tar
                 if entry.isreg() and not entry.issparse()
             }
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/archives.md#read-members>>[init]
+
 def describe_member(path: str, member: str = "") -> Member:
     """Describe a file, or a member of an archive; raises Unreadable if it is not there."""
     with reading(path):
@@ -157,8 +151,8 @@ def describe_member(path: str, member: str = "") -> Member:
     if about is None:
         raise Unreadable(f"there is no {member!r} in {path}")
     return about
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#read-members>>[1]
+
+
 PHOTO_LIMIT = 1 << 30  # bytes that one photo may have
 
 
@@ -174,8 +168,8 @@ def read_bytes(path: str, member: str = "", start: int = 0, count: int = -1) -> 
     if len(found) < count:
         raise Unreadable(f"{path} ends before the photo does")
     return found
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#read-members>>[2]
+
+
 @contextlib.contextmanager
 def open_member(path: str, member: str) -> Iterator[IO[bytes]]:
     """Open the file in which a member lies; one that is compressed as a whole stays open."""
@@ -187,9 +181,8 @@ def open_member(path: str, member: str) -> Iterator[IO[bytes]]:
     else:
         with Path(path).open("rb") as file:
             yield file
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/archives.md#read-cifar>>[init]
+
 CIFAR_SIDE = 32
 CIFAR_BYTES = 3 * CIFAR_SIDE * CIFAR_SIDE
 
@@ -203,8 +196,8 @@ def record_length(name: str, size: int) -> int:
     if not size or not name.lower().endswith(".bin"):
         return 0
     return next((CIFAR_BYTES + n for n in (1, 2) if size % (CIFAR_BYTES + n) == 0), 0)
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#read-cifar>>[1]
+
+
 def number_records(name: str, size: int) -> Iterator[str]:
     """The marks of all pictures in a CIFAR file, `#00000` and on; none if it is another.
 
@@ -213,8 +206,8 @@ def number_records(name: str, size: int) -> Iterator[str]:
     """
     if length := record_length(name, size):
         yield from (f"#{i:05}" for i in range(size // length))
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#read-cifar>>[2]
+
+
 def open_record(path: str, member: str, number: int) -> Image.Image:
     """Open one picture of a CIFAR file, which may be in an archive; raises Unreadable."""
     size = describe_member(path, member).size
@@ -224,9 +217,8 @@ def open_record(path: str, member: str, number: int) -> Image.Image:
     record = read_bytes(path, member, number * length, length)
     planes = np.frombuffer(record[-CIFAR_BYTES:], np.uint8).reshape(3, CIFAR_SIDE, CIFAR_SIDE)
     return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/archives.md#open-by-name>>[init]
+
 def open_any(root: str, name: str) -> Image.Image:
     """Open a photo by its name below a folder; raises Unreadable."""
     place = parse_name(name)
@@ -236,8 +228,8 @@ def open_any(root: str, name: str) -> Image.Image:
     if place.member:
         return open_photo(io.BytesIO(read_bytes(path, place.member)))
     return open_photo(path)
-# ~/~ end
-# ~/~ begin <<smalti/ground/archives.md#open-by-name>>[1]
+
+
 def load_image(path: str, what: str = "target") -> Image.Image:
     """Read an image into memory, by its path; raises MosaicError."""
     try:
@@ -246,5 +238,3 @@ def load_image(path: str, what: str = "target") -> Image.Image:
     except Unreadable as error:
         raise MosaicError(f"cannot open the {what} {path}: {error}") from error
     return image
-# ~/~ end
-# ~/~ end

@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/ground/collection.md#smalti/ground/collection.py>>[init]
+# Made from smalti/ground/collection.md by make tangle; edit that.
 """List and describe the photos in folders and archives; explained in collection.md."""
 
-# ~/~ begin <<smalti/ground/collection.md#collection-imports>>[init]
 import contextlib
 import os
 import sys
@@ -11,9 +10,7 @@ from pathlib import Path, PurePosixPath
 from smalti.ground.archives import ARCHIVES, file_stamp, index_archive, number_records
 from smalti.ground.archives import record_length
 from smalti.ground.errors import MosaicError, show
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/collection.md#list-photos>>[init]
 ENDINGS = "jpg jpeg jpe jfif png webp tif tiff gif bmp avif heic heif"
 SUFFIXES = frozenset("." + ending for ending in ENDINGS.split())
 
@@ -25,8 +22,8 @@ def is_photo(folder: str, name: str) -> bool:
         and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
         and os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118
     )
-# ~/~ end
-# ~/~ begin <<smalti/ground/collection.md#list-photos>>[1]
+
+
 def inner_folders(folders: Sequence[str], files: Sequence[str]) -> list[str]:
     """Those folders that may hold photos, sorted; `files` are the files beside them.
 
@@ -35,8 +32,8 @@ def inner_folders(folders: Sequence[str], files: Sequence[str]) -> list[str]:
     """
     tiles = {f"{name[:-4]}_files" for name in files if name.endswith(".dzi")}
     return sorted(name for name in folders if name[0] != "." and name not in tiles)
-# ~/~ end
-# ~/~ begin <<smalti/ground/collection.md#list-photos>>[2]
+
+
 def list_photos(folder: str) -> list[str]:
     """List the photos in a folder and its subfolders, sorted, as paths below `folder`.
 
@@ -56,14 +53,13 @@ def list_photos(folder: str) -> list[str]:
         found = (name for name in files if is_photo(place, name))
         names += [os.path.normpath(os.path.join(below, name)) for name in found]  # noqa: PTH118
     return sorted(names)
-# ~/~ end
-# ~/~ begin <<smalti/ground/collection.md#list-photos>>[3]
+
+
 def report_folder(error: OSError) -> None:
     """Say on the terminal that a folder could not be read."""
     print(f"skipped the folder {show(str(error.filename))}: {error.strerror}", file=sys.stderr)
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/collection.md#describe-a-place>>[init]
+
 Entry = tuple[str, int, int]
 
 
@@ -76,8 +72,8 @@ def describe_folder(folder: str) -> Iterator[Entry]:
     for path in Path(folder).glob("[!.]*.bin"):
         _, size, time = file_stamp(str(path))
         yield from ((path.name + mark, size, time) for mark in number_records(path.name, size))
-# ~/~ end
-# ~/~ begin <<smalti/ground/collection.md#describe-a-place>>[1]
+
+
 def describe_archive(path: str) -> Iterator[Entry]:
     """Name, size and version of the photos in an archive, hidden ones left out."""
     for name, about in index_archive(file_stamp(path)).items():
@@ -87,8 +83,8 @@ def describe_archive(path: str) -> Iterator[Entry]:
             yield f"!/{name}", about.size, about.version
         for mark in number_records(name, about.size):
             yield f"!/{name}{mark}", about.size, about.version
-# ~/~ end
-# ~/~ begin <<smalti/ground/collection.md#describe-a-place>>[2]
+
+
 def describe_file(path: str) -> Iterator[Entry]:
     """Entries of the photos in a file, whose names follow that of the file; or MosaicError."""
     _, size, time = file_stamp(path)
@@ -102,9 +98,8 @@ def describe_file(path: str) -> Iterator[Entry]:
         raise MosaicError(
             f"{path} is neither a folder, nor a photo, nor an archive ({', '.join(ARCHIVES)})"
         )
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/collection.md#find-the-root>>[init]
+
 def collection_root(paths: str | Sequence[str]) -> str:
     """The folder below which a collection's names are paths; raises MosaicError."""
     paths = [paths] if isinstance(paths, str) else paths
@@ -120,9 +115,8 @@ def collection_root(paths: str | Sequence[str]) -> str:
         return os.path.commonpath([Path(folder).absolute() for folder in folders])
     except ValueError as error:
         raise MosaicError(f"photos on several drives cannot be one collection: {error}") from error
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/collection.md#describe-all>>[init]
+
 def describe_collection(paths: str | Sequence[str]) -> list[Entry]:
     """Name, size and version of all photos in folders and archives, sorted, none twice.
 
@@ -138,10 +132,8 @@ def describe_collection(paths: str | Sequence[str]) -> list[Entry]:
             lead, entries = below, describe_file(path)
         found.update((lead + entry[0], (lead + entry[0], *entry[1:])) for entry in entries)
     return sorted(found.values())
-# ~/~ end
-# ~/~ begin <<smalti/ground/collection.md#describe-all>>[1]
+
+
 def list_collection(paths: str | Sequence[str]) -> list[str]:
     """The names of all photos in folders and archives, sorted."""
     return [name for name, _, _ in describe_collection(paths)]
-# ~/~ end
-# ~/~ end

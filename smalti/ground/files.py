@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/ground/files.md#smalti/ground/files.py>>[init]
+# Made from smalti/ground/files.md by make tangle; edit that.
 """Files that are whole, also on a disk that may be full; explained in files.md."""
 
-# ~/~ begin <<smalti/ground/files.md#file-imports>>[init]
 import contextlib
 import io
 import os
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/files.md#appear-whole>>[init]
+
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path for a file or a folder; on success, move it to `path`."""
@@ -37,16 +35,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
         for folder in (part, old):
             shutil.rmtree(folder, ignore_errors=True)
         part.unlink(missing_ok=True)
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/files.md#write-text>>[init]
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8 with lines that end in `\\n`; it appears whole or not at all."""
     with atomic(path) as part:
         part.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/files.md#patient-file>>[init]
+
 class Disk(io.FileIO):
     """A file that keeps its first error of writing, until `check` raises it."""
 
@@ -78,5 +74,3 @@ class Disk(io.FileIO):
         """Raise the error that was kept, if there is one."""
         if self.error:
             raise self.error
-# ~/~ end
-# ~/~ end

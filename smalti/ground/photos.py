@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/ground/photos.md#smalti/ground/photos.py>>[init]
+# Made from smalti/ground/photos.md by make tangle; edit that.
 """Open photos of every kind, with the right colours; explained in photos.md."""
 
-# ~/~ begin <<smalti/ground/photos.md#photo-imports>>[init]
 import contextlib
 import functools
 import io
@@ -17,9 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from smalti.ground.errors import Unreadable
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#blame-the-decoder>>[init]
 DECODER_ERRORS = (
     OSError,  # truncated, not an image, no permission
     SyntaxError,  # a broken PNG
@@ -34,8 +31,7 @@ DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#blame-the-decoder>>[1]
+
 Source = str | Path | IO[bytes]
 
 
@@ -48,12 +44,11 @@ def decoding(source: Source = "") -> Iterator[None]:
         name = repr(os.fspath(source) if isinstance(source, Path) else source)
         reason = str(error).replace(name, "'the file'") if source else str(error)
         raise Unreadable(f"{type(error).__name__}: {reason}") from error
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#open-one>>[init]
+
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"]
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#open-one>>[1]
+
+
 @functools.cache
 def formats() -> list[str]:
     """The formats to open; HEIC too where the package pillow-heif is installed."""
@@ -63,15 +58,14 @@ def formats() -> list[str]:
         return FORMATS
     pillow_heif.register_heif_opener()
     return [*FORMATS, "HEIF"]
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#open-one>>[2]
+
+
 def open_photo(source: Source) -> Image.Image:
     """Open a photo, given its path or a binary file; raises Unreadable."""
     with decoding(source):
         return Image.open(source, formats=formats())
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#turn-upright>>[init]
+
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -85,13 +79,13 @@ def orientation(photo: Image.Image) -> int:
     except Unreadable:
         return 1
     return turn if turn in range(1, 9) else 1
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#turn-upright>>[1]
+
+
 def upright_size(photo: Image.Image) -> tuple[int, int]:
     """The (width, height) of an opened photo, held upright."""
     return photo.size if orientation(photo) < 5 else (photo.height, photo.width)
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#turn-upright>>[2]
+
+
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -106,17 +100,16 @@ TURNS = {
 def turn_upright(image: Image.Image, turn: int) -> Image.Image:
     """An image held upright, given its orientation, 1 to 8 as in EXIF."""
     return image.transpose(TURNS[turn]) if turn in TURNS else image
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#decode-pixels>>[init]
+
 def load_pixels(photo: Image.Image) -> None:
     """Decode the pixels of an opened photo; raises Unreadable."""
     with decoding():
         photo.load()
     if 0 in photo.size:
         raise Unreadable("the image has no pixels")
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#decode-pixels>>[1]
+
+
 def scaled(photo: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
     """Decode a photo at a (width, height) that is at least `size`, if its format allows that.
 
@@ -127,9 +120,8 @@ def scaled(photo: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
         draft = photo.draft("RGB", size)
     load_pixels(photo)
     return draft[1][2:] if draft else photo.size
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#make-averageable>>[init]
+
 def make_averageable(photo: Image.Image) -> Image.Image:
     """Turn palettes and 16-bit samples into 8-bit grey, RGB or RGBA; keep other modes.
 
@@ -142,8 +134,8 @@ def make_averageable(photo: Image.Image) -> Image.Image:
         if photo.has_transparency_data:
             return photo.convert("RGBA")
         return photo.convert("RGB") if photo.mode in ("P", "1") else photo
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#make-averageable>>[1]
+
+
 def to_eight_bits(photo: Image.Image) -> Image.Image:
     """Turn an image of 16-bit grey samples into 8-bit grey, or RGBA if a level is transparent."""
     samples: NDArray[np.int64] = np.asarray(photo, dtype=np.int64)
@@ -153,24 +145,23 @@ def to_eight_bits(photo: Image.Image) -> Image.Image:
     seen = np.uint8(255) * (samples != photo.info["transparency"])
     grey.putalpha(Image.fromarray(seen.astype(np.uint8)))
     return grey.convert("RGBA")
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#convert-colours>>[init]
+
 @functools.lru_cache(maxsize=32)
 def colour_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
     """The transformation of colours from an embedded ICC profile to sRGB."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#convert-colours>>[1]
+
+
 def apply_profile(colours: Image.Image, profile: object) -> Image.Image:
     """Convert colours to sRGB by their profile, if there is one that fits them."""
     if profile and isinstance(profile, bytes):
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
             return colour_transform(profile, colours.mode).apply(colours)
     return colours
-# ~/~ end
-# ~/~ begin <<smalti/ground/photos.md#convert-colours>>[2]
+
+
 def to_srgb(small: Image.Image, profile: object) -> Image.Image:
     """Convert an image to opaque RGB pixels in sRGB, over white where it is transparent.
 
@@ -184,9 +175,8 @@ def to_srgb(small: Image.Image, profile: object) -> Image.Image:
         white = Image.new("RGB", small.size, "white")
         return Image.composite(colours, white, small.getchannel("A"))
     return colours
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/photos.md#explain-a-failure>>[init]
+
 def explain(name: str, error: Unreadable) -> str:
     """Why a photo could not be read, in one line.
 
@@ -196,5 +186,3 @@ def explain(name: str, error: Unreadable) -> str:
     if name.lower().endswith((".heic", ".heif")) and "HEIF" not in formats():
         return "HEIC needs a package: pip install pillow-heif"
     return str(error)
-# ~/~ end
-# ~/~ end

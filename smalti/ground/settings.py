@@ -1,7 +1,6 @@
-# ~/~ begin <<smalti/ground/settings.md#smalti/ground/settings.py>>[init]
+# Made from smalti/ground/settings.md by make tangle; edit that.
 """Settings in typed dataclasses, from a file or a command line; explained in settings.md."""
 
-# ~/~ begin <<smalti/ground/settings.md#setting-imports>>[init]
 import argparse
 import dataclasses
 import difflib
@@ -17,9 +16,7 @@ import toml
 from msgspec import Meta
 
 from smalti.ground.errors import MosaicError
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#kinds-of-values>>[init]
 Whole = Annotated[int, Meta(ge=0, le=10**9)]
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -28,9 +25,8 @@ Side = Annotated[int, Meta(ge=1, le=30_000)]
 Size = tuple[Side, Side]
 Length = Annotated[int, Meta(ge=0, le=30_000)]
 Pair = tuple[Length, Length]  # as a size, but 0 0 may mean that the program chooses
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#what-a-class-says>>[init]
+
 def stages(table: type) -> Iterator[type]:
     """The classes with fields of their own that a dataclass is composed of, itself first."""
     for one in table.__mro__:
@@ -47,9 +43,8 @@ def help_of(kind: object) -> str:
     """The line of help among the annotations of a type."""
     notes = getattr(kind, "__metadata__", ())
     return next((note for note in notes if type(note) is str), "")
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#say-what-is-expected>>[init]
+
 NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 
 
@@ -65,15 +60,15 @@ def expected(kind: object) -> str:
     if get_origin(plain) is tuple:
         part, *others = get_args(plain)
         if Ellipsis in others:
-            return "a list of words"
+            return "a list of " + ("words" if part is str else expected(part))
         one, limits = take_apart(part)
         count = {2: "two", 3: "three"}[1 + len(others)]
         return f"{count} {NUMBERS[one]}s" + (f", each {limits}" if limits else "")
     if plain in NUMBERS:
         return f"a {NUMBERS[plain]} {bounds}".rstrip()
     return "true or false" if plain is bool else "text"
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#say-what-is-expected>>[1]
+
+
 def take_apart(kind: object) -> tuple[type, str]:
     """A type without its annotations, and its bounds in words."""
     bounds = ""
@@ -83,9 +78,8 @@ def take_apart(kind: object) -> tuple[type, str]:
             bounds = f"at least {note.ge}" if far else f"from {note.ge} to {note.le}"
     plain: type = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind  # type: ignore[assignment]
     return plain, bounds
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[init]
+
 def check_value(name: str, value: object, kind: object, lax: bool = False) -> object:
     """Return a value as its type wants it; raises MosaicError with what would be right."""
     several = get_args(take_apart(kind)[0])[1:] == (Ellipsis,)
@@ -94,12 +88,13 @@ def check_value(name: str, value: object, kind: object, lax: bool = False) -> ob
     except msgspec.ValidationError:
         shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
         raise MosaicError(f"{name} = {shown}: it must be {expected(kind)}") from None
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#check-a-value>>[1]
+
+
 Table = TypeVar("Table")
+Given = Mapping[str, object]  # values of fields, by their names
 
 
-def make_settings(table: type[Table], values: Mapping[str, object], lax: bool = False) -> Table:
+def make_settings(table: type[Table], values: Given, lax: bool = False) -> Table:
     """Make settings of the values of some fields, each checked; raises MosaicError."""
     kinds = get_type_hints(table, include_extras=True)
     for name in values:
@@ -108,9 +103,8 @@ def make_settings(table: type[Table], values: Mapping[str, object], lax: bool = 
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds)}"
             raise MosaicError(f"there is no setting {name!r}; {hint}")
     return table(**{name: check_value(name, value, kinds[name], lax) for name, value in values.items()})
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#read-a-file>>[init]
+
 def section(stage: type) -> str:
     """The table of a file in which the settings of a stage stand; empty for the top."""
     package, _, name = stage.__module__.rpartition(".")
@@ -118,7 +112,7 @@ def section(stage: type) -> str:
 
 
 def load_settings(
-    table: type[Table], path: str, changes: Mapping[str, object] | None = None
+    table: type[Table], path: str, changes: Given | None = None
 ) -> Table:
     """Read settings from a TOML file; `changes`, without sections, win. Raises MosaicError."""
     try:
@@ -127,8 +121,8 @@ def load_settings(
     except (OSError, ValueError, TypeError, LookupError) as error:  # toml raises them all
         raise MosaicError(f"cannot read the settings in {path}: {error}") from error
     return make_settings(table, {**flatten(table, found, path), **(changes or {})})
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#read-a-file>>[1]
+
+
 def flatten(table: type, found: Mapping[str, object], path: str) -> dict[str, object]:
     """The keys of all sections of a file, each seen to stand in its own section."""
     home = {name: section(stage) for stage in stages(table) for name in own_fields(stage)}
@@ -153,9 +147,8 @@ def in_place(
         place = f"below [{there}]" if there else "on top, above all sections"
         raise MosaicError(f"{path}: {name} has moved; write it {place}")
     return {name: value}
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[init]
+
 class Flag(bytes):
     """A short name for an option, as b"-o", that must be given."""
 
@@ -166,8 +159,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where to find help; exit with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[1]
+
+
 def add_options(parser: Parser, table: type) -> None:
     """Add an argument for each field of a dataclass, those with a default as options."""
     kinds = get_type_hints(table, include_extras=True)
@@ -187,8 +180,8 @@ def add_options(parser: Parser, table: type) -> None:
                 words = " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
                 about["help"] += f" (default: {words})" if words not in ("", "False") else ""
                 group.add_argument(option, **about)
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[2]
+
+
 def shape_of(kind: object) -> dict[str, Any]:
     """How argparse has to read a field of this type: help, and the number of words."""
     plain, several = take_apart(kind)[0], get_args(take_apart(kind)[0])
@@ -202,8 +195,8 @@ def shape_of(kind: object) -> dict[str, Any]:
     elif get_origin(plain) is Literal:
         about["choices"] = several
     return about
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[3]
+
+
 def split_sizes(words: Sequence[str], table: type) -> list[str]:
     """The words of a command line, with `--size 40x30` and `--size=40x30` as `--size 40 30`."""
     kinds = get_type_hints(table, include_extras=True)
@@ -216,23 +209,22 @@ def split_sizes(words: Sequence[str], table: type) -> list[str]:
         pair = re.fullmatch(r"(\d+)x(\d+)", word)
         found += pair.groups() if pair and found and found[-1] in pairs else [word]
     return found
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#make-options>>[4]
+
+
 def cores() -> int:
     """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-# ~/~ end
 
-# ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[init]
+
 def changed(settings: object, *tables: type) -> dict[str, object]:
     """The settings of some stages that are not as by default, by name."""
     every = [(table, name) for table in tables for stage in stages(table) for name in own_fields(stage)]
     both = {name: (getattr(settings, name), getattr(table, name)) for table, name in every}
     return {name: value for name, (value, default) in both.items() if value != default}
-# ~/~ end
-# ~/~ begin <<smalti/ground/settings.md#options-of-settings>>[1]
+
+
 def options(settings: object, *tables: type) -> str:
     """The settings of some stages that are not as by default, as options quoted for a shell."""
     words: list[str] = []
@@ -245,5 +237,3 @@ def options(settings: object, *tables: type) -> str:
         else:
             words.append(f"--{option}={value}")
     return shlex.join(words)
-# ~/~ end
-# ~/~ end

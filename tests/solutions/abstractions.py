@@ -1,7 +1,6 @@
-# ~/~ begin <<docs/solutions.md#tests/solutions/abstractions.py>>[init]
+# Made from docs/solutions.md by make tangle; edit that.
 """Threads or processes, small chunks or large? Explained in solutions.md."""
 
-# ~/~ begin <<docs/solutions.md#race-imports>>[init]
 import itertools
 import sys
 import time
@@ -11,17 +10,15 @@ from functools import partial
 from mosaic import Reject, Thumbnail, make_thumbnail
 from smalti.ground.collection import list_photos
 from smalti.ground.settings import cores
-# ~/~ end
 
-# ~/~ begin <<docs/solutions.md#make-a-batch>>[init]
 Made = list[Thumbnail | Reject]
 
 
 def make_batch(names: list[str], folder: str) -> Made:
     """One task: the thumbnails of a batch of photos."""
     return [make_thumbnail(name, folder, (50, 50), 85) for name in names]
-# ~/~ end
-# ~/~ begin <<docs/solutions.md#make-a-batch>>[1]
+
+
 Pool = type[ThreadPoolExecutor] | type[ProcessPoolExecutor]
 
 
@@ -31,9 +28,8 @@ def make_all(names: list[str], folder: str, pool: Pool, chunk: int) -> Made:
     with pool(cores()) as workers:
         made = workers.map(partial(make_batch, folder=folder), batches)
         return list(itertools.chain.from_iterable(made))
-# ~/~ end
 
-# ~/~ begin <<docs/solutions.md#race-of-pools>>[init]
+
 def main(folder: str) -> None:
     """Print how many times faster than one after the other each way is."""
     names = list_photos(folder)
@@ -45,8 +41,7 @@ def main(folder: str) -> None:
         assert make_all(names, folder, pool, chunk) == expected
         speedup = serial / (time.perf_counter() - started)
         print(f"{pool.__name__} in chunks of {chunk}: {speedup:.2f} times faster")
-# ~/~ end
+
 
 if __name__ == "__main__":
     main(sys.argv[1])
-# ~/~ end

@@ -1,15 +1,13 @@
-# ~/~ begin <<docs/solutions.md#tests/solutions/brute_force.py>>[init]
+# Made from docs/solutions.md by make tangle; edit that.
 """Brute force against a k-d tree; explained in solutions.md."""
 
-# ~/~ begin <<docs/solutions.md#brute-imports>>[init]
 import time
 
 import numpy as np
 
 from mosaic import Array, match_cost, match_nearest
-# ~/~ end
 
-# ~/~ begin <<docs/solutions.md#match-by-force>>[init]
+
 def match_brute_force(tiles: Array, cells: Array, block: int = 256) -> Array:
     """For each cell the nearest tile, by comparing with all of them."""
     squares = (tiles**2).sum(axis=1)
@@ -18,9 +16,8 @@ def match_brute_force(tiles: Array, cells: Array, block: int = 256) -> Array:
         for i in range(0, len(cells), block)
     ]
     return np.concatenate(found)
-# ~/~ end
 
-# ~/~ begin <<docs/solutions.md#race-with-the-tree>>[init]
+
 def main() -> None:
     """Print the times of both for growing collections."""
     rng = np.random.default_rng(1)
@@ -34,8 +31,7 @@ def main() -> None:
         end = time.process_time()
         assert match_cost(tiles, cells, slow) == match_cost(tiles, cells, fast)
         print(f"{n:6} photos: {middle - start:.3f} s against {end - middle:.3f} s by the tree")
-# ~/~ end
+
 
 if __name__ == "__main__":
     main()
-# ~/~ end

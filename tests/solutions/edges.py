@@ -1,4 +1,4 @@
-# ~/~ begin <<smalti/features.md#tests/solutions/edges.py>>[init]
+# Made from smalti/features.md by make tangle; edit that.
 """A feature that sees lines: a solution from smalti/features.md."""
 
 import numpy as np
@@ -21,4 +21,3 @@ def edges(images: Array, bins: int = 8) -> Array:
 
 
 FEATURES["edges"] = edges
-# ~/~ end

@@ -1,0 +1,283 @@
+"""The target in cells: how many, of which shape, and which of them stay empty."""
+
+import doctest
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mosaic import Array, mean_colour
+from smalti import grid
+from smalti.grid import (
+    FEWEST_CELLS,
+    MOST_CELLS,
+    GridSettings,
+    check_grid,
+    crop_to_tiles,
+    empty_cells,
+    fit_grid,
+    make_view,
+    mask_cells,
+    wanted_size,
+)
+from smalti.ground.errors import MosaicError
+from smalti.ground.photos import ORIENTATION
+
+SIDE = st.integers(1, 20_000)
+TURN = {6: Image.Transpose.ROTATE_90, 3: Image.Transpose.ROTATE_180}  # undone by the tag
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(grid).failed == 0
+    assert doctest.testmod(grid).attempted > 2
+
+
+def numbered(cols: int, rows: int, side: int = 10) -> Image.Image:
+    """A target of square cells, each of its own grey: 10, 20, 30, row by row."""
+    greys = 10 * np.arange(1, cols * rows + 1, dtype=np.uint8).reshape(rows, cols)
+    return Image.fromarray(greys.repeat(side, 0).repeat(side, 1)).convert("RGB")
+
+
+def lying(image: Image.Image, turn: int = 6) -> Image.Image:
+    """The same image as a camera saves it that was held on its side."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = turn
+    found = image.transpose(TURN[turn])
+    found.info["exif"] = exif.tobytes()
+    return found
+
+
+def greys(cells: Array) -> list[int]:
+    """The grey of each cell, in tens."""
+    return [round(grey / 10) for grey in mean_colour(cells)[:, 0].tolist()]
+
+
+# How many cells
+
+
+def test_the_grid_of_a_square_target_is_square() -> None:
+    assert fit_grid((500, 500), (50, 50), 10_000) == (100, 100)
+    assert fit_grid((500, 500), (50, 50), 1_000_000) == (100, 100)
+    assert fit_grid((500, 500), (50, 50), 3) == (40, 40)
+
+
+@given(st.tuples(SIDE, SIDE), st.tuples(st.integers(1, 200), st.integers(1, 200)), SIDE)
+@settings(deadline=None)
+def test_the_grid_has_no_more_cells_than_photos(
+    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
+) -> None:
+    cols, rows = fit_grid(size, thumb_res, photos)
+    assert cols >= 1
+    assert rows >= 1
+    assert cols * rows <= max(FEWEST_CELLS, min(photos, MOST_CELLS))
+
+
+@given(
+    st.tuples(st.integers(100, 400), st.integers(100, 400)),
+    st.sampled_from([(50, 50), (60, 40), (40, 60), (30, 20)]),
+    st.integers(1, 20_000),
+)
+@settings(deadline=None)
+def test_the_grid_has_nearly_the_shape_of_the_target_and_nearly_all_the_cells(
+    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
+) -> None:
+    cols, rows = fit_grid(size, thumb_res, photos)
+    shape = cols * thumb_res[0] / (rows * thumb_res[1])
+    assert shape == pytest.approx(size[0] / size[1], rel=0.06)
+    assert cols * rows > 0.9 * max(FEWEST_CELLS, min(photos, MOST_CELLS))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((1, 100_000), (1, 1600)), ((100_000, 1), (1600, 1))]
+)
+def test_a_very_narrow_target_has_a_single_column_or_row(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert fit_grid(size, (50, 50), 100) == expected
+
+
+def test_wide_stones_make_fewer_columns() -> None:
+    (square, wide) = (fit_grid((900, 600), res, 2400) for res in [(50, 50), (100, 50)])
+    assert square[0] > wide[0]
+    assert all(cols * rows <= 2400 for cols, rows in (square, wide))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (GridSettings(target_res=(3, 0)), "target_res = (3, 0): give both numbers, or 0 0"),
+        (GridSettings(size=(0, 9)), "size = (0, 9): give width and height, or 0 0"),
+        (GridSettings(target_res=(3, 2), tile=4), "`tile` does not go with `target_res`"),
+        (GridSettings(size=(9, 9), tile=4), "`tile` does not go with `size`"),
+    ],
+)
+def test_two_grids_at_once_or_half_of_one_are_refused(
+    asked: GridSettings, said: str
+) -> None:
+    with pytest.raises(MosaicError) as caught:
+        check_grid(asked)
+    assert str(caught.value) == said
+
+
+# A view
+
+
+def test_the_grid_that_is_asked_for_is_the_grid() -> None:
+    view = make_view(numbered(3, 2), (8, 8), GridSettings(target_res=(3, 2)))
+    assert (view.grid, view.shape, view.empty.shape) == ((3, 2), (8.0, 8.0), (2, 3))
+    assert greys(view.cut()) == [1, 2, 3, 4, 5, 6]
+    assert view.cut((5, 7)).shape == (6, 7, 5, 3)
+
+
+def test_without_a_grid_the_uses_of_photos_decide() -> None:
+    view = make_view(Image.new("RGB", (450, 300)), (50, 50), GridSettings(), uses=2400)
+    assert view.grid == (60, 40)
+
+
+def test_a_lying_target_is_seen_upright() -> None:
+    target = lying(numbered(3, 2))
+    assert greys(make_view(target, (8, 8), GridSettings(target_res=(3, 2))).cut()) == [
+        *range(1, 7)
+    ]
+    assert make_view(target, (8, 8), GridSettings(tile=10)).grid == (3, 2)
+    cols, rows = make_view(target, (8, 8), GridSettings(), uses=1600).grid
+    assert cols > rows
+
+
+# Pixels of the target
+
+
+def test_a_tile_of_so_many_pixels_is_a_cell() -> None:
+    view = make_view(numbered(4, 3), (8, 8), GridSettings(tile=10))
+    assert view.grid == (4, 3)
+    assert greys(view.cut()) == [*range(1, 13)]
+
+
+def test_what_is_left_over_is_cut_off_equally_on_both_sides() -> None:
+    target = Image.new("RGB", (35, 24), "white")
+    target.paste(numbered(3, 2), (2, 2))
+    small, grid = crop_to_tiles(target, 10, (8, 8))
+    assert (small.size, grid) == ((30, 20), (3, 2))
+    assert small.getpixel((0, 0)) == (10, 10, 10)
+    assert small.getpixel((29, 19)) == (60, 60, 60)
+
+
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.integers(1, 30),
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+)
+@settings(deadline=None)
+def test_tiles_are_whole_and_lose_less_than_one_of_them(
+    size: tuple[int, int], tile: int, thumb_res: tuple[int, int]
+) -> None:
+    height = max(1, round(tile * thumb_res[1] / thumb_res[0]))
+    target = Image.new("L", size)
+    if tile > size[0] or height > size[1]:
+        with pytest.raises(MosaicError, match=f"tile = {tile}: the target has only"):
+            crop_to_tiles(target, tile, thumb_res)
+        return
+    small, (cols, rows) = crop_to_tiles(target, tile, thumb_res)
+    assert small.size == (cols * tile, rows * height)
+    assert 0 <= size[0] - small.width < tile
+    assert 0 <= size[1] - small.height < height
+
+
+def test_a_mask_of_the_targets_size_is_cropped_with_it() -> None:
+    mask = Image.new("L", (35, 24), "white")
+    mask.paste("black", (2, 2, 12, 12))
+    view = make_view(Image.new("RGB", (35, 24)), (8, 8), GridSettings(tile=10), mask=mask)
+    assert view.empty.tolist() == [[True, False, False], [False, False, False]]
+
+
+# An exact size
+
+
+def test_an_exact_size_has_a_shape_of_its_own() -> None:
+    asked = GridSettings(target_res=(3, 2), size=(90, 20))
+    view = make_view(numbered(3, 2, 30), (8, 8), asked)
+    assert view.shape == (30.0, 10.0)
+    assert wanted_size(asked) == (90, 20)
+    assert greys(view.cut()) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_size_decides_the_grid_if_nothing_else_does() -> None:
+    view = make_view(Image.new("RGB", (90, 90)), (8, 8), GridSettings(size=(3200, 800)))
+    assert view.grid[0] == 4 * view.grid[1]
+
+
+@pytest.mark.parametrize("size", [(2, 90), (90, 1)])
+def test_a_size_of_fewer_pixels_than_cells_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(MosaicError, match="that is too small for 3 x 2 cells"):
+        make_view(numbered(3, 2), (8, 8), GridSettings(target_res=(3, 2), size=size))
+
+
+def test_without_a_size_there_is_none() -> None:
+    assert wanted_size(GridSettings()) is None
+
+
+# Empty cells
+
+
+def test_a_cell_is_empty_where_the_target_is_mostly_transparent() -> None:
+    target = Image.new("RGBA", (30, 20), "red")
+    target.paste((0, 0, 0, 0), (0, 0, 10, 10))
+    target.paste((0, 0, 0, 0), (20, 10, 26, 20))  # three fifths of the last cell
+    target.paste((0, 0, 0, 0), (10, 10, 14, 20))  # two fifths of the one before it
+    assert empty_cells(target, (3, 2), (8, 8)).tolist() == [
+        [True, False, False],
+        [False, False, True],
+    ]
+
+
+def test_an_opaque_target_has_no_empty_cells() -> None:
+    assert not empty_cells(numbered(3, 2), (3, 2), (8, 8)).any()
+
+
+@pytest.mark.parametrize("turn", sorted(TURN))
+def test_empty_cells_of_a_lying_target_are_where_they_are_seen(turn: int) -> None:
+    target = Image.new("RGBA", (30, 20), "red")
+    target.paste((0, 0, 0, 0), (0, 0, 10, 10))
+    found = empty_cells(lying(target, turn), (3, 2), (8, 8))
+    assert found.tolist() == [[True, False, False], [False, False, False]]
+
+
+def test_a_mask_leaves_cells_empty_where_it_is_not_white() -> None:
+    mask = Image.new("L", (6, 4), "white")
+    mask.putpixel((0, 0), 0)
+    mask.paste(60, (4, 2, 6, 4))
+    assert mask_cells(mask, (3, 2), (8, 8)).tolist() == [
+        [False, False, False],
+        [False, False, True],
+    ]
+
+
+def test_what_is_transparent_in_a_mask_counts_as_black() -> None:
+    mask = Image.new("RGBA", (6, 4), (255, 255, 255, 255))
+    mask.paste((255, 255, 255, 0), (0, 0, 2, 2))
+    assert mask_cells(mask, (3, 2), (8, 8)).tolist()[0] == [True, False, False]
+
+
+def test_a_mask_of_another_size_and_shape_is_cut_as_the_target_is() -> None:
+    mask = Image.new("L", (60, 60), "white")
+    mask.paste(0, (0, 10, 20, 30))  # the first cell of the middle 60 x 40 pixels
+    view = make_view(numbered(3, 2), (8, 8), GridSettings(target_res=(3, 2)), mask=mask)
+    assert view.empty.tolist() == [[True, False, False], [False, False, False]]
+
+
+def test_target_and_mask_both_leave_cells_empty() -> None:
+    target, mask = Image.new("RGBA", (30, 20), "red"), Image.new("L", (30, 20), "white")
+    target.paste((0, 0, 0, 0), (0, 0, 10, 10))
+    mask.paste(0, (20, 10, 30, 20))
+    view = make_view(target, (8, 8), GridSettings(target_res=(3, 2)), mask=mask)
+    assert view.empty.tolist() == [[True, False, False], [False, False, True]]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_nothing_to_fill_is_refused(masked: bool) -> None:
+    target = Image.new("RGB" if masked else "RGBA", (30, 20))
+    mask = Image.new("L", (30, 20)) if masked else None
+    with pytest.raises(MosaicError, match="no cell is left to fill"):
+        make_view(target, (8, 8), GridSettings(target_res=(3, 2)), mask=mask)

@@ -1,0 +1,139 @@
+"""Variants: of one photo several thumbnails, which stand side by side and share its name."""
+
+import doctest
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import mosaic
+from mosaic import Array, Reject, Thumbnail
+from smalti import variants
+from smalti.ground.errors import Unreadable
+from smalti.variants import (
+    cut_photo,
+    labels,
+    list_variants,
+    make_all_variants,
+    make_variants,
+    photo_numbers,
+)
+
+RED, LIME, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+EVERY = list_variants(["mirror", "crops"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, paint: Callable[..., Path]) -> str:
+    """A folder of a wide photo, red to blue, and a high one of the same colours downwards."""
+    colours = ["red", "lime", "blue"]
+    paint(tmp_path / "wide.png", colours, (60, 20))
+    with Image.open(tmp_path / "wide.png") as wide:
+        wide.transpose(Image.Transpose.TRANSPOSE).save(tmp_path / "high.png")
+    return str(tmp_path)
+
+
+def decode(thumbnail: Thumbnail | Reject) -> Array:
+    """The pixels of a thumbnail."""
+    assert isinstance(thumbnail, Thumbnail)
+    return np.asarray(Image.open(io.BytesIO(thumbnail.jpeg))).astype(int)
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(variants).failed == 0
+    assert doctest.testmod(variants).attempted > 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ([], [""]),
+        (["mirror"], ["", "mirror"]),
+        (["crops"], ["", "first", "last"]),
+        (
+            ["crops", "mirror"],
+            ["", "first", "last", "mirror", "first mirror", "last mirror"],
+        ),
+    ],
+)
+def test_the_variants_that_are_wanted(wanted: list[str], expected: list[str]) -> None:
+    assert list_variants(wanted) == expected
+
+
+@pytest.mark.parametrize("name", ["wide.png", "high.png"])
+@pytest.mark.parametrize(
+    ("variant", "colour"),
+    [("", LIME), ("first", RED), ("last", BLUE), ("first mirror", RED)],
+)
+def test_a_photo_is_cut_in_the_middle_or_at_an_end(
+    name: str, variant: str, colour: tuple[int, int, int], folder: str
+) -> None:
+    whole, small = cut_photo(name, folder, (10, 10), variant)
+    assert whole == ((60, 20) if name == "wide.png" else (20, 60))
+    assert small.size == (10, 10)
+    assert np.abs(np.asarray(small).astype(int)[3:7, 3:7] - colour).max() <= 2
+
+
+def test_a_mirrored_photo_has_its_left_on_the_right(folder: str) -> None:
+    plain, mirrored = (
+        cut_photo("wide.png", folder, (60, 20), v)[1] for v in ("", "mirror")
+    )
+    assert plain.getpixel((5, 10)) == mirrored.getpixel((54, 10)) == RED
+    assert (np.asarray(plain)[:, ::-1] == np.asarray(mirrored)).all()
+
+
+def test_all_variants_of_a_photo_are_thumbnails_of_its_name(folder: str) -> None:
+    made = make_variants("wide.png", folder, (12, 8), 95, EVERY)
+    assert [(one.name, getattr(one, "variant", None)) for one in made] == [
+        ("wide.png", variant) for variant in EVERY
+    ]
+    for thumbnail in made:
+        assert isinstance(thumbnail, Thumbnail)
+        assert thumbnail.size == (60, 20)
+        assert np.abs(decode(thumbnail).mean(axis=(0, 1)) - thumbnail.mean).max() <= 5
+    assert np.abs(decode(made[1])[:, ::-1] - decode(made[4])).max() <= 5
+
+
+def test_the_variant_without_a_name_is_the_thumbnail_of_the_book(folder: str) -> None:
+    (made,) = make_variants("wide.png", folder, (12, 8), 85, [""])
+    assert made == mosaic.make_thumbnail("wide.png", folder, (12, 8), 85)
+
+
+@pytest.mark.parametrize("variant", EVERY)
+def test_a_photo_that_cannot_be_read_is_one_reject(variant: str, folder: str) -> None:
+    Path(folder, "bad.png").write_bytes(Path(folder, "wide.png").read_bytes()[:40])
+    (reject,) = make_variants("bad.png", folder, (12, 8), 85, EVERY)
+    assert reject == mosaic.make_thumbnail("bad.png", folder, (12, 8), 85)
+    with pytest.raises(Unreadable):
+        cut_photo("bad.png", folder, (12, 8), variant)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_variants_stand_side_by_side_in_the_order_of_the_photos(
+    workers: int, photos: Path
+) -> None:
+    (photos / "07.jpg").write_bytes(b"")
+    names = sorted(path.name for path in photos.iterdir())
+    made = list(make_all_variants(names, str(photos), (6, 4), 85, workers, ["", "mirror"]))
+    expected = [name for name in names for _ in range(1 if name == "07.jpg" else 2)]
+    assert [one.name for one in made] == expected
+    assert [one.name for one in made if isinstance(one, Reject)] == ["07.jpg"]
+
+
+@given(st.lists(st.integers(1, 4), max_size=9))
+def test_the_thumbnails_of_a_photo_have_its_number(counts: list[int]) -> None:
+    names = [f"{i}.jpg" for i, count in enumerate(counts) for _ in range(count)]
+    expected = [i for i, count in enumerate(counts) for _ in range(count)]
+    assert photo_numbers(names).tolist() == expected
+
+
+@given(st.lists(st.sampled_from(EVERY), max_size=6, unique=True))
+def test_labels_tell_the_variants_of_a_photo_apart(words: list[str]) -> None:
+    found = labels(["a.jpg"] * len(words), words)
+    assert len(set(found)) == len(words)
+    assert all(label.startswith("a.jpg") for label in found)
