@@ -469,10 +469,13 @@ def make_mosaics(settings: Settings) -> None:
     """Make the nearest and the unique mosaic of a collection, in the current folder."""
     folder, (cols, rows) = collection_root(settings.image_path), settings.target_res
     size, path = settings.thumb_res, f"{settings.data_path}/thumbnails.h5"
+    if not cols * rows:
+        raise MosaicError(f"target_res = {cols} {rows}: give both; only `mosaic make` chooses them")
     names = list_collection(settings.image_path)
     made = make_thumbnails(names, folder, size, settings.thumb_quality, settings.workers)
     write_store(path, made, size)
     with open_store(path) as store:
+        check_budget(len(store.names), cols * rows, settings.max_uses)
         target = load_image(target_path(settings, folder, store.names))
         cells = mean_colour(cut_cells(target, (cols, rows), size))
         nearest = match_nearest(store.mean, cells)

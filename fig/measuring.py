@@ -159,14 +159,15 @@ def workers_rows(costs: Sequence[PoolCost]) -> Rows:
     ours, serial = by["processes", cores(), 32], by["serial", 1, 32]
     threads, single = by["threads", cores(), 32], by["processes", cores(), 1]
     way = f"{cores()} processes, chunks of 32"
+    others = {"one process": serial, "threads": threads, "chunks of 1": single}
     rows = []
     if serial.wall < 1.2 * serial.cpu:
-        for name, other in (("one process", serial), ("threads", threads), ("chunks of 1", single)):
+        for name, other in others.items():
             words = [way, name, f"{decisions.SHRUNK:,} thumbnails", "waiting"]
             rows.append([*words, *saving([ours.wall, other.wall], "s")])
-    for name, other in (("one process", serial), ("chunks of 1", single)):
+    for name in ("one process", "chunks of 1"):
         words = [way, name, f"{decisions.SHRUNK:,} thumbnails", "CPU"]
-        rows.append([*words, *saving([ours.cpu, other.cpu], "s")])
+        rows.append([*words, *saving([ours.cpu, others[name].cpu], "s")])
     return rows
 
 

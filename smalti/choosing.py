@@ -122,10 +122,10 @@ def match_within(
 ) -> tuple[Array, Certificate | None]:
     """Match within budgets at the least cost: tile numbers (m,), and what is proven."""
     most, least = constraints.most, constraints.least
-    squared = features.is_squared(settings.metric)
-    if len(least) < len(tiles) and (settings.solver == "dense" or not squared):
+    squared, dense = features.is_squared(settings.metric), settings.solver == "dense"
+    if len(least) < len(tiles) and (dense or not squared):
         raise MosaicError("`variants` need solver = sparse and metric = euclidean or cosine")
-    if not squared:
+    if not squared or (dense and least.any()):
         costs = features.cost_matrix(tiles, cells, settings.metric)
         return placement.place_dense(costs, int(most[0]), int(least[0])), None
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
@@ -243,7 +243,7 @@ def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
     default = MatchSettings()
     for asked, one, others in [
         (settings.method == "nearest", 'method = "nearest"', [*SINGLE, "min_uses", "max_uses", "solver"]),
-        (settings.solver == "dense", 'solver = "dense"', [*SINGLE, "min_uses"]),
+        (settings.solver == "dense", 'solver = "dense"', SINGLE),
         (settings.spacing > 0, "spacing", [*SINGLE, "min_uses"]),
         (not features.is_squared(settings.metric), f"metric = {settings.metric}", SINGLE),
     ]:

@@ -60,7 +60,8 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     for name, doc in COMMANDS.items():
         example = f"Example: mosaic {name} {EXAMPLES[name]}"
-        sub = commands.add_parser(name, help=doc, description=doc, epilog=example)
+        about = f"{doc.capitalize()}."
+        sub = commands.add_parser(name, help=doc, description=about, epilog=example)
         if name in words[:1]:
             add_options(sub, command_class(name))
     return parser

@@ -13,18 +13,17 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from PIL import Image, ImageColor
 
-import mosaic
+from mosaic import Array, open_store
 from smalti import command, datasets, features
 from smalti.command import main
 
-Array = NDArray[Any]
 Grid = list[list[str]]
 Refusal = Callable[..., str]
 SIX: Grid = [["red", "lime", "blue"], ["white", "yellow", "black"]]
@@ -90,15 +89,35 @@ def make(*words: object) -> str:
     return run("make", "photos", "target.png", *OPTIONS, *words)
 
 
-def report(path: str = "out.json") -> dict[str, Any]:
+class Found(TypedDict, total=False):
+    """What these tests look for in a report."""
+
+    method: str
+    cells: int
+    cost: float
+    levels: float
+    proof: str
+    too_near: int
+    photos: int
+    photos_used: int
+    most_used: int
+    settings: dict[str, object]
+    files: dict[str, object]
+    recolour: dict[str, float]
+    score: dict[str, float]
+    size: list[int]
+
+
+def report(path: str = "out.json") -> Found:
     """The report beside a mosaic or a table."""
-    return dict(json.loads(Path(path).read_text()))
+    found: Found = json.loads(Path(path).read_text(encoding="utf-8"))
+    return found
 
 
 def chosen(table: str = "out.tab", store: str = "out.h5") -> Grid:
     """The names, without their endings, of the photos in the cells, empty for an empty cell."""
     match = np.loadtxt(table, dtype=int, ndmin=2).tolist()
-    names = [Path(name).stem for name in mosaic.open_store(store).names]
+    names = [Path(name).stem for name in open_store(store).names]
     return [["" if i < 0 else names[i] for i in row] for row in match]
 
 
@@ -125,7 +144,7 @@ def code(colours: Array) -> list[str]:
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in colours.tolist()]
 
 
-def apart(one: Array, other: Any) -> float:
+def apart(one: Array, other: ArrayLike) -> float:
     """By how many levels two images differ at most."""
     return float(np.abs(one - other).max())
 
@@ -730,7 +749,10 @@ def test_a_score_gives_the_numbers_of_the_report() -> None:
     assert shown[1].startswith(
         "used     1 of 1 photos, none more than 6 times (only.png); 7"
     )
-    found, known = json.loads(run("score", "out.png", "target.png", "--json")), report()
+    found, known = (
+        json.loads(run("score", "out.png", "target.png", "--json")),
+        dict(report()),
+    )
     assert found == {key: known[key] for key in found}
     assert set(found["score"]) == {"rmse", "ciede2000", "ssim", "ssim_twice"}
     error = np.sqrt(((means() - means("target.png")) ** 2).mean())
@@ -849,6 +871,16 @@ def test_more_uses_than_cells_are_refused_however_they_are_solved(
     prepare([*SIX, ["teal"]])
     words = ["make", "photos", "target.png", *OPTIONS, "--min-uses", 1, *more]
     assert "6 cells cannot hold 7 photos used at least 1 times" in refusal(*words)
+
+
+@pytest.mark.parametrize("solver", ["auto", "dense"])
+def test_every_solver_places_too_few_photos_equally_well(solver: str) -> None:
+    paint_random(5, 4)
+    make("--solver", "sparse")
+    least = report()["cost"]
+    make("--solver", solver)
+    assert report()["cost"] == pytest.approx(least, rel=1e-9)
+    assert sorted(np.unique(flat(chosen()), return_counts=True)[1].tolist()) == [1, 1, 2, 2]
 
 
 # What does not go together

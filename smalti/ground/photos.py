@@ -42,7 +42,8 @@ def decoding(source: Source = "") -> Iterator[None]:
         yield
     except DECODER_ERRORS as error:
         name = repr(os.fspath(source) if isinstance(source, Path) else source)
-        reason = str(error).replace(name, "'the file'") if source else str(error)
+        known = error.strerror if isinstance(error, OSError) else None
+        reason = known or (str(error).replace(name, "'the file'") if source else str(error))
         raise Unreadable(f"{type(error).__name__}: {reason}") from error
 
 

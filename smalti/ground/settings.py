@@ -191,7 +191,8 @@ def shape_of(kind: object) -> dict[str, Any]:
     elif several[1:] == (Ellipsis,):
         about |= {"nargs": "+", "action": "extend"}
     elif get_origin(plain) is tuple:
-        about |= {"nargs": len(several), "metavar": ("W", "H") if len(several) == 2 else None}
+        sides = len(several) == 2 and several[0] is not int  # which have bounds
+        about |= {"nargs": len(several), "metavar": ("W", "H") if sides else None}
     elif get_origin(plain) is Literal:
         about["choices"] = several
     return about

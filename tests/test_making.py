@@ -1,0 +1,345 @@
+"""Making a mosaic: nothing is done twice, and what was done before is found again."""
+
+import dataclasses
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from mosaic import Store, open_store
+from smalti import making, steps
+from smalti.command import main
+from smalti.ground.collection import describe_collection
+from smalti.ground.errors import MosaicError
+from smalti.making import (
+    AllSettings,
+    MosaicSettings,
+    StoreSettings,
+    check_mosaic,
+    make_match,
+    make_store,
+    open_same,
+    open_view,
+    open_work,
+    recall,
+    recall_view,
+    save_mosaic,
+)
+from smalti.report import Files, Report, read_report, write_report
+from smalti.steps import read_match, write_match
+
+SMALL = ["--target-res", 3, 2, "--thumb-res", 9, 6, "--workers", 1]
+WANTED = MosaicSettings(target_res=(3, 2), thumb_res=(9, 6), workers=1)
+
+
+@pytest.fixture(autouse=True)
+def here(
+    photos: Path, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work in a folder with photos and a target."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each file is opened as an image, and each store for reading."""
+    counts, image, stored = Counter[str](), Image.open, h5py.File
+
+    def open_image(
+        source: str, mode: Literal["r"] = "r", formats: tuple[str, ...] | None = None
+    ) -> Image.Image:
+        counts[source] += 1
+        return image(source, mode, formats)
+
+    def open_file(name: object, mode: str) -> h5py.File:
+        if mode == "r":
+            counts[str(name)] += 1
+        return stored(name, mode)
+
+    monkeypatch.setattr(Image, "open", open_image)
+    monkeypatch.setattr(h5py, "File", open_file)
+    return counts
+
+
+def make(*words: object, photos: str = "photos") -> None:
+    """Make out.jpg of the photos, of 3 x 2 cells."""
+    args = ["make", photos, "target.png", "-o", "out.jpg", *SMALL, *words]
+    assert main([str(word) for word in args]) == 0
+
+
+def times(counts: Counter[str], folder: str = "photos") -> list[int]:
+    """How often each photo of a folder was opened."""
+    return [counts[str(path)] for path in sorted(Path(folder).iterdir())]
+
+
+# Once
+
+
+@pytest.mark.parametrize("method", ["nearest", "unique"])
+def test_a_run_opens_each_photo_the_target_and_the_store_once(
+    method: str, opened: Counter[str]
+) -> None:
+    make("--method", method)
+    assert times(opened) == [1] * 30
+    assert (opened["target.png"], opened["out.h5"]) == (1, 1)
+
+
+def test_a_run_describes_the_collection_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[object] = []
+
+    def watched(paths: Sequence[str]) -> list[tuple[str, int, int]]:
+        described.append(paths)
+        return describe_collection(paths)
+
+    monkeypatch.setattr("smalti.steps.describe_collection", watched)
+    make()
+    assert described == [("photos",)]
+
+
+def test_a_second_run_opens_no_photo_and_the_store_once(opened: Counter[str]) -> None:
+    make()
+    before = Path("out.h5").stat()
+    opened.clear()
+    make("--method", "nearest", "--tint", 0.5, "--target-res", 2, 3, "--workers", 2)
+    assert times(opened) == [0] * 30
+    assert (opened["target.png"], opened["out.h5"]) == (1, 1)
+    assert Path("out.h5").stat() == before
+
+
+@pytest.mark.parametrize(
+    "words", [["--thumb-quality", 50], ["--thumb-res", 6, 9], ["--variants", "mirror"]]
+)
+def test_a_setting_of_thumbnails_makes_all_of_them_anew(
+    words: list[object], opened: Counter[str]
+) -> None:
+    make()
+    opened.clear()
+    make(*words)
+    assert times(opened) == [1 + words.count("mirror")] * 30
+
+
+def test_a_photo_that_was_changed_makes_all_of_them_anew(opened: Counter[str]) -> None:
+    make()
+    opened.clear()
+    os.utime("photos/07.jpg", ns=(0, time.time_ns() + 10**9))
+    make()
+    assert times(opened) == [1] * 30
+
+
+def test_a_page_opens_the_target_and_the_store_once(opened: Counter[str]) -> None:
+    make()
+    opened.clear()
+    assert main(["page", "out.jpg"]) == 0
+    assert (opened["target.png"], opened["out.h5"]) == (1, 1)
+    assert times(opened) == [0] * 30
+
+
+# A store
+
+
+def test_of_a_store_only_the_same_is_opened_again() -> None:
+    lines = steps.describe_photos(["photos"])
+    with make_store("s.h5", "photos", lines, WANTED) as store:
+        origin = store.origin
+    same = open_same("s.h5", origin)
+    assert same
+    same.file.close()
+    assert open_same("s.h5", origin + "0") is None
+    with h5py.File("s.h5", "r+"):  # which HDF5 does not allow while the file is open
+        pass
+    Path("s.h5").write_bytes(Path("s.h5").read_bytes()[:2000])
+    assert open_same("s.h5", origin) is None
+    assert open_same("gone.h5", origin) is None
+
+
+def test_a_store_does_not_depend_on_settings_that_are_not_of_thumbnails() -> None:
+    lines = steps.describe_photos(["photos"])
+    first, second = (
+        make_store(f"{i}.h5", "photos", lines, settings).origin
+        for i, settings in enumerate(
+            [
+                StoreSettings(thumb_res=(9, 6), workers=1),
+                AllSettings(thumb_res=(9, 6), workers=2, tint=0.5, max_uses=3),
+            ]
+        )
+    )
+    assert first == second
+    assert Path("0.h5").read_bytes() == Path("1.h5").read_bytes()
+
+
+# Without a command line
+
+
+@pytest.fixture
+def store() -> Store:
+    """The store of the photos."""
+    return make_store("s.h5", "photos", steps.describe_photos(["photos"]), WANTED)
+
+
+def test_what_a_notebook_makes_is_what_the_command_makes(store: Store) -> None:
+    view = open_view(Image.open("target.png"), store.thumb_res, WANTED)
+    made = make_match(store, view, WANTED, Files(store="s.h5", table="m.tab"))
+    work = making.Work(made.report, WANTED, store, made.match, view)
+    report = save_mosaic("m.jpg", work)
+    make("--repeats", "refuse")
+    assert Path("m.jpg").read_bytes() == Path("out.jpg").read_bytes()
+    assert Path("m.tab").read_bytes() == Path("out.tab").read_bytes()
+    assert report.score == read_report(Path("out.json")).score
+    assert report.size == (27, 12)
+
+
+def test_a_match_and_its_report_are_kept_beside_each_other(store: Store) -> None:
+    view = open_view(Image.open("target.png"), store.thumb_res, WANTED)
+    made = make_match(store, view, WANTED, Files(store="s.h5", table="m.tab"))
+    assert (read_match("m.tab", store) == made.match).all()
+    found = read_report(Path("m.json"))
+    assert found == dataclasses_as_json(made.report)
+    assert (found.cells, found.photos, found.photos_used) == (6, 30, 6)
+    assert found.settings == {"target_res": [3, 2], "thumb_res": [9, 6]}
+    assert found.store == store.digest
+
+
+def dataclasses_as_json(report: Report) -> Report:
+    """A report whose tuples are lists, as they are in a file."""
+    write_report(Path("copy.json"), report)
+    return read_report(Path("copy.json"))
+
+
+def test_photos_that_look_the_same_are_listed_in_a_unique_match(store: Store) -> None:
+    view = open_view(Image.open("target.png"), store.thumb_res, WANTED)
+    nearest = dataclasses.replace(WANTED, method="nearest")
+    for asked, count in [(WANTED, 1), (nearest, 0)]:
+        made = make_match(store, view, asked, Files(table="m.tab"))
+        assert bool(made.alike) == Path("m.alike.txt").exists() == bool(count)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (MosaicSettings(tint=0.5, blend=0.5), "`tint` does not go with `blend`"),
+        (MosaicSettings(tint=0.5, colour="lab"), "`tint` needs colour = rgb"),
+    ],
+)
+def test_settings_of_a_mosaic_that_do_not_go_together_are_refused(
+    asked: MosaicSettings, said: str
+) -> None:
+    with pytest.raises(MosaicError, match=said):
+        check_mosaic(asked)
+
+
+# Before
+
+
+def test_the_settings_of_a_report_are_found_again_and_those_of_now_win() -> None:
+    report = Report(
+        settings={"target_res": [3, 2], "colour": "lab"},
+        recolour={"blend": 0.25},
+        files=Files(mask="mask.png"),
+    )
+    found = recall(report, {"blend": "0.5", "output": "out.png"})
+    assert (found.target_res, found.colour, found.mask) == ((3, 2), "lab", "mask.png")
+    assert found.blend == 0.5
+
+
+def test_a_report_with_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(MosaicError, match="no setting 'colours'"):
+        recall(Report(settings={"colours": "lab"}), {})
+
+
+def test_a_target_is_seen_as_it_was_when_it_was_matched() -> None:
+    report = Report(settings={"target_res": [3, 2], "thumb_res": [9, 6]})
+    view, missing = recall_view(report, "target.png", (50, 50))
+    assert view
+    assert (view.grid, view.shape, missing) == ((3, 2), (9.0, 6.0), "")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [("", "give the target by --target"), ("gone.png", "gone.png")]
+)
+def test_without_a_target_there_is_no_view_and_a_reason(target: str, said: str) -> None:
+    view, missing = recall_view(Report(), target, (9, 6))
+    assert view is None
+    assert said in missing
+
+
+def test_work_is_opened_by_its_report_alone() -> None:
+    make("--blend", 0.5)
+    work = open_work(Path("out.json"), {})
+    assert work.match.shape == (2, 3)
+    assert work.view
+    assert work.recolour
+    assert work.report.files.photos == ["photos"]
+    before = Path("out.jpg").read_bytes()
+    save_mosaic("again.jpg", work)
+    assert Path("again.jpg").read_bytes() == before
+
+
+def test_work_without_its_target_has_no_scores_and_says_why() -> None:
+    make()
+    Path("target.png").unlink()
+    work = open_work(Path("out.json"), {})
+    assert work.view is None
+    assert "target.png" in work.missing
+    assert save_mosaic("again.jpg", work).score is None
+    with pytest.raises(MosaicError, match=r"target\.png"):
+        open_work(Path("out.json"), {"tint": 0.5})
+
+
+def test_work_without_a_report_needs_a_store_and_a_table() -> None:
+    make()
+    Path("out.json").unlink()
+    with pytest.raises(MosaicError, match=r"there is no report .*gone\.json"):
+        open_work(Path("gone.json"), {})
+    work = open_work(Path("gone.json"), {}, "out.h5", "out.tab")
+    assert work.match.shape == (2, 3)
+    assert work.missing == "give the target by --target"
+
+
+def test_a_report_of_another_table_is_refused() -> None:
+    make()
+    write_match("out.tab", np.zeros((2, 2), int))
+    with pytest.raises(MosaicError, match="is not the report of this table"):
+        open_work(Path("out.json"), {})
+
+
+def test_a_report_of_another_store_is_refused() -> None:
+    make()
+    found = json.loads(Path("out.json").read_text())
+    Path("out.json").write_text(json.dumps(found | {"store": "another"}))
+    with pytest.raises(MosaicError, match="was made for other thumbnails"):
+        open_work(Path("out.json"), {})
+
+
+def test_the_scores_are_those_of_the_mosaic_that_was_saved(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = ["make", "photos", "target.png", "-o", "out.png", *map(str, SMALL)]
+    assert main(args) == 0
+    printed = capsys.readouterr().out
+    assert main(["score", "out.png", "target.png"]) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith("score ")
+    assert line in printed.splitlines()
+
+
+def test_a_run_that_is_refused_writes_nothing(refusal: Callable[..., str]) -> None:
+    before = sorted(Path().iterdir())
+    words = ["make", "photos", "target.png", "-o", "out.jpg", *SMALL, "--tint", 0.5]
+    assert "`tint` needs colour = rgb" in refusal(*words, "--colour", "lab")
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_store_that_was_made_is_closed_at_the_end() -> None:
+    make()
+    with h5py.File("out.h5", "r+"):  # which HDF5 does not allow while the file is open
+        pass
+    with open_store("out.h5") as store:
+        assert len(store.names) == 30
