@@ -227,6 +227,12 @@ def test_skipped_photos_are_named_and_counted(
     )
     assert make(photos, target, tmp_path / "out.png") == 0
     assert "30 read, 1 skipped" in capsys.readouterr().out
+    assert (tmp_path / "out.rejects.tsv").read_text() == errors.split(" ", 1)[1].replace(
+        ": ", "\t", 1
+    )
+    (photos / "bad.jpg").unlink()
+    assert make(photos, target, tmp_path / "out.png") == 0
+    assert not (tmp_path / "out.rejects.tsv").exists()
 
 
 def test_a_mosaic_among_the_photos_is_no_photo_of_the_next(

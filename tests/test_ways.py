@@ -249,6 +249,8 @@ def test_unique_photos_cost_the_least_of_all_permutations(metric: str) -> None:
     assert flat(chosen()) == ["abcdefg"[i] for i in best]
     assert report()["cost"] == pytest.approx(cost[best, range(6)].sum(), rel=0.05)
     assert (report()["photos_used"], report()["most_used"]) == (6, 1)
+    proof = "6 photos placed, proven optimal"  # which needs squared distances
+    assert report().get("proof") == (proof if metric in ("euclidean", "cosine") else None)
 
 
 @BOTH
@@ -739,6 +741,17 @@ def test_spacing_leaves_empty_cells_out_of_account(refusal: Refusal) -> None:
 
 
 # Scores, pages, and what is not ours
+
+
+def test_a_report_has_what_applies_and_no_more() -> None:
+    prepare()
+    make(*NEAREST)
+    both = {"method", "cells", "cost", "levels", "photos", "photos_used", "most_used"}
+    both |= {"most_used_photo", "equal_neighbours", "store", "settings", "files"}
+    assert set(report("out.json")) == both | {"score", "size"}
+    run("match", "out.h5", "m.tab", "--target", "target.png", "--target-res", 3, 2)
+    proof = {"proof", "bound", "gap", "rounds", "arcs", "tiles", "stopped"}
+    assert set(report("m.json")) == both | proof
 
 
 @pytest.mark.usefixtures("striped")
