@@ -12,6 +12,7 @@ test: .venv/test
 check: .venv/test
 	$(BIN)/python docs/check.py
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/python -m pytest tests/test_layers.py

@@ -149,7 +149,8 @@ def match_and_tell(
         made = making.make_match(store, view, settings, files, on_round)
     if made.alike:
         hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
-        print(f"alike    {len(made.alike)} groups of photos that look the same {hint}")
+        groups = "1 group" if len(made.alike) == 1 else f"{len(made.alike)} groups"
+        print(f"alike    {groups} of photos that look the same {hint}")
     asked = changed(settings, FeatureSettings)
     asked |= {name: value for name in ("dither", "spacing") if (value := getattr(settings, name))}
     print(*describe_match(made.report, asked), sep="\n")

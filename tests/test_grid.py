@@ -186,9 +186,9 @@ def test_tiles_are_whole_and_lose_less_than_one_of_them(
 
 
 def test_a_mask_of_the_targets_size_is_cropped_with_it() -> None:
-    mask = Image.new("L", (35, 24), "white")
-    mask.paste("black", (2, 2, 12, 12))
-    view = make_view(Image.new("RGB", (35, 24)), (8, 8), GridSettings(tile=10), mask=mask)
+    mask = Image.new("L", (39, 29), "white")
+    mask.paste("black", (4, 4, 11, 14))  # seven tenths of the first tile
+    view = make_view(Image.new("RGB", (39, 29)), (8, 8), GridSettings(tile=10), mask=mask)
     assert view.empty.tolist() == [[True, False, False], [False, False, False]]
 
 

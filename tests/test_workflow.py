@@ -144,6 +144,11 @@ def test_a_changed_setting_concerns_only_the_rules_that_read_it(
 
 def test_settings_on_the_command_line_win(project: Path) -> None:
     assert planned(project, "--config", "max_uses=2") == {"match": 1, "paste": 1}
+    both = {"match": 2, "paste": 2}  # though spacing has a section in the file
+    assert planned(project, "--config", "spacing=2", "target_id=51") == both
+    done = snakemake(project, "--dry-run", "--config", "max_use=2")
+    assert done.returncode != 0
+    assert "there is no setting 'max_use'; did you mean 'max_uses'?" in done.stderr
 
 
 @pytest.mark.parametrize(
