@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 import mosaic
@@ -103,24 +104,33 @@ PLAN: dict[str, list[str] | str] = {
 MAKES = [name for name, what in PLAN.items() if isinstance(what, list)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """All runs of the plan, with what they called."""
-    folder = tmp_path_factory.mktemp("runs")
-    paint_collection(folder)
-    (folder / "plan.json").write_text(json.dumps(PLAN), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "called.py", "plan.json"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        text=True,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    status = dict(re.findall(r"^([\w-]+) (\d+)$", done.stderr, re.MULTILINE))
+    """All runs of the plan, made once for all processes of pytest, with what they called."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "book-runs"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            paint_collection(folder)
+            run_plan(folder)
+    status = dict(re.findall(r"^(\S+) (\d+)$", (folder / "said").read_text(), re.MULTILINE))
     return {name: see(folder / name, int(status[name])) for name in PLAN}
+
+
+def run_plan(folder: Path) -> None:
+    """Run the plan in a folder, watched; what it says is in the file `said`."""
+    (folder / "plan.json").write_text(json.dumps(PLAN), encoding="utf-8")
+    with (folder / "said").open("w") as said:
+        subprocess.run(
+            [sys.executable, ROOT / "tests" / "called.py", "plan.json"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=said,
+            timeout=300,
+            check=True,
+        )
 
 
 def see(folder: Path, status: int) -> Run:
