@@ -422,15 +422,14 @@ def match_unique(tiles: Array, cells: Array, max_uses: int = 1) -> tuple[Array, 
     costs, want, spare = squared_distances(tiles, cells), np.ones(m), n * max_uses - m
     if spare:
         costs, want = np.c_[costs, np.zeros(n)], np.append(want, spare)
-    plan, prices, rents = transport(np.full(n, float(max_uses)), want, costs)
-    prices = prices + rents[-1] if spare else prices - prices.max()
-    return plan[:, :m].argmax(axis=0), prices
+    plan, prices, _ = transport(np.full(n, float(max_uses)), want, costs)
+    return plan[:, :m].argmax(axis=0), prices - prices.max()
 
 
 def lower_bound(tiles: Array, cells: Array, prices: Array, max_uses: int = 1) -> float:
-    """What no match with this budget costs less than, for any prices (n,), none positive."""
+    """What no match with this budget costs less than, whatever the prices (n,)."""
     offers = squared_distances(tiles, cells) - prices[:, None]
-    return float(offers.min(axis=0).sum() + max_uses * prices.sum())
+    return float(offers.min(axis=0).sum() + max_uses * np.minimum(prices, 0).sum())
 
 
 KEEP = 1 << 28  # bytes of decoded thumbnails
@@ -504,7 +503,7 @@ def main() -> int:
     """Make both mosaics as config.toml says; return the exit status, 2 for bad input."""
     try:
         make_mosaics(load_settings(Settings, "config.toml"))
-    except MosaicError as error:
+    except (MosaicError, OSError) as error:
         print(f"mosaic: {error}", file=sys.stderr)
         return 2
     return 0

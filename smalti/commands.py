@@ -188,7 +188,7 @@ class Paste(RecolourSettings):
         if any(self.thumb_res) and any(self.size):
             raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
         check_ours(report=Path(self.output).with_suffix(".json"))
-        beside, used = Path(self.table).with_suffix(".json"), ("target", "size", "tint", "blend")
+        beside, used = Path(self.table).with_suffix(".json"), ("target", "size", "recolour", "tint", "blend")
         now = {name: given[name] for name in used if name in given}
         work = making.open_work(beside, now, self.store, self.table, self.choices)
         files = work.report.files

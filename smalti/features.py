@@ -80,6 +80,18 @@ def oklab(images: Array) -> Array:
     return colours
 
 
+def from_oklab(colours: Array) -> Array:
+    """Oklab, scaled by 442, to sRGB levels from 0 to 255: (..., 3) to (..., 3) float32.
+
+    >>> from_oklab(oklab(np.array([[12, 200, 90]], np.uint8))).round()
+    array([[ 12., 200.,  90.]], dtype=float32)
+    """
+    cones = (colours / BLACK_TO_WHITE) @ np.linalg.inv(TO_OKLAB).T
+    light = (cones**3 @ np.linalg.inv(TO_CONES).T).clip(0, 1)
+    levels = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (255 * levels).astype(np.float32)
+
+
 COLOURS: dict[str, Callable[[Array], Array]] = {
     "rgb": rgb,
     "linear": linear,

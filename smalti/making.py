@@ -213,7 +213,7 @@ class Work:
     @functools.cached_property
     def recolour(self) -> Recolour | None:
         """What changes the colours of tiles at their places, if anything does."""
-        if not self.view or not (self.settings.tint or self.settings.blend):
+        if not self.view or not changed(self.settings, RecolourSettings):
             return None
         return make_recolour(self.view.cut((8, 8)), self.settings)
 
@@ -296,7 +296,7 @@ def open_work(
     settings, opened = recall(report, given), mosaic.open_store(files.store)
     check_mosaic(settings)
     view, missing = recall_view(report, files.target, opened.thumb_res)
-    if not view and (settings.tint or settings.blend):
+    if not view and changed(settings, RecolourSettings):
         raise MosaicError(missing)
     among = among or report.among or 1
     match = read_table(files.table, report.store, opened, view, among)

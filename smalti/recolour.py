@@ -2,12 +2,14 @@
 """Move the colours of photos towards those of their cells; explained in recolour.md."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 
 from mosaic import Array
+from smalti.features import average_regions, from_oklab, oklab
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Share
 
@@ -18,17 +20,19 @@ Recolour = Callable[[Array, Array], Array]
 class RecolourSettings:
     """Recolouring"""
 
-    tint: Annotated[Share, "move the photos' colours to their cells': 0 to 1"] = 0.0
+    recolour: Annotated[Share, "move the photos' colours to their cells': 0 to 1"] = 0.0
+    tint: Annotated[Share, "or: tint the photos with their cells' colours: 0 to 1"] = 0.0
     blend: Annotated[Share, "or: blend the photos with their cells: 0 to 1"] = 0.0
 
 
 def check_recolour(settings: RecolourSettings) -> None:
-    """Raise MosaicError if both ways of recolouring are asked for.
+    """Raise MosaicError if several ways of recolouring are asked for.
 
     >>> check_recolour(RecolourSettings(tint=0.3))
     """
-    if settings.tint and settings.blend:
-        raise MosaicError("`tint` does not go with `blend`; set one of them to 0")
+    names = ("recolour", "tint", "blend")
+    if len(asked := [name for name in names if getattr(settings, name)]) > 1:
+        raise MosaicError(f"`{asked[0]}` does not go with `{asked[1]}`; set one of them to 0")
 
 
 def blend_tiles(tiles: Array, cells: Array, strength: float) -> Array:
@@ -85,6 +89,43 @@ def tint_tiles(tiles: Array, cells: Array, strength: float, ridge: float = 4.0) 
     return to_bytes(moved.reshape(tiles.shape))
 
 
+REGIONS = 3
+
+
+def interpolation(length: int, parts: int) -> Array:
+    """Weights of the middles of equal parts at each pixel of a line: (length, parts).
+
+    >>> interpolation(4, 2)
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.25, 0.75],
+           [0.  , 1.  ]])
+    """
+    place = ((np.arange(length) + 0.5) * parts / length - 0.5).clip(0, parts - 1)
+    return (1 - np.abs(place[:, None] - np.arange(parts))).clip(0)
+
+
+def recolour_tiles(tiles: Array, cells: Array, strength: float) -> Array:
+    """Move the regions of (k, h, w, 3) tiles towards those of their (k, h', w', 3) cells.
+
+    Both are in sRGB levels, uint8. `strength` 0 changes nothing; 1 gives each of 3 x 3 regions
+    about the mean colour of the cell's, and leaves all contrast within it.
+    """
+    if not strength:
+        return tiles
+    (k, height, width, _), size = tiles.shape, (REGIONS, REGIONS)
+    own, goal = (to_bytes(average_regions(images, size)) for images in (tiles, cells))
+    moved = (1 - strength) * oklab(own) + strength * oklab(goal)
+    step = (from_oklab(moved) - own).reshape(k, REGIONS, 3 * REGIONS)
+    bands = interpolation(height, REGIONS).astype(np.float32) @ step
+    bands = bands.reshape(k * height, REGIONS, 3)
+    steps = interpolation(width, REGIONS).astype(np.float32) @ bands
+    return to_bytes(tiles + steps.reshape(tiles.shape))
+
+
+WAYS = {"recolour": recolour_tiles, "tint": tint_tiles, "blend": blend_tiles}
+
+
 def make_recolour(cells: Array, settings: RecolourSettings) -> Recolour | None:
     """The function that recolours thumbnails at their places; None if they stay as they are.
 
@@ -93,8 +134,14 @@ def make_recolour(cells: Array, settings: RecolourSettings) -> Recolour | None:
     >>> make_recolour(np.zeros((4, 8, 8, 3), np.uint8), RecolourSettings()) is None
     True
     """
-    if not settings.tint and not settings.blend:
-        return None
-    change = tint_tiles if settings.tint else blend_tiles
-    strength = settings.tint or settings.blend
-    return lambda tiles, places: change(tiles, cells[places], strength)
+    for name, change in WAYS.items():
+        if strength := getattr(settings, name):
+            return functools.partial(at_places, change=change, cells=cells, strength=strength)
+    return None
+
+
+def at_places(
+    tiles: Array, places: Array, change: Callable[..., Array], cells: Array, strength: float
+) -> Array:
+    """Change tiles by the cells at their places."""
+    return change(tiles, cells[places], strength)
