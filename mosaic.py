@@ -399,7 +399,7 @@ def squared_distances(tiles: Array, cells: Array) -> Array:
 
 
 def check_budget(n: int, m: int, max_uses: int) -> None:
-    """Raise MosaicError if n photos, each used so often at most, cannot fill m cells."""
+    """Raise MosaicError if n photos, each used at most max_uses times, cannot fill m cells."""
     if n * max_uses < m:
         times = "once" if max_uses == 1 else f"{max_uses} times"
         raise MosaicError(
@@ -427,7 +427,7 @@ def match_unique(tiles: Array, cells: Array, max_uses: int = 1) -> tuple[Array, 
 
 
 def lower_bound(tiles: Array, cells: Array, prices: Array, max_uses: int = 1) -> float:
-    """What no match with this budget costs less than, whatever the prices (n,)."""
+    """A lower bound of the cost of any match with this budget, whatever the prices (n,)."""
     offers = squared_distances(tiles, cells) - prices[:, None]
     return float(offers.min(axis=0).sum() + max_uses * np.minimum(prices, 0).sum())
 

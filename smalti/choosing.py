@@ -10,7 +10,7 @@ import numpy as np
 
 import mosaic
 from mosaic import Array, Draw
-from smalti import features, nearest, placement, spacing
+from smalti import features, nearest, placement, spacing, spreading
 from smalti.constraints import Constraints, ConstraintSettings
 from smalti.features import FeatureSettings
 from smalti.grid import View
@@ -23,7 +23,7 @@ from smalti.placement import Certificate, PlacementSettings, Watch
 class ChoiceSettings:
     """Choosing"""
 
-    method: Annotated[Literal["nearest", "unique"], "how to match"] = "unique"
+    method: Annotated[Literal["nearest", "unique", "spread"], "how to match"] = "unique"
     dither: Annotated[bool, "hand a cell's error in colour on to its neighbours"] = False
     spacing: Annotated[Whole, "keep equal photos more than so many cells apart"] = 0
     choices: Annotated[Count, "best photos of each cell to list, or to vary among"] = 1
@@ -93,7 +93,9 @@ def find_match(
     Where `empty`, (rows, cols), is true, the match is -1. Raises MosaicError.
     """
     near, proof = None, None
-    if settings.spacing or settings.dither:
+    if settings.method == "spread":
+        match, near = match_spread(tiles, cells, settings, constraints, empty)
+    elif settings.spacing or settings.dither:
         match, near = match_in_grid(tiles, cells, settings, constraints, empty)
     elif settings.method == "nearest":
         match = nearest.nearest(tiles, cells, settings.metric)
@@ -168,10 +170,26 @@ def match_in_grid(
     tiles, full = (features.prepare(one, settings.metric) for one in (tiles, full))
     most = constraints.most if settings.method == "unique" else None
     photo = constraints.photo
-    match = spacing.keep_apart(tiles, full, empty.shape, settings.spacing, most, photo)[0]
+    far, least = settings.spacing, constraints.least if most is not None else 0
+    match = spacing.keep_apart(tiles, full, empty.shape, far, most, photo, least)[0]
     apart = np.where(empty.ravel(), len(tiles) + np.arange(empty.size), photo[match])
     near = spacing.twins(apart.reshape(empty.shape), settings.spacing)[1]
     return match[~empty.ravel()], int(near)
+
+
+def match_spread(
+    tiles: Array, cells: Array, settings: MatchSettings, constraints: Constraints, empty: Array
+) -> tuple[Array, int]:
+    """Match with few repeats: tile numbers (m,), and pairs of equal photos that are too near."""
+    tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
+    photo, most = constraints.photo, constraints.most
+    if settings.max_uses == 1 and not settings.budgets:
+        most = np.full(len(most), spreading.fair_budget(len(most), len(cells)))
+    far = spreading.possible_spacing(len(most), settings.spacing)
+    match = spreading.spread(tiles, cells, empty, far, most, photo)
+    apart = len(tiles) + np.arange(empty.size).reshape(empty.shape)
+    apart[~empty] = photo[match]
+    return match, int(spacing.twins(apart, far)[1])
 
 
 def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:
@@ -225,8 +243,8 @@ def check_match(settings: MatchSettings) -> None:
         (settings.dither and settings.method != "nearest", "`dither` needs method = nearest"),
         (settings.dither and settings.spacing, "`dither` does not go with `spacing`"),
         (
-            settings.spacing and not squared,
-            f"`spacing` needs metric = euclidean or cosine, not {settings.metric}",
+            (settings.spacing or settings.method == "spread") and not squared,
+            f"`spacing` and `spread` need metric = euclidean or cosine, not {settings.metric}",
         ),
     ]:
         if wrong:
@@ -244,7 +262,8 @@ def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
     for asked, one, others in [
         (settings.method == "nearest", 'method = "nearest"', [*SINGLE, "min_uses", "max_uses", "solver"]),
         (settings.solver == "dense", 'solver = "dense"', SINGLE),
-        (settings.spacing > 0, "spacing", [*SINGLE, "min_uses"]),
+        (settings.method == "spread", 'method = "spread"', ["pins", "gap", "time_limit", "min_uses"]),
+        (settings.spacing > 0, "spacing", ["pins", "gap", "time_limit"]),
         (not features.is_squared(settings.metric), f"metric = {settings.metric}", SINGLE),
     ]:
         for other in others:

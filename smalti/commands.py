@@ -22,12 +22,13 @@ from tqdm import tqdm
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
 from smalti import animation, datasets, making, output, page, scores, steps
 from smalti.features import FeatureSettings
-from smalti.grid import ExactSize, View, wanted_size
+from smalti.grid import ExactSize, View, cells_for, wanted_size
 from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
 from smalti.ground.settings import Count, Flag, Given, Pair, changed
+from smalti.looks import LOOKS, Look, advise, default_look, find_look, put_on
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_kept, check_ours, store_files, table_files
 from smalti.placement import Certificate, Watch
@@ -136,15 +137,20 @@ class Match(TargetSettings, TableSettings):
         check_ours(**table_files(table, self.choices > 1))
         photos = list(self.image_path) if "image_path" in given else []
         files = Files(store=self.store, table=self.table, target=target, mask=self.mask, photos=photos)
-        match_and_tell(store, load_image(target), self, files)
+        cells = cells_for(len(set(store.names)) * self.max_uses)
+        match_and_tell(store, load_image(target), self, files, cells)
 
 
 def match_and_tell(
-    store: Store, target: Image.Image, settings: TableSettings, files: Files
+    store: Store,
+    target: Image.Image,
+    settings: TableSettings,
+    files: Files,
+    cells: int,
+    brief: bool = False,
 ) -> tuple[View, Made]:
-    """Match, print what was found, and return the view and the match."""
-    uses = len(set(store.names)) * settings.max_uses
-    view = making.open_view(target, store.thumb_res, settings, uses)
+    """Match about so many cells, print what was found, and return the view and the match."""
+    view = making.open_view(target, store.thumb_res, settings, cells)
     with watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
     if made.alike:
@@ -153,7 +159,7 @@ def match_and_tell(
         print(f"alike    {groups} of photos that look the same {hint}")
     asked = changed(settings, FeatureSettings)
     asked |= {name: value for name in ("dither", "spacing") if (value := getattr(settings, name))}
-    print(*describe_match(made.report, asked), sep="\n")
+    print(*describe_match(made.report, asked, brief), sep="\n")
     if settings.choices > 1:
         path = Path(files.table).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
@@ -213,9 +219,15 @@ class Make(MosaicSettings):
     photos: Photos
     target: TargetWord
     output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]
+    look: Annotated[str, f"a set of settings: {', '.join(LOOKS)}; by default faithful"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
 
     def run(self, given: Given) -> None:
+        """Put on a look, and make the mosaic."""
+        look = find_look(self.look or default_look(given))
+        put_on(self, look, given).make(look, self.max_uses if "max_uses" in given else 1)
+
+    def make(self, look: Look, uses: int) -> None:
         """Make the store, the match and the mosaic, and say what was made of what."""
         stem = Path(self.output).with_suffix("")
         files = Files(
@@ -230,13 +242,15 @@ class Make(MosaicSettings):
         store = making.make_store(files.store, collection_root(self.photos), lines, self)
         tell_rejects(store)
         clock.append(time.perf_counter())
-        view, made = match_and_tell(store, target, self, files)
+        cells = look.cells(uses * len(set(store.names)))
+        view, made = match_and_tell(store, target, self, files, cells, brief=True)
         clock.append(time.perf_counter())
         report = paste_and_tell(self.output, Work(made.report, self, store, made.match, view))
         clock.append(time.perf_counter())
         store.file.close()
         spent = [after - before for before, after in itertools.pairwise(clock)]
         print_summary(self.output, report, store, spent)
+        print(*advise(report, look), sep="\n")
 
     def check(self, files: Files) -> Image.Image:
         """Open the target, if everything else is in order, too; raises MosaicError."""

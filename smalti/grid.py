@@ -48,15 +48,19 @@ def check_grid(settings: GridSettings) -> None:
 FEWEST_CELLS, MOST_CELLS = 1600, 10_000
 
 
+def cells_for(uses: int) -> int:
+    """How many cells to fill, for photos that may be used so many times in all."""
+    return max(FEWEST_CELLS, min(uses, MOST_CELLS))
+
+
 def fit_grid(
-    size: tuple[float, float], thumb_res: tuple[int, int], uses: int
+    size: tuple[float, float], thumb_res: tuple[int, int], cells: int
 ) -> tuple[int, int]:
-    """Choose (cols, rows) for a target of (width, height) and a number of uses of photos.
+    """Choose (cols, rows) for a target of (width, height) and at most so many cells.
 
     >>> fit_grid((450, 300), (50, 50), 2400)
     (60, 40)
     """
-    cells = max(FEWEST_CELLS, min(uses, MOST_CELLS))
     shape = size[0] / thumb_res[0] * thumb_res[1] / size[1]  # cols / rows
 
     def misfit(grid: tuple[int, int]) -> float:
@@ -139,10 +143,10 @@ def make_view(
     target: Image.Image,
     thumb_res: tuple[int, int],
     settings: GridSettings,
-    uses: int = 0,
+    cells: int = FEWEST_CELLS,
     mask: Image.Image | None = None,
 ) -> View:
-    """See a target as the settings say; `uses` of photos decide if no grid is given."""
+    """See a target as the settings say; in about so many `cells` if no grid is given."""
     check_grid(settings)
     grid, shape = settings.target_res, (float(thumb_res[0]), float(thumb_res[1]))
     if settings.tile:
@@ -151,7 +155,7 @@ def make_view(
         target, grid = crop_to_tiles(target, settings.tile, thumb_res)
         shape = (target.width / grid[0], target.height / grid[1])
     elif 0 in grid:
-        grid = fit_grid(wanted_size(settings) or upright_size(target), thumb_res, uses)
+        grid = fit_grid(wanted_size(settings) or upright_size(target), thumb_res, cells)
     if size := wanted_size(settings):
         if size[0] < grid[0] or size[1] < grid[1]:
             raise MosaicError(f"size = {size}: that is too small for {grid[0]} x {grid[1]} cells")

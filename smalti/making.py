@@ -20,7 +20,7 @@ from smalti import choosing, likeness, output, scores, steps, tables, variants
 from smalti.choosing import MatchSettings
 from smalti.constraints import make_constraints
 from smalti.features import FeatureSettings
-from smalti.grid import GridSettings, View, check_grid, make_view, wanted_size
+from smalti.grid import FEWEST_CELLS, GridSettings, View, check_grid, make_view, wanted_size
 from smalti.ground.archives import load_image
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import write_text
@@ -110,18 +110,21 @@ def progress(items: Iterator[Item], total: int, what: str) -> Iterator[Item]:
 
 
 def open_view(
-    target: Image.Image, thumb_res: tuple[int, int], settings: GridSettings, uses: int = 0
+    target: Image.Image,
+    thumb_res: tuple[int, int],
+    settings: GridSettings,
+    cells: int = FEWEST_CELLS,
 ) -> View:
     """See a target in cells as the settings say; opens the mask; raises MosaicError."""
     mask = load_image(settings.mask, "mask") if settings.mask else None
-    return make_view(target, thumb_res, settings, uses, mask)
+    return make_view(target, thumb_res, settings, cells, mask)
 
 
 def find_photos(store: Store, settings: MatchSettings) -> tuple[Array, list[str]]:
     """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
     photo = variants.photo_numbers(store.names)
     first = np.unique(photo, return_index=True)[1]
-    if settings.method == "nearest" or (len(first) > 100_000 and not settings.dedupe):
+    if not settings.dedupe and (settings.method != "unique" or len(first) > 100_000):
         return photo, []
     size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
     looks = [

@@ -106,18 +106,20 @@ def single_files(files: Files) -> dict[str, str]:
     return {name: path for name, path in found.items() if path}
 
 
-def describe_match(report: Report, asked: dict[str, object]) -> Iterator[str]:
+def describe_match(
+    report: Report, asked: dict[str, object], brief: bool = False
+) -> Iterator[str]:
     """What a match is like, in lines; `asked` are settings that are not as by default."""
     words = ", ".join(f"{name} {value}" for name, value in asked.items())
     yield f"match    {report.method}, {report.cells} cells" + (f" ({words})" if words else "")
     if uses := uses_of(report):
         yield describe_uses(uses, report.most_used_photo or "")
-    if report.cost is not None:
+    if report.cost is not None and not brief:
         mean = f", root mean square {report.levels} levels a cell" if report.levels is not None else ""
         yield f"cost     {report.cost:.6g}{mean}"
     if report.proof:
         yield f"proof    {report.proof}"
     if report.stopped not in (None, "optimal"):
         yield f"stopped  {report.stopped}; this is the best match so far"
-    if report.too_near is not None:
+    if report.too_near or (report.too_near == 0 and not brief):
         yield f"spacing  {report.too_near} pairs of equal photos are too near"

@@ -49,9 +49,12 @@ TRIES = 500
 
 
 def move_apart(
-    tiles: Floats, cells: Floats, grid: Ints, spacing: int, left: Ints, owner: Ints
+    tiles: Floats, cells: Floats, grid: Ints, spacing: int, left: Ints, rest: Ints, owner: Ints
 ) -> None:
-    """Exchange tiles in `grid` until no twins are left; photos have `left` uses to spare."""
+    """Exchange tiles in `grid` until no twins are left.
+
+    A photo may be used `left` times more, and `rest` times less; both are kept up to date.
+    """
     flat, shown = grid.reshape(-1), owner[grid]
     for i in twins(shown, spacing)[0].tolist():
         mine, spare = flat[i], np.flatnonzero(left[owner] > 0)
@@ -65,9 +68,10 @@ def move_apart(
             old, new = owner[mine], owner[tile]
             if old == new or not fits(shown, i, new, j, spacing):
                 continue
-            if j == i:
+            if j == i and rest[old]:
                 left[old], left[new], flat[i] = left[old] + 1, left[new] - 1, tile
-            elif fits(shown, j, old, i, spacing):
+                rest[old], rest[new] = rest[old] - 1, rest[new] + 1
+            elif j != i and fits(shown, j, old, i, spacing):
                 flat[i], flat[j] = tile, mine
             else:
                 continue
@@ -82,6 +86,7 @@ def keep_apart(
     spacing: int,
     max_uses: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    min_uses: ArrayLike = 0,
 ) -> tuple[Ints, int]:
     """A cheap match without equal photos in windows of (2 * spacing + 1)**2 cells.
 
@@ -96,10 +101,11 @@ def keep_apart(
     if max_uses is None:
         match, high = match_rows(y, x, shape, spacing, owner), np.full(n, len(x))
     else:
-        match, _ = place(y, x, max_uses, groups=owner)
+        match, _ = place(y, x, max_uses, min_uses, groups=owner)
         high = np.broadcast_to(np.asarray(max_uses, np.int64), n)
-    grid, left = match.reshape(shape), high - np.bincount(owner[match], minlength=n)
+    grid, uses = match.reshape(shape), np.bincount(owner[match], minlength=n)
+    left, rest = high - uses, uses - np.broadcast_to(np.asarray(min_uses, np.int64), n)
     for _ in range(3):
         if twins(owner[grid], spacing)[1]:
-            move_apart(y, x, grid, spacing, left, owner)
+            move_apart(y, x, grid, spacing, left, rest, owner)
     return match, twins(owner[grid], spacing)[1]

@@ -63,7 +63,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
         r"used +30 of 30 photos, none more than 52 times \(\d+\.jpg\); \d+ equal neighbours",
         r"cost +[\d.]+(e\+\d+)?, root mean square [\d.]+ levels a cell",
         r"proof +.*",
-        r"alike +\d+ groups of photos that look the same can share budgets: --dedupe",
+        r"alike +\d+ groups? of photos that look the same can share budgets: --dedupe",
         r"score +RMSE [\d.]+ levels, CIEDE2000 [\d.]+, structural similarity -?0\.\d+, "
         r"at twice the grid's scale -?0\.\d+",
         r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",

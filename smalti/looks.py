@@ -1,0 +1,132 @@
+# Made from smalti/looks.md by make tangle; edit that.
+"""Names for whole sets of settings; explained in looks.md."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from smalti.choosing import MatchSettings
+from smalti.grid import cells_for
+from smalti.ground.errors import MosaicError
+from smalti.ground.settings import Given, own_fields, stages
+from smalti.report import Report
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A name for settings: what it is for, the settings, and how many cells n photos get."""
+
+    about: str
+    settings: Mapping[str, object]
+    cells: Callable[[int], int]
+
+
+def enough(n: int) -> int:
+    """Cells to recognise a target by, for n photos.
+
+    >>> enough(300), enough(4000)
+    (6400, 10000)
+    """
+    return 6_400 if n < 1_000 else 10_000
+
+
+def room_for_all(n: int) -> int:
+    """Cells for a mosaic in which each of n photos appears, and some more than once."""
+    return max(enough(n), 2 * n)
+
+
+def half(n: int) -> int:
+    """Cells for a mosaic in which none of n photos appears twice.
+
+    >>> half(4000), half(2000), half(30)
+    (2000, 1600, 30)
+    """
+    return max(n // 2, min(n, 1_600))
+
+
+def as_many(n: int) -> int:
+    """As many cells as n photos, within bounds."""
+    return cells_for(n)
+
+
+REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab"}
+LOOKS = {
+    "faithful": Look(
+        "like the target, with few repeats and none nearby",
+        {**REGIONS, "method": "spread", "spacing": 3, "recolour": 0.35},
+        enough,
+    ),
+    "sharp": Look(
+        "edges above all: finer comparison, repeats nearly as they come",
+        {**REGIONS, "detail": 5, "method": "spread", "spacing": 1, "max_uses": 200, "recolour": 0.35},
+        enough,
+    ),
+    "everyone": Look(
+        "every photo at least once, none often",
+        {**REGIONS, "spacing": 1, "min_uses": 1, "max_uses": 8, "repeats": "fewest", "recolour": 0.4},
+        room_for_all,
+    ),
+    "once": Look(
+        "no photo twice, and half of them to choose from",
+        {**REGIONS, "repeats": "refuse", "recolour": 0.4},
+        half,
+    ),
+    "untouched": Look(
+        "as faithful, with the photos as they are",
+        {**REGIONS, "method": "spread", "spacing": 3},
+        enough,
+    ),
+    "plain": Look("the book's way: mean colours, each photo once, if they are enough", {}, as_many),
+}
+
+Command = TypeVar("Command")
+
+
+def find_look(name: str) -> Look:
+    """The look of a name; raises MosaicError."""
+    if name not in LOOKS:
+        near = difflib.get_close_matches(name, LOOKS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(LOOKS)}"
+        raise MosaicError(f"there is no look {name!r}; {hint}")
+    return LOOKS[name]
+
+
+WITH_ANY_LOOK = {"spacing", "max_uses", "dedupe"}
+
+
+def default_look(given: Given) -> str:
+    """The name of the look for settings that were given without one.
+
+    >>> default_look({"tile": "8"}), default_look({"method": "nearest"})
+    ('faithful', 'plain')
+    """
+    of_a_match = {name for stage in stages(MatchSettings) for name in own_fields(stage)}
+    return "plain" if (of_a_match - WITH_ANY_LOOK) & set(given) else "faithful"
+
+
+def put_on(settings: Command, look: Look, given: Given) -> Command:
+    """Settings with those of a look; what was given wins."""
+    changes = {name: value for name, value in look.settings.items() if name not in given}
+    if "tint" in given or "blend" in given:
+        changes.pop("recolour", None)
+    return dataclasses.replace(settings, **changes)  # type: ignore[type-var]
+
+
+LIKENESS = [(0.6, "very close"), (0.45, "close"), (0.3, "fair"), (-1.0, "poor")]
+
+
+def advise(report: Report, look: Look) -> Iterator[str]:
+    """How like its target a mosaic is, in words, and what would make it better."""
+    if not report.score:
+        return
+    seen = report.score.ssim_twice
+    word = next(word for least, word in LIKENESS if seen >= least)
+    yield f"likeness {word}: colours differ by {report.score.ciede2000:.0f} (an eye sees 2)"
+    spent = (report.photos_used or 0) > 0.7 * (report.photos or 1) and report.most_used == 1
+    if word in ("fair", "poor") and spent:
+        yield "advice   nearly every photo is needed, so colours are off; try --look faithful"
+    elif word in ("fair", "poor") and (report.photos or 0) < 500:
+        yield f"advice   {report.photos} photos are few; more of them make a better mosaic"
+    elif word in ("fair", "poor"):
+        yield "advice   more cells show more of the target: --target-res 160 120, or --recolour 0.5"

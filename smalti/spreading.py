@@ -1,0 +1,84 @@
+# Made from smalti/spreading.md by make tangle; edit that.
+"""The nearest photos, spread out: few repeats, none nearby; explained in spreading.md."""
+
+import math
+
+import numpy as np
+
+from mosaic import Array
+from smalti.ground.errors import MosaicError
+from smalti.nearest import nearest_choices
+
+FAIR_SHARES = 12
+
+
+def fair_budget(n: int, m: int) -> int:
+    """How often one of n photos may be used in m cells so that no favourite stands out.
+
+    >>> fair_budget(4000, 10_000)
+    30
+    """
+    return math.ceil(FAIR_SHARES * m / n)
+
+
+def possible_spacing(n: int, spacing: int) -> int:
+    """The largest spacing, up to the one that is wanted, for which n photos are enough.
+
+    >>> possible_spacing(4000, 3), possible_spacing(30, 3), possible_spacing(9, 3)
+    (3, 1, 0)
+    """
+    return min(spacing, max(0, (math.isqrt(n // 2) - 1) // 2))
+
+
+CANDIDATES, VARIETY = 256, 0.05
+
+
+def spread(
+    tiles: Array,
+    cells: Array,
+    empty: Array,
+    spacing: int,
+    most: Array,
+    photo: Array,
+    variety: float = VARIETY,
+    seed: int = 1,
+) -> Array:
+    """Near tiles for m cells, spread out: (n, f) and (m, f) features to (m,) numbers.
+
+    The cells are those of a grid, (rows, cols), that are not `empty`. Photo k is used at most `most[k]` times, and never within
+    `spacing` cells of itself; `photo` (n,) is the photo of each tile. `variety` is the price
+    of a use. Raises MosaicError if the budgets are too small.
+    """
+    m, uses = len(cells), np.zeros(len(most), np.int64)
+    if most.sum() < m:
+        raise MosaicError(f"{m} cells cannot be filled by {most.sum()} uses; raise max_uses")
+    near, distances = nearest_choices(tiles, cells, k=min(len(tiles), CANDIDATES))
+    costs = distances.astype(np.float64) ** 2
+    scale = variety * (costs[:, 0] + np.median(costs[:, 0]))
+    seen = np.full([side + 2 * spacing for side in empty.shape], -1)
+    match, places = np.empty(m, np.int64), np.argwhere(~empty)
+    for i in np.random.default_rng(seed).permutation(m):
+        row, col = places[i]
+        window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
+        tile, cost = near[i], costs[i]
+        price = price_of(photo[tile], cost, uses, most, window, scale[i])
+        if np.isinf(price).all():
+            tile = np.arange(len(tiles))
+            cost = ((tiles - cells[i]) ** 2).sum(axis=1)
+            price = price_of(photo, cost, uses, most, window, scale[i])
+        match[i] = tile[price.argmin()]
+        uses[photo[match[i]]] += 1
+        seen[row + spacing, col + spacing] = photo[match[i]]
+    return match
+
+
+NEARBY = 1e12
+
+
+def price_of(
+    photo: Array, cost: Array, uses: Array, most: Array, window: Array, scale: float
+) -> Array:
+    """What k candidates ask for, given their (k,) photos and costs, and what is seen nearby."""
+    price: Array = cost + scale * uses[photo] + NEARBY * np.isin(photo, window)
+    price[uses[photo] >= most[photo]] = np.inf
+    return price
