@@ -186,7 +186,7 @@ def match_spread(
     if settings.max_uses == 1 and not settings.budgets:
         most = np.full(len(most), spreading.fair_budget(len(most), len(cells)))
     far = spreading.possible_spacing(len(most), settings.spacing)
-    match = spreading.spread(tiles, cells, empty, far, most, photo)
+    match = spreading.spread(tiles, cells, empty, far, most, photo, constraints.least)
     apart = len(tiles) + np.arange(empty.size).reshape(empty.shape)
     apart[~empty] = photo[match]
     return match, int(spacing.twins(apart, far)[1])
@@ -262,7 +262,7 @@ def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
     for asked, one, others in [
         (settings.method == "nearest", 'method = "nearest"', [*SINGLE, "min_uses", "max_uses", "solver"]),
         (settings.solver == "dense", 'solver = "dense"', SINGLE),
-        (settings.method == "spread", 'method = "spread"', ["pins", "gap", "time_limit", "min_uses"]),
+        (settings.method == "spread", 'method = "spread"', ["pins", "gap", "time_limit"]),
         (settings.spacing > 0, "spacing", ["pins", "gap", "time_limit"]),
         (not features.is_squared(settings.metric), f"metric = {settings.metric}", SINGLE),
     ]:

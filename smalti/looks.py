@@ -54,17 +54,17 @@ REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab"}
 LOOKS = {
     "faithful": Look(
         "like the target, with few repeats and none nearby",
-        {**REGIONS, "method": "spread", "spacing": 3, "recolour": 0.35},
+        {**REGIONS, "method": "spread", "spacing": 3, "recolour": 0.4},
         enough,
     ),
     "sharp": Look(
         "edges above all: finer comparison, repeats nearly as they come",
-        {**REGIONS, "detail": 5, "method": "spread", "spacing": 1, "max_uses": 200, "recolour": 0.35},
+        {**REGIONS, "detail": 5, "method": "spread", "spacing": 1, "max_uses": 200, "recolour": 0.4},
         enough,
     ),
     "everyone": Look(
         "every photo at least once, none often",
-        {**REGIONS, "spacing": 1, "min_uses": 1, "max_uses": 8, "repeats": "fewest", "recolour": 0.4},
+        {**REGIONS, "method": "spread", "spacing": 3, "min_uses": 1, "recolour": 0.4},
         room_for_all,
     ),
     "once": Look(

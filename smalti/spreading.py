@@ -9,14 +9,14 @@ from mosaic import Array
 from smalti.ground.errors import MosaicError
 from smalti.nearest import nearest_choices
 
-FAIR_SHARES = 12
+FAIR_SHARES = 10
 
 
 def fair_budget(n: int, m: int) -> int:
     """How often one of n photos may be used in m cells so that no favourite stands out.
 
     >>> fair_budget(4000, 10_000)
-    30
+    25
     """
     return math.ceil(FAIR_SHARES * m / n)
 
@@ -30,7 +30,7 @@ def possible_spacing(n: int, spacing: int) -> int:
     return min(spacing, max(0, (math.isqrt(n // 2) - 1) // 2))
 
 
-CANDIDATES, VARIETY = 256, 0.05
+CANDIDATES, VARIETY = 256, 0.08
 
 
 def spread(
@@ -40,6 +40,7 @@ def spread(
     spacing: int,
     most: Array,
     photo: Array,
+    least: Array | None = None,
     variety: float = VARIETY,
     seed: int = 1,
 ) -> Array:
@@ -69,6 +70,8 @@ def spread(
         match[i] = tile[price.argmin()]
         uses[photo[match[i]]] += 1
         seen[row + spacing, col + spacing] = photo[match[i]]
+    if least is not None and least.any():
+        give_everyone_a_place(tiles, cells, match, seen, places, least, photo)
     return match
 
 
@@ -82,3 +85,30 @@ def price_of(
     price: Array = cost + scale * uses[photo] + NEARBY * np.isin(photo, window)
     price[uses[photo] >= most[photo]] = np.inf
     return price
+
+
+def give_everyone_a_place(
+    tiles: Array,
+    cells: Array,
+    match: Array,
+    seen: Array,
+    places: Array,
+    least: Array,
+    photo: Array,
+) -> None:
+    """Replace photos in a match, (m,), until each is used as often as `least` says."""
+    spacing = (len(seen) - 1 - places[:, 0].max()) // 2
+    uses = np.bincount(photo[match], minlength=len(least))
+    own = ((tiles[match] - cells) ** 2).sum(axis=1)
+    for tile in np.repeat(np.arange(len(tiles)), (least - uses).clip(0)[photo]):
+        cost = ((cells - tiles[tile]) ** 2).sum(axis=1)
+        for i in np.argsort(cost - own + NEARBY * (uses <= least)[photo[match]]):
+            row, col = places[i]
+            window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
+            if uses[photo[tile]] >= least[photo[tile]] or uses[photo[match[i]]] <= least[photo[match[i]]]:
+                break
+            if photo[tile] not in window:
+                uses[photo[match[i]]] -= 1
+                uses[photo[tile]] += 1
+                match[i], own[i], seen[row + spacing, col + spacing] = tile, cost[i], photo[tile]
+                break
