@@ -10,12 +10,12 @@ import numpy as np
 
 import mosaic
 from mosaic import Array, Draw
-from smalti import features, nearest, placement, spacing, spreading
-from smalti.constraints import Constraints, ConstraintSettings
+from smalti import afar, features, nearest, placement, spacing, spreading
+from smalti.constraints import Constraints, ConstraintSettings, use_budget
 from smalti.features import FeatureSettings
 from smalti.grid import View
 from smalti.ground.errors import MosaicError
-from smalti.ground.settings import Count, Whole
+from smalti.ground.settings import Amount, Count, Whole
 from smalti.placement import Certificate, PlacementSettings, Watch
 
 
@@ -26,6 +26,7 @@ class ChoiceSettings:
     method: Annotated[Literal["nearest", "unique", "spread"], "how to match"] = "unique"
     dither: Annotated[bool, "hand a cell's error in colour on to its neighbours"] = False
     spacing: Annotated[Whole, "keep equal photos more than so many cells apart"] = 0
+    seen_from: Annotated[Amount, "place for an eye so many cells away; 0 is nearby"] = 0.0
     choices: Annotated[Count, "best photos of each cell to list, or to vary among"] = 1
 
 
@@ -95,6 +96,8 @@ def find_match(
     near, proof = None, None
     if settings.method == "spread":
         match, near = match_spread(tiles, cells, settings, constraints, empty)
+    elif settings.seen_from:
+        match = match_from_afar(tiles, cells, settings.seen_from, constraints, empty)
     elif settings.spacing or settings.dither:
         match, near = match_in_grid(tiles, cells, settings, constraints, empty)
     elif settings.method == "nearest":
@@ -177,15 +180,28 @@ def match_in_grid(
     return match[~empty.ravel()], int(near)
 
 
+def match_from_afar(
+    tiles: Array, cells: Array, distance: float, constraints: Constraints, empty: Array
+) -> Array:
+    """Match within budgets for an eye so many cells away: tile numbers (m,)."""
+    if empty.any():
+        raise MosaicError("`seen_from` needs a target without empty cells")
+    budgets = (constraints.most, constraints.least, constraints.photo)
+    return afar.place_from_afar(tiles, cells, empty.shape, distance, *budgets)
+
+
 def match_spread(
     tiles: Array, cells: Array, settings: MatchSettings, constraints: Constraints, empty: Array
 ) -> tuple[Array, int]:
     """Match with few repeats: tile numbers (m,), and pairs of equal photos that are too near."""
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
-    photo, most = constraints.photo, constraints.most
-    if settings.max_uses == 1 and not settings.budgets:
-        most = np.full(len(most), spreading.fair_budget(len(most), len(cells)))
-    far = spreading.possible_spacing(len(most), settings.spacing)
+    photo, most, (n, m) = constraints.photo, constraints.most, (len(constraints.most), len(cells))
+    if not settings.budgets and settings.max_uses == 1:
+        most = np.full(n, spreading.fair_budget(n, m))
+    elif not settings.budgets:
+        words = settings.max_uses, settings.repeats, settings.min_uses
+        most = np.full(n, use_budget(n, m, *words)[1])
+    far = spreading.possible_spacing(n, settings.spacing)
     match = spreading.spread(tiles, cells, empty, far, most, photo, constraints.least)
     apart = len(tiles) + np.arange(empty.size).reshape(empty.shape)
     apart[~empty] = photo[match]
@@ -243,6 +259,11 @@ def check_match(settings: MatchSettings) -> None:
         (settings.dither and settings.method != "nearest", "`dither` needs method = nearest"),
         (settings.dither and settings.spacing, "`dither` does not go with `spacing`"),
         (
+            settings.seen_from and (settings.feature, settings.colour) != ("mean", "rgb"),
+            "`seen_from` needs feature = mean and colour = rgb",
+        ),
+        (settings.seen_from and settings.method != "unique", "`seen_from` needs method = unique"),
+        (
             (settings.spacing or settings.method == "spread") and not squared,
             f"`spacing` and `spread` need metric = euclidean or cosine, not {settings.metric}",
         ),
@@ -263,7 +284,12 @@ def clashes(settings: MatchSettings) -> Iterator[tuple[str, str]]:
         (settings.method == "nearest", 'method = "nearest"', [*SINGLE, "min_uses", "max_uses", "solver"]),
         (settings.solver == "dense", 'solver = "dense"', SINGLE),
         (settings.method == "spread", 'method = "spread"', ["pins", "gap", "time_limit"]),
-        (settings.spacing > 0, "spacing", ["pins", "gap", "time_limit"]),
+        (settings.spacing > 0, "spacing", ["pins", "gap", "time_limit", "seen_from"]),
+        (
+            settings.seen_from > 0,
+            "seen_from",
+            ["pins", "gap", "time_limit", "solver", "metric", "weights"],
+        ),
         (not features.is_squared(settings.metric), f"metric = {settings.metric}", SINGLE),
     ]:
         for other in others:

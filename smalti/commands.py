@@ -34,6 +34,7 @@ from smalti.ours import check_kept, check_ours, store_files, table_files
 from smalti.placement import Certificate, Watch
 from smalti.recolour import RecolourSettings
 from smalti.report import Files, Report, describe_match, read_report, uses_of
+from smalti.spreading import possible_spacing
 from smalti.variants import cut_photo, photo_numbers
 
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
@@ -157,13 +158,21 @@ def match_and_tell(
         hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
         groups = "1 group" if len(made.alike) == 1 else f"{len(made.alike)} groups"
         print(f"alike    {groups} of photos that look the same {hint}")
+    far = spacing_of(settings, len(set(store.names)))
     asked = changed(settings, FeatureSettings)
-    asked |= {name: value for name in ("dither", "spacing") if (value := getattr(settings, name))}
+    asked |= {name: value for name, value in (("dither", settings.dither), ("spacing", far)) if value}
     print(*describe_match(made.report, asked, brief), sep="\n")
     if settings.choices > 1:
         path = Path(files.table).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
     return view, made
+
+
+def spacing_of(settings: TableSettings, photos: int) -> int:
+    """The spacing that a match of so many photos keeps."""
+    if settings.method == "spread":
+        return possible_spacing(photos, settings.spacing)
+    return settings.spacing
 
 
 @contextlib.contextmanager
@@ -194,8 +203,9 @@ class Paste(RecolourSettings):
         if any(self.thumb_res) and any(self.size):
             raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
         check_ours(report=Path(self.output).with_suffix(".json"))
-        beside, used = Path(self.table).with_suffix(".json"), ("target", "size", "recolour", "tint", "blend")
-        now = {name: given[name] for name in used if name in given}
+        beside, ways = Path(self.table).with_suffix(".json"), ("recolour", "tint", "blend")
+        now: dict[str, object] = dict.fromkeys(ways, 0) if {*ways} & {*given} else {}
+        now |= {name: given[name] for name in ("target", "size", *ways) if name in given}
         work = making.open_work(beside, now, self.store, self.table, self.choices)
         files = work.report.files
         check_kept(self.output, target=files.target, store=self.store, mask=files.mask)
@@ -212,6 +222,9 @@ def paste_and_tell(path: str, work: Work, thumb_res: tuple[int, int] | None = No
     return report
 
 
+LOOK_HELP = f"{', '.join(LOOKS)}; by default faithful, or plain if you say how to match"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Make(MosaicSettings):
     """Make a mosaic of a collection of photos, from beginning to end."""
@@ -219,7 +232,7 @@ class Make(MosaicSettings):
     photos: Photos
     target: TargetWord
     output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]
-    look: Annotated[str, f"a set of settings: {', '.join(LOOKS)}; by default faithful"] = ""
+    look: Annotated[str, LOOK_HELP] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
 
     def run(self, given: Given) -> None:
@@ -231,7 +244,7 @@ class Make(MosaicSettings):
         """Make the store, the match and the mosaic, and say what was made of what."""
         stem = Path(self.output).with_suffix("")
         files = Files(
-            store=f"{stem}.h5",
+            store=self.store or f"{stem}.h5",
             table=f"{stem}.tab",
             target=self.target,
             mask=self.mask,

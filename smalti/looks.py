@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from mosaic import ThumbnailSettings
 from smalti.choosing import MatchSettings
 from smalti.grid import cells_for
 from smalti.ground.errors import MosaicError
@@ -80,8 +81,6 @@ LOOKS = {
     "plain": Look("the book's way: mean colours, each photo once, if they are enough", {}, as_many),
 }
 
-Command = TypeVar("Command")
-
 
 def find_look(name: str) -> Look:
     """The look of a name; raises MosaicError."""
@@ -100,17 +99,40 @@ def default_look(given: Given) -> str:
 
     >>> default_look({"tile": "8"}), default_look({"method": "nearest"})
     ('faithful', 'plain')
+    >>> default_look({"max_uses": "1"})
+    'once'
     """
     of_a_match = {name for stage in stages(MatchSettings) for name in own_fields(stage)}
-    return "plain" if (of_a_match - WITH_ANY_LOOK) & set(given) else "faithful"
+    if (of_a_match - WITH_ANY_LOOK) & set(given):
+        return "plain"
+    return "once" if str(given.get("max_uses")) == "1" else "faithful"
+
+
+def giving_way(given: Given) -> Iterator[str]:
+    """Names of the settings of a look that would clash with what was given.
+
+    >>> sorted(giving_way({"tint": "0.3"}))
+    ['colour', 'recolour', 'tint']
+    """
+    yield from given
+    if "tint" in given or "blend" in given:
+        yield "recolour"
+    if "tint" in given:
+        yield "colour"
+    if given.get("feature", "pixels") != "pixels":
+        yield "detail"
+
+
+Command = TypeVar("Command", bound=ThumbnailSettings)
 
 
 def put_on(settings: Command, look: Look, given: Given) -> Command:
     """Settings with those of a look; what was given wins."""
-    changes = {name: value for name, value in look.settings.items() if name not in given}
-    if "tint" in given or "blend" in given:
-        changes.pop("recolour", None)
-    return dataclasses.replace(settings, **changes)  # type: ignore[type-var]
+    lost, most = set(giving_way(given)), min(settings.thumb_res)
+    changes = {name: value for name, value in look.settings.items() if name not in lost}
+    if isinstance(detail := changes.get("detail"), int):
+        changes["detail"] = min(detail, most)
+    return dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
 
 
 LIKENESS = [(0.6, "very close"), (0.45, "close"), (0.3, "fair"), (-1.0, "poor")]
@@ -120,13 +142,22 @@ def advise(report: Report, look: Look) -> Iterator[str]:
     """How like its target a mosaic is, in words, and what would make it better."""
     if not report.score:
         return
-    seen = report.score.ssim_twice
-    word = next(word for least, word in LIKENESS if seen >= least)
+    seen, cells = report.score.ssim_twice, report.cells or 0
+    word = next(word for least, word in LIKENESS if seen >= least) if cells >= 400 else "rough"
     yield f"likeness {word}: colours differ by {report.score.ciede2000:.0f} (an eye sees 2)"
     spent = (report.photos_used or 0) > 0.7 * (report.photos or 1) and report.most_used == 1
-    if word in ("fair", "poor") and spent:
+    if word == "rough":
+        yield f"advice   {cells} cells show little of the target; take more cells, or more photos"
+    elif word in ("fair", "poor") and spent:
         yield "advice   nearly every photo is needed, so colours are off; try --look faithful"
     elif word in ("fair", "poor") and (report.photos or 0) < 500:
         yield f"advice   {report.photos} photos are few; more of them make a better mosaic"
     elif word in ("fair", "poor"):
-        yield "advice   more cells show more of the target: --target-res 160 120, or --recolour 0.5"
+        yield f"advice   more cells show more: --target-res {finer(report)}; or try --recolour 0.5"
+
+
+def finer(report: Report) -> str:
+    """Half as many columns and rows again as a mosaic has, as two words."""
+    grid = report.settings.get("target_res")
+    sides = grid if isinstance(grid, list | tuple) else (100, 100)
+    return " ".join(str(side * 3 // 2) for side in sides)

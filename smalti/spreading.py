@@ -53,6 +53,8 @@ def spread(
     m, uses = len(cells), np.zeros(len(most), np.int64)
     if most.sum() < m:
         raise MosaicError(f"{m} cells cannot be filled by {most.sum()} uses; raise max_uses")
+    if least is not None and least.sum() > m:
+        raise MosaicError(f"{m} cells cannot hold {least.sum()} uses; lower min_uses")
     near, distances = nearest_choices(tiles, cells, k=min(len(tiles), CANDIDATES))
     costs = distances.astype(np.float64) ** 2
     scale = variety * (costs[:, 0] + np.median(costs[:, 0]))
@@ -63,7 +65,7 @@ def spread(
         window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
         tile, cost = near[i], costs[i]
         price = price_of(photo[tile], cost, uses, most, window, scale[i])
-        if np.isinf(price).all():
+        if price.min() >= NEARBY and len(near[i]) < len(tiles):
             tile = np.arange(len(tiles))
             cost = ((tiles - cells[i]) ** 2).sum(axis=1)
             price = price_of(photo, cost, uses, most, window, scale[i])
@@ -71,7 +73,7 @@ def spread(
         uses[photo[match[i]]] += 1
         seen[row + spacing, col + spacing] = photo[match[i]]
     if least is not None and least.any():
-        give_everyone_a_place(tiles, cells, match, seen, places, least, photo)
+        give_everyone_a_place(tiles, cells, match, seen, places, spacing, least, photo)
     return match
 
 
@@ -93,22 +95,23 @@ def give_everyone_a_place(
     match: Array,
     seen: Array,
     places: Array,
+    spacing: int,
     least: Array,
     photo: Array,
 ) -> None:
     """Replace photos in a match, (m,), until each is used as often as `least` says."""
-    spacing = (len(seen) - 1 - places[:, 0].max()) // 2
     uses = np.bincount(photo[match], minlength=len(least))
     own = ((tiles[match] - cells) ** 2).sum(axis=1)
     for tile in np.repeat(np.arange(len(tiles)), (least - uses).clip(0)[photo]):
-        cost = ((cells - tiles[tile]) ** 2).sum(axis=1)
-        for i in np.argsort(cost - own + NEARBY * (uses <= least)[photo[match]]):
-            row, col = places[i]
-            window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
-            if uses[photo[tile]] >= least[photo[tile]] or uses[photo[match[i]]] <= least[photo[match[i]]]:
-                break
-            if photo[tile] not in window:
-                uses[photo[match[i]]] -= 1
-                uses[photo[tile]] += 1
-                match[i], own[i], seen[row + spacing, col + spacing] = tile, cost[i], photo[tile]
-                break
+        if uses[photo[tile]] < least[photo[tile]]:
+            cost = ((cells - tiles[tile]) ** 2).sum(axis=1)
+            spare = np.flatnonzero((uses > least)[photo[match]])
+            order = spare[np.argsort((cost - own)[spare])]
+            for i in [*order, order[0]]:
+                row, col = places[i]
+                window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
+                if photo[tile] not in window:
+                    break
+            uses[photo[match[i]]] -= 1
+            uses[photo[tile]] += 1
+            match[i], own[i], seen[row + spacing, col + spacing] = tile, cost[i], photo[tile]

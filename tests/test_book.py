@@ -98,8 +98,8 @@ PLAN: dict[str, list[str] | str] = {
     "book-large": config((40, 30), workers=1, max_uses=30),
     "nearest": make(SMALL, "--method", "nearest", "--workers", 1),
     "nearest-large": make(LARGE, "--method", "nearest", "--workers", 2),
-    "unique": make(SMALL, "--workers", 2),
-    "unique-large": make(LARGE, "--workers", 1),
+    "unique": make(SMALL, "--look", "plain", "--workers", 2),
+    "unique-large": make(LARGE, "--look", "plain", "--workers", 1),
 }
 MAKES = [name for name, what in PLAN.items() if isinstance(what, list)]
 

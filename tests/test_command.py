@@ -57,25 +57,44 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     patterns = [
-        r"new/out\.jpg: 2400 x 1600 pixels",
+        r"new/out\.jpg: 4900 x 3250 pixels",
         r"photos +30 read, 0 skipped",
-        r"match +unique, 1536 cells",
-        r"used +30 of 30 photos, none more than 52 times \(\d+\.jpg\); \d+ equal neighbours",
-        r"cost +[\d.]+(e\+\d+)?, root mean square [\d.]+ levels a cell",
-        r"proof +.*",
-        r"alike +\d+ groups? of photos that look the same can share budgets: --dedupe",
+        r"match +spread, 6370 cells \(feature pixels, detail 3, colour oklab, spacing 1\)",
+        r"used +30 of 30 photos, none more than \d+ times \(\d+\.jpg\); 0 equal neighbours",
+        r"recolour 0\.4: the colours of the photos are changed",
         r"score +RMSE [\d.]+ levels, CIEDE2000 [\d.]+, structural similarity -?0\.\d+, "
         r"at twice the grid's scale -?0\.\d+",
         r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",
         r"kept +new/out\.h5, new/out\.tab; .*",
+        r"likeness poor: colours differ by \d+ \(an eye sees 2\)",
+        r"advice +30 photos are few; more of them make a better mosaic",
     ]
     for pattern in patterns:
         assert sum(bool(re.fullmatch(pattern, line)) for line in lines) == 1
     assert len(lines) == len(patterns)
     with Image.open(tmp_path / "new" / "out.jpg") as image:
+        assert image.size == (4900, 3250)
+    assert files(tmp_path / "new") == ["out.h5", "out.jpg", "out.json", "out.tab"]
+
+
+def test_the_plain_look_uses_all_photos_equally_often_and_proves_that_none_is_better(
+    photos: Path, target: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    output = tmp_path / "new" / "out.jpg"
+    words = ["make", photos, target, "-o", output, "--look", "plain", "--workers", "1"]
+    assert main([str(word) for word in words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for pattern in [
+        r"match +unique, 1536 cells",
+        r"used +30 of 30 photos, none more than 52 times \(\d+\.jpg\); \d+ equal neighbours",
+        r"proof +1536 photos placed, proven optimal",
+        r"alike +\d+ groups? of photos that look the same can share budgets: --dedupe",
+    ]:
+        assert sum(bool(re.fullmatch(pattern, line)) for line in lines) == 1
+    with Image.open(output) as image:
         assert image.size == (2400, 1600)
     kept = ["out.alike.txt", "out.h5", "out.jpg", "out.json", "out.tab"]
-    assert files(tmp_path / "new") == kept
+    assert files(output.parent) == kept
 
 
 def test_the_mosaic_looks_like_its_target(
@@ -142,7 +161,7 @@ def test_a_damaged_store_is_made_anew(
 def test_the_three_steps_apart_make_the_same_mosaic(
     photos: Path, target: Path, tmp_path: Path, capsys: Printed
 ) -> None:
-    make(photos, target, tmp_path / "out.png")
+    make(photos, target, tmp_path / "out.png", "--look", "plain")
     store, table, output = (str(tmp_path / name) for name in ("s.h5", "m.tab", "steps.png"))
     thumbnails = [
         "thumbnails",
@@ -629,7 +648,7 @@ def test_two_runs_at_once_both_end_well(
     assert run(*words).returncode == 0
     assert other.communicate(timeout=60)[1] == ""
     assert other.returncode == 0
-    kept = ["out.alike.txt", "out.h5", "out.json", "out.png", "out.tab"]
+    kept = ["out.h5", "out.json", "out.png", "out.tab"]
     assert files(tmp_path) == [*kept, "photos", "target.png"]
 
 

@@ -22,6 +22,7 @@ from smalti.features import (
     average_regions,
     check_features,
     cost_matrix,
+    from_oklab,
     histogram,
     make_features,
     options_of,
@@ -92,6 +93,30 @@ def test_oklab_of_the_primaries_is_what_its_author_says(
 ) -> None:
     found = COLOURS["oklab"](image([paint]))[0, 0, 0] / BLACK_TO_WHITE
     assert found == pytest.approx(wanted, abs=0.0006)
+
+
+def there_and_back(levels: Array) -> Array:
+    """How far levels are from what they are after a way through Oklab."""
+    return np.abs(from_oklab(features.oklab(levels)) - levels)
+
+
+def test_the_corners_of_the_cube_of_colours_come_back_from_oklab() -> None:
+    corners = 255 * np.array(list(np.ndindex(2, 2, 2)), np.uint8)
+    assert there_and_back(corners).max() < 0.5
+
+
+@few
+@given(levels=hnp.arrays(np.uint8, (50, 3)))
+def test_every_colour_comes_back_from_oklab(levels: Array) -> None:
+    assert there_and_back(levels).max() < 0.5
+
+
+@few
+@given(hnp.arrays(np.float32, (20, 3), elements=st.floats(-900, 900, width=32)))
+def test_colours_that_no_screen_can_show_end_at_a_level(colours: Array) -> None:
+    levels = from_oklab(colours)
+    assert levels.dtype == np.float32
+    assert 0 <= levels.min() <= levels.max() <= 255
 
 
 @pytest.mark.parametrize("colour", ["lab", "oklab"])

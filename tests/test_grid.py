@@ -14,6 +14,7 @@ from smalti.grid import (
     FEWEST_CELLS,
     MOST_CELLS,
     GridSettings,
+    cells_for,
     check_grid,
     crop_to_tiles,
     empty_cells,
@@ -59,38 +60,48 @@ def greys(cells: Array) -> list[int]:
 
 def test_the_grid_of_a_square_target_is_square() -> None:
     assert fit_grid((500, 500), (50, 50), 10_000) == (100, 100)
-    assert fit_grid((500, 500), (50, 50), 1_000_000) == (100, 100)
-    assert fit_grid((500, 500), (50, 50), 3) == (40, 40)
+    assert fit_grid((500, 500), (50, 50), cells_for(1_000_000)) == (100, 100)
+    assert fit_grid((500, 500), (50, 50), cells_for(3)) == (40, 40)
+    assert fit_grid((500, 500), (50, 50), 4) == (2, 2)
+    assert fit_grid((500, 500), (50, 50), 1) == (1, 1)
+
+
+@given(st.integers(0, 10**6))
+def test_uses_are_cells_within_bounds(uses: int) -> None:
+    cells = cells_for(uses)
+    assert FEWEST_CELLS <= cells <= MOST_CELLS
+    assert cells == uses or cells in (FEWEST_CELLS, MOST_CELLS)
+    assert cells_for(uses + 1) >= cells
 
 
 @given(st.tuples(SIDE, SIDE), st.tuples(st.integers(1, 200), st.integers(1, 200)), SIDE)
 @settings(deadline=None)
-def test_the_grid_has_no_more_cells_than_photos(
-    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
+def test_the_grid_has_no_more_cells_than_asked_for(
+    size: tuple[int, int], thumb_res: tuple[int, int], cells: int
 ) -> None:
-    cols, rows = fit_grid(size, thumb_res, photos)
+    cols, rows = fit_grid(size, thumb_res, cells)
     assert cols >= 1
     assert rows >= 1
-    assert cols * rows <= max(FEWEST_CELLS, min(photos, MOST_CELLS))
+    assert cols * rows <= cells
 
 
 @given(
     st.tuples(st.integers(100, 400), st.integers(100, 400)),
     st.sampled_from([(50, 50), (60, 40), (40, 60), (30, 20)]),
-    st.integers(1, 20_000),
+    st.integers(FEWEST_CELLS, 20_000),
 )
 @settings(deadline=None)
 def test_the_grid_has_nearly_the_shape_of_the_target_and_nearly_all_the_cells(
-    size: tuple[int, int], thumb_res: tuple[int, int], photos: int
+    size: tuple[int, int], thumb_res: tuple[int, int], cells: int
 ) -> None:
-    cols, rows = fit_grid(size, thumb_res, photos)
+    cols, rows = fit_grid(size, thumb_res, cells)
     shape = cols * thumb_res[0] / (rows * thumb_res[1])
     assert shape == pytest.approx(size[0] / size[1], rel=0.06)
-    assert cols * rows > 0.9 * max(FEWEST_CELLS, min(photos, MOST_CELLS))
+    assert cols * rows > 0.9 * cells
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((1, 100_000), (1, 1600)), ((100_000, 1), (1600, 1))]
+    ("size", "expected"), [((1, 100_000), (1, 100)), ((100_000, 1), (100, 1))]
 )
 def test_a_very_narrow_target_has_a_single_column_or_row(
     size: tuple[int, int], expected: tuple[int, int]
@@ -131,8 +142,8 @@ def test_the_grid_that_is_asked_for_is_the_grid() -> None:
     assert view.cut((5, 7)).shape == (6, 7, 5, 3)
 
 
-def test_without_a_grid_the_uses_of_photos_decide() -> None:
-    view = make_view(Image.new("RGB", (450, 300)), (50, 50), GridSettings(), uses=2400)
+def test_without_a_grid_the_number_of_cells_decides() -> None:
+    view = make_view(Image.new("RGB", (450, 300)), (50, 50), GridSettings(), cells=2400)
     assert view.grid == (60, 40)
 
 
@@ -142,7 +153,7 @@ def test_a_lying_target_is_seen_upright() -> None:
         *range(1, 7)
     ]
     assert make_view(target, (8, 8), GridSettings(tile=10)).grid == (3, 2)
-    cols, rows = make_view(target, (8, 8), GridSettings(), uses=1600).grid
+    cols, rows = make_view(target, (8, 8), GridSettings(), cells=1600).grid
     assert cols > rows
 
 

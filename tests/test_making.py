@@ -283,7 +283,7 @@ def test_work_is_opened_by_its_report_alone() -> None:
 
 
 def test_work_without_its_target_has_no_scores_and_says_why() -> None:
-    make()
+    make("--look", "untouched")
     Path("target.png").unlink()
     work = open_work(Path("out.json"), {})
     assert work.view is None
@@ -291,6 +291,14 @@ def test_work_without_its_target_has_no_scores_and_says_why() -> None:
     assert save_mosaic("again.jpg", work).score is None
     with pytest.raises(MosaicError, match=r"target\.png"):
         open_work(Path("out.json"), {"tint": 0.5})
+
+
+def test_work_that_is_recoloured_needs_its_target() -> None:
+    make()
+    Path("target.png").unlink()
+    with pytest.raises(MosaicError, match=r"target\.png"):
+        open_work(Path("out.json"), {})
+    assert open_work(Path("out.json"), {"recolour": 0}).view is None
 
 
 def test_work_without_a_report_needs_a_store_and_a_table() -> None:

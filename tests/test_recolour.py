@@ -1,4 +1,4 @@
-"""Recolouring: blended and tinted tiles, on images small enough to check by eye."""
+"""Recolouring: three ways to change tiles, on images small enough to check by eye."""
 
 import doctest
 from collections.abc import Callable
@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 import ot
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from mosaic import Array
 from smalti import recolour
+from smalti.features import average_regions
 from smalti.ground.errors import MosaicError
-from smalti.ground.settings import load_settings
+from smalti.ground.settings import load_settings, make_settings
+from smalti.making import MosaicSettings, check_mosaic
 from smalti.recolour import RecolourSettings
 
 Way = Callable[[Array, Array, float], Array]
-WAYS = [recolour.tint_tiles, recolour.blend_tiles]
+FLAT = [recolour.tint_tiles, recolour.blend_tiles]  # which reach the cell's mean exactly
+WAYS = [*FLAT, recolour.recolour_tiles]
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
@@ -37,7 +43,7 @@ def test_a_tint_of_nothing_changes_nothing(way: Way) -> None:
     assert way(tiles, clouds(4, 1), 0.0).tobytes() == tiles.tobytes()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", FLAT)
 def test_a_full_tint_has_the_mean_of_the_cell(way: Way) -> None:
     tiles, cells = clouds(9, 1), clouds(9, 2)
     found = way(tiles, cells, 1.0)
@@ -94,11 +100,12 @@ def test_a_tile_or_cell_of_one_colour_is_no_trouble(colour: int) -> None:
 def test_the_settings_choose_the_way_and_each_tile_has_its_own_cell() -> None:
     tiles, cells = clouds(3, 1), clouds(5, 2)
     places = np.array([4, 0, 2])
-    for way, settings in [
+    for way, asked in [
+        (recolour.recolour_tiles, RecolourSettings(recolour=0.3)),
         (recolour.tint_tiles, RecolourSettings(tint=0.3)),
         (recolour.blend_tiles, RecolourSettings(blend=0.3)),
     ]:
-        change = recolour.make_recolour(cells, settings)
+        change = recolour.make_recolour(cells, asked)
         assert change is not None
         assert np.array_equal(change(tiles, places), way(tiles, cells[places], 0.3))
 
@@ -107,16 +114,162 @@ def test_without_a_strength_there_is_no_recolouring() -> None:
     assert recolour.make_recolour(clouds(2, 1), RecolourSettings()) is None
 
 
-def test_a_tint_does_not_go_with_a_blend() -> None:
-    recolour.check_recolour(RecolourSettings(blend=1.0))
-    with pytest.raises(MosaicError, match="`tint` does not go with `blend`"):
-        recolour.check_recolour(RecolourSettings(0.1, 0.1))
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (RecolourSettings(tint=0.1, blend=0.1), "`tint` does not go with `blend`"),
+        (RecolourSettings(0.1, 0.1), "`recolour` does not go with `tint`"),
+        (RecolourSettings(recolour=0.1, blend=0.1), "`recolour` does not go with `blend`"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_one_way_of_recolouring_does_not_go_with_another(
+    asked: RecolourSettings, said: str
+) -> None:
+    with pytest.raises(MosaicError, match=said):
+        recolour.check_recolour(asked)
+
+
+@pytest.mark.parametrize("name", recolour.WAYS)
+def test_each_way_of_recolouring_goes_alone(name: str) -> None:
+    recolour.check_recolour(make_settings(RecolourSettings, {name: 1.0}))
 
 
 def test_the_settings_have_their_own_table(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("[recolour]\ntint = 0.25\n", encoding="utf-8")
-    assert load_settings(RecolourSettings, str(tmp_path / "c.toml")) == RecolourSettings(
-        0.25
-    )
+    found = load_settings(RecolourSettings, str(tmp_path / "c.toml"))
+    assert found == RecolourSettings(tint=0.25)
     with pytest.raises(MosaicError, match="a number from 0 to 1"):
         load_settings(RecolourSettings, str(tmp_path / "c.toml"), {"blend": 1.5})
+
+
+# Recolouring by regions
+
+
+def photos_like(k: int, height: int, width: int, seed: int) -> Array:
+    """Noisy images, (k, height, width, 3), each about a colour of its own, far from the ends."""
+    rng = np.random.default_rng(seed)
+    mean, slope = rng.uniform(90, 165, (k, 1, 1, 3)), rng.uniform(-15, 15, (2, k, 1, 1, 3))
+    y, x = np.linspace(-1, 1, height)[:, None, None], np.linspace(-1, 1, width)[:, None]
+    noise = rng.normal(0, 12, (k, height, width, 3))
+    return (mean + slope[0] * y + slope[1] * x + noise).clip(0, 255).astype(np.uint8)
+
+
+def smooth_cells(k: int, seed: int) -> Array:
+    """Cells of two colours that run into each other: (k, 8, 8, 3)."""
+    ends = np.random.default_rng(seed).uniform(80, 175, (k, 1, 1, 3))
+    across = 20 * np.linspace(-1, 1, 8)[:, None]
+    return np.broadcast_to(ends + across, (k, 8, 8, 3)).astype(np.uint8)
+
+
+def regions(images: Array) -> Array:
+    """Mean colours of 3 x 3 regions."""
+    return average_regions(images, (3, 3))
+
+
+@pytest.mark.parametrize("size", [(9, 9), (6, 12), (16, 24)])
+def test_a_full_recolouring_moves_equal_regions_to_the_cell_and_keeps_every_detail(
+    size: tuple[int, int],
+) -> None:
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    grain = np.where((x + y) % 2, 20, -20) if width % 2 == 0 else 0 * x
+    tile = np.full((1, height, width, 3), 100) + grain[None, :, :, None]
+    cell = np.full((1, 4, 5, 3), 150, np.uint8)
+    found = recolour.recolour_tiles(tile.astype(np.uint8), cell, 1.0)
+    assert found.shape == tile.shape
+    assert np.abs(found.astype(int) - (tile + 50)).max() <= 1
+
+
+def test_each_region_goes_to_its_own_region_of_the_cell() -> None:
+    colours = np.random.default_rng(3).integers(80, 175, (1, 3, 3, 3)).astype(np.uint8)
+    cell = colours.repeat(2, axis=1).repeat(4, axis=2)  # regions of 4 x 2 pixels
+    tile = np.full((1, 15, 21, 3), 120, np.uint8)
+    found = recolour.recolour_tiles(tile, cell, 1.0)
+    middles = found[:, 2::5, 3::7]  # of regions of 7 x 5
+    assert np.abs(middles.astype(int) - colours).max() <= 1
+
+
+@given(st.integers(0, 999), st.sampled_from([(12, 12), (12, 18), (25, 17)]))
+@settings(deadline=None, max_examples=25)
+def test_a_full_recolouring_gives_each_region_about_the_mean_of_the_cells(
+    seed: int, size: tuple[int, int]
+) -> None:
+    tiles, cells = photos_like(5, *size, seed), smooth_cells(5, seed + 1)
+    found = recolour.recolour_tiles(tiles, cells, 1.0)
+    before, after = (np.abs(regions(one) - regions(cells)) for one in (tiles, found))
+    assert after.mean() < 4
+    assert after.max() < max(8, before.max() / 4)
+
+
+@given(st.integers(0, 999), st.sampled_from([0.25, 0.5, 1.0]))
+@settings(deadline=None, max_examples=25)
+def test_details_within_a_region_keep_their_contrast(seed: int, strength: float) -> None:
+    tiles, cells = photos_like(5, 24, 36, seed), smooth_cells(5, seed + 1)
+    found = recolour.recolour_tiles(tiles, cells, strength)
+    before, after = (one[:, 9:15, 14:22].std(axis=(1, 2)) for one in (tiles, found))
+    assert np.abs(after / before - 1).max() < 0.1
+
+
+def away(tiles: Array, cells: Array) -> float:
+    """How far the mean colours of tiles are from those of their cells, in levels."""
+    gaps = tiles.mean((1, 2)) - cells.mean((1, 2))
+    return float(np.sqrt((gaps**2).mean()))
+
+
+@given(st.integers(0, 999), st.sampled_from([0.3, 0.5, 0.8]))
+@settings(deadline=None, max_examples=25)
+def test_at_an_equal_error_recolouring_leaves_more_contrast_than_a_tint(
+    seed: int, strength: float
+) -> None:
+    tiles, cells = photos_like(9, 18, 12, seed), smooth_cells(9, seed + 1)
+    one = recolour.recolour_tiles(tiles, cells, strength)
+    weaker = np.linspace(0, 1, 41)[1:]
+    other = next(
+        tinted
+        for tint in weaker  # the weakest tint that is as near
+        if away(tinted := recolour.tint_tiles(tiles, cells, tint), cells)
+        <= max(away(one, cells), 1)
+    )
+    contrast = [
+        images.std((1, 2)).mean() / tiles.std((1, 2)).mean() for images in (one, other)
+    ]
+    assert contrast[0] > contrast[1] + 0.05
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.floats(0.1, 1))
+@settings(deadline=None, max_examples=40)
+def test_nothing_gets_darker_than_black_or_brighter_than_white(
+    shade: int, wanted: int, strength: float
+) -> None:
+    tile = np.full((1, 6, 9, 3), shade, np.uint8)
+    tile[:, ::2, ::2], tile[:, 1::2, 1::2] = 0, 255
+    cell = np.full((1, 2, 2, 3), wanted, np.uint8)
+    own, found = regions(tile), recolour.recolour_tiles(tile, cell, strength)
+    change = found.astype(int) - tile
+    if wanted > own.max() + 1:  # then nothing gets darker, but for rounding
+        assert change.min() >= -1
+    if wanted < own.min() - 1:
+        assert change.max() <= 1
+
+
+def test_a_stronger_recolouring_comes_nearer() -> None:
+    tiles, cells = photos_like(9, 12, 18, 1), smooth_cells(9, 2)
+    strengths = [0, 0.25, 0.5, 0.75, 1]
+    far = [away(recolour.recolour_tiles(tiles, cells, one), cells) for one in strengths]
+    assert far == sorted(far, reverse=True)
+    assert far[0] > 10 > 4 > far[-1]
+
+
+@pytest.mark.parametrize(("length", "parts"), [(3, 3), (4, 3), (24, 3), (7, 2), (5, 1)])
+def test_the_weights_of_the_parts_sum_to_one_at_each_pixel(length: int, parts: int) -> None:
+    weights = recolour.interpolation(length, parts)
+    assert weights.shape == (length, parts)
+    assert np.allclose(weights.sum(axis=1), 1)
+    assert weights.min() >= 0
+    assert np.allclose(weights[::-1, ::-1], weights)
+
+
+@pytest.mark.parametrize("colour", ["rgb", "linear", "lab", "oklab"])
+def test_recolouring_goes_with_every_way_to_see_colours(colour: str) -> None:
+    check_mosaic(MosaicSettings(recolour=0.5, colour=colour))

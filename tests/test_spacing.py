@@ -4,6 +4,8 @@ import doctest
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smalti import spacing
 from smalti.placement import Ints, scene
@@ -42,6 +44,41 @@ def test_mirror_images_count_as_their_photo() -> None:
     for budget in (None, np.full(60, 4)):
         match, close = keep_apart(both, cells, (8, 18), 1, budget, photo)
         assert close == pairs_too_close(photo[match].reshape(8, 18), 1) == 0
+
+
+@given(
+    st.integers(0, 999),
+    st.sampled_from([(5, 8), (8, 5), (1, 40), (4, 10)]),
+    st.sampled_from([(1, 4), (1, 2), (2, 3), (0, 3)]),
+)
+@settings(deadline=None, max_examples=25)
+def test_every_photo_is_used_as_often_as_it_has_to_be(
+    seed: int, shape: tuple[int, int], uses: tuple[int, int]
+) -> None:
+    rng, (least, most) = np.random.default_rng(seed), uses
+    tiles, cells = rng.uniform(0, 255, (20, 3)), rng.uniform(0, 60, (40, 3))
+    match, close = keep_apart(tiles, cells, shape, 1, most, min_uses=least)
+    counts = np.bincount(match, minlength=20)
+    assert least <= counts.min() <= counts.max() <= most
+    assert close == pairs_too_close(match.reshape(shape), 1) == 0
+
+
+def test_each_photo_may_have_a_least_number_of_its_own() -> None:
+    least = [3, 0, 0, 1, 0, 0]  # the first and the fourth are nobody's best photo
+    tiles = [[900.0], [0.0], [1.0], [800.0], [2.0], [3.0]]
+    match, close = keep_apart(tiles, np.zeros((12, 1)), (2, 6), 1, 12, min_uses=least)
+    counts = np.bincount(match, minlength=6)
+    assert (counts >= least).all()
+    assert close == 0
+    assert counts[[0, 3]].tolist() == [3, 1]
+
+
+def test_the_least_uses_of_a_photo_count_its_mirror_image() -> None:
+    tiles, photo = [[0.0], [50.0], [51.0], [0.0]], [0, 1, 1, 2]
+    match, _ = keep_apart(tiles, np.zeros((8, 1)), (2, 4), 1, 4, photo, 2)
+    counts = np.bincount(np.array(photo)[match])
+    assert counts.min() >= 2
+    assert 2 not in match
 
 
 def test_too_few_photos_for_the_spacing_are_counted_as_violations() -> None:

@@ -28,7 +28,8 @@ Grid = list[list[str]]
 Refusal = Callable[..., str]
 SIX: Grid = [["red", "lime", "blue"], ["white", "yellow", "black"]]
 THUMBS = ["--thumb-res", 24, 16, "--thumb-quality", 95, "--workers", 1]
-OPTIONS = ["-o", "out.png", "--target-res", 3, 2, *THUMBS]
+PLAIN = ["--look", "plain", *THUMBS]  # for each of these tests is about a single way
+OPTIONS = ["-o", "out.png", "--target-res", 3, 2, *PLAIN]
 NEAREST = ["--method", "nearest"]
 BOTH = pytest.mark.parametrize("method", ["nearest", "unique"])
 
@@ -391,15 +392,16 @@ def test_equal_photos_keep_apart(method: str) -> None:
     for left in (0, 1):
         assert len({found[i][left + j] for i in (0, 1) for j in (0, 1)}) == 4
     assert report()["too_near"] == 0
-    assert "0 pairs of equal photos are too near" in said
+    assert "too near" not in said
     if method == "unique":
         assert report()["most_used"] == 2
 
 
 def test_too_few_photos_to_keep_apart_are_counted() -> None:
     prepare([["red"]])
-    make(*NEAREST, "--spacing", 1)
+    said = make(*NEAREST, "--spacing", 1)
     assert report()["too_near"] == 11
+    assert "spacing  11 pairs of equal photos are too near" in said
 
 
 @BOTH
@@ -429,7 +431,7 @@ def test_the_grid_can_follow_from_the_pixels_of_the_target() -> None:
     )
     outer.paste(Image.open(inner), (2, 2))  # there are 5 columns and 5 rows too many
     outer.save("target.png")
-    words = ["--tile", 16, *THUMBS, "--thumb-res", 24, 12]
+    words = ["--tile", 16, *PLAIN, "--thumb-res", 24, 12]
     run("make", "photos", "target.png", "-o", "out.png", *words)
     assert pixels().shape == (24, 72, 3)
     assert apart(means(), levels(SIX)) < 6
@@ -686,6 +688,205 @@ def test_grey_is_dithered_from_black_and_white() -> None:
     assert (found[:, 1:] == found[:, :-1]).sum() < 12
 
 
+# Budgets, spacing and spreading together
+
+CLOSE = {"a": "#606060", "b": "#646464", "c": "#686868", "d": "#6c6c6c", "e": "red"}
+
+
+def far_apart(names: Grid, spacing: int) -> bool:
+    """Whether no photo is seen again within so many rows and columns."""
+    found = np.array(names)
+    windows = (
+        found[i : i + spacing + 1, j : j + spacing + 1].ravel().tolist()
+        for i, j in np.ndindex(*(side - spacing for side in found.shape))
+    )
+    return all(len(set(window)) == len(window) for window in windows)
+
+
+def prepare_close() -> None:
+    """Save four photos of nearly one grey and a red one, and a target of that grey."""
+    collect(**CLOSE)
+    picture("target.png", [["#606060"] * 3] * 2)
+
+
+def test_photos_with_budgets_of_their_own_keep_apart() -> None:
+    prepare_close()
+    Path("b.csv").write_text("name,min,max\na.png,0,1\nb.png,2,2\n")
+    make("--budgets", "b.csv", "--max-uses", 2, "--spacing", 1)
+    found = flat(chosen())
+    assert (found.count("b"), found.count("a") <= 1) == (2, True)
+    assert far_apart(chosen(), 1)
+
+
+@pytest.mark.parametrize("method", ["unique", "spread"])
+def test_each_photo_appears_and_keeps_apart(method: str) -> None:
+    prepare_close()
+    words = ["--min-uses", 1, "--max-uses", 2, "--spacing", 1, "--method", method]
+    make(*words, "--target-res", 6, 4, "--max-uses", 6)
+    assert set(flat(chosen())) == set(CLOSE)
+
+
+@pytest.mark.parametrize("method", ["unique", "spread"])
+def test_photos_that_look_the_same_keep_apart_if_they_count_as_one(method: str) -> None:
+    collect(**CLOSE, a2="#606060")
+    picture("target.png", [["#606060"] * 3] * 2)
+    make("--dedupe", "--max-uses", 2, "--spacing", 1, "--method", method)
+    assert far_apart([[name[0] for name in row] for row in chosen()], method == "unique")
+
+
+def test_spread_photos_repeat_less_than_the_nearest_and_cost_less_than_unique_ones() -> (
+    None
+):
+    rng = np.random.default_rng(4)
+    tiles = rng.integers(90, 166, (40, 3)).astype(np.uint8)
+    collect(**{f"p{i:02}": colour for i, colour in enumerate(code(tiles))})
+    picture("target.png", [["#707070|#787878", "#808080", "#888888|#909090"]] * 2)
+    found = {}
+    for method in ("nearest", "spread", "unique"):
+        make("--method", method, "--target-res", 6, 6)
+        found[method] = report()
+    uses, cost = (
+        [found[method][key] for method in found]
+        for key in ("most_used", "cost")  # type: ignore[literal-required]
+    )
+    assert uses == sorted(uses, reverse=True)
+    assert cost == sorted(cost)
+    assert uses[0] > uses[1]
+    assert cost[1] < cost[2]
+
+
+def test_spread_photos_are_never_used_more_often_than_they_may() -> None:
+    prepare_close()
+    words = ["--target-res", 6, 4, "--method", "spread", "--repeats", "refuse"]
+    make(*words, "--max-uses", 6)
+    assert report()["most_used"] == 6
+
+
+def test_spreading_leaves_empty_cells_empty() -> None:
+    prepare(SIX, [["red", "#0000", "red"], ["#0000", "red", "red"]])
+    make("--method", "spread")
+    assert [[bool(name) for name in row] for row in chosen()] == [
+        [True, False, True],
+        [False, True, True],
+    ]
+
+
+# Looks
+
+
+def look(*words: object) -> str:
+    """Make out.png as `make` does, but without a look."""
+    given = ["-o", "out.png", "--target-res", 6, 4, *THUMBS]
+    return run("make", "photos", "target.png", *given, *words)
+
+
+def paint_many(n: int = 48) -> None:
+    """Save many photos of two random colours each, and a target of six colours."""
+    rng = np.random.default_rng(6)
+    pairs = (code(rng.integers(0, 256, (2, 3))) for _ in range(n))
+    collect(**{f"p{i:02}": "|".join(pair) for i, pair in enumerate(pairs)})
+    picture("target.png", SIX)
+
+
+def test_without_words_the_look_is_faithful() -> None:
+    paint_many()
+    said = look()
+    assert (
+        "match    spread, 24 cells (feature pixels, detail 3, colour oklab, spacing 1)"
+        in said
+    )
+    assert "recolour 0.4: the colours of the photos are changed" in said
+    assert (report()["method"], report()["recolour"]) == ("spread", {"recolour": 0.4})
+    before = pixels()
+    look("--look", "faithful")
+    assert (pixels() == before).all()
+
+
+@pytest.mark.parametrize(
+    "words", [["--method", "unique"], ["--feature", "mean"], ["--gap", 0.1]]
+)
+def test_with_a_setting_of_a_match_the_look_is_plain(words: list[object]) -> None:
+    paint_many()
+    look(*words)
+    asked, before = report(), pixels()
+    look("--look", "plain")
+    assert "recolour" not in asked
+    assert (pixels() == before).all()
+
+
+def test_a_setting_that_is_given_wins_over_that_of_the_look() -> None:
+    paint_many()
+    look("--look", "sharp", "--detail", 2, "--colour", "lab", "--recolour", 0.2)
+    settings, changed = report()["settings"], report()["recolour"]
+    assert (settings["detail"], settings["colour"], changed) == (
+        2,
+        "lab",
+        {"recolour": 0.2},
+    )
+
+
+@pytest.mark.parametrize("words", [["--look", "untouched"], ["--recolour", 0]])
+def test_photos_stay_as_they_are_on_request(words: list[object]) -> None:
+    prepare()
+    look(*words)
+    assert "recolour" not in report()
+    colours = {tuple(colour) for colour in levels(SIX).reshape(6, 3).tolist()}
+    for cell in pixels()[8::16, 12::24].reshape(-1, 3):
+        assert min(apart(cell, colour) for colour in colours) < 4
+
+
+def test_no_photo_is_there_twice_with_the_look_once() -> None:
+    paint_many()
+    look("--look", "once")
+    assert report()["most_used"] == 1
+
+
+def test_all_photos_are_there_with_the_look_everyone() -> None:
+    paint_many()
+    look("--look", "everyone", "--target-res", 10, 8)
+    assert report()["photos_used"] == 48
+
+
+@pytest.mark.parametrize(
+    ("words", "recolour"),
+    [(["--tint", 0.3], {"tint": 0.3}), (["--blend", 0.3], {"blend": 0.3})],
+)
+def test_another_way_of_recolouring_takes_the_place_of_that_of_the_look(
+    words: list[object], recolour: dict[str, float]
+) -> None:
+    paint_many()
+    look(*words)
+    assert report()["recolour"] == recolour
+    look()
+    run("paste", "out.h5", "out.tab", "new.png", "--blend", 0.5)
+    assert report("new.json")["recolour"] == {"blend": 0.5}
+
+
+def test_what_a_look_wants_gives_way_to_what_thumbnails_and_features_allow() -> None:
+    paint_many()
+    look("--thumb-res", 2, 1)
+    assert report()["settings"]["detail"] == 1
+    look("--look", "faithful", "--feature", "histogram")
+    assert "detail" not in report()["settings"]
+
+
+def test_a_look_that_nobody_knows_is_refused_with_a_guess(refusal: Refusal) -> None:
+    prepare()
+    words = ["make", "photos", "target.png", *OPTIONS, "--look"]
+    assert "did you mean 'untouched'?" in refusal(*words, "untuched")
+    assert "there are faithful, sharp, everyone" in refusal(*words, "zzz")
+
+
+def test_the_last_lines_say_how_close_it_is_and_what_would_help() -> None:
+    paint_many()
+    *_, likeness, advice = look().splitlines()
+    assert likeness.startswith("likeness rough: colours differ by ")
+    assert advice.startswith("advice   24 cells show little of the target; ")
+    *_, likeness, advice = look("--look", "untouched", "--target-res", 30, 20).splitlines()
+    assert likeness.startswith("likeness ")
+    assert advice == "advice   48 photos are few; more of them make a better mosaic"
+
+
 # Empty cells
 
 SHAPED: Grid = [["red", "#0000", "blue"], ["#0000", "yellow", "black"]]
@@ -787,7 +988,7 @@ def test_a_score_without_a_report_asks_for_the_grid(refusal: Refusal) -> None:
 
 def test_a_score_looks_at_the_grid_of_the_report_or_at_another() -> None:
     prepare()
-    run("make", "photos", "target.png", "-o", "out.png", *THUMBS, "--tile", 24)
+    run("make", "photos", "target.png", "-o", "out.png", *PLAIN, "--tile", 24)
     same = json.loads(run("score", "out.png", "target.png", "--json"))["score"]
     finer = json.loads(
         run("score", "out.png", "target.png", "--json", "--target-res", 6, 4)
@@ -924,7 +1125,7 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--weights", 0, 0, 0], "weights = [0.0, 0.0, 0.0]"),
     (["--weights", "nan", 1, 1], "weights = nan 1 1: it must be three numbers"),
     ([*NEAREST, "--min-uses", 1], 'min_uses does not go with method = "nearest"'),
-    (["--spacing", 1, "--min-uses", 1], "min_uses"),
+    (["--tint", 0.5, "--recolour", 0.5], "`recolour` does not go with `tint`"),
     (["--spacing", 1, "--metric", "cityblock"], "cityblock"),
     (["--mask", "gone.png"], "cannot open the mask gone.png"),
     (["--feature", "pixels", "--detail", 17], "detail = 17"),
@@ -933,8 +1134,13 @@ for key, asked in CONSTRAINTS.items():
     CLASHES += [
         ([*asked, *NEAREST], f'{key} does not go with method = "nearest"'),
         ([*asked, "--solver", "dense"], f'{key} does not go with solver = "dense"'),
-        ([*asked, "--spacing", 1], f"{key} does not go with spacing"),
         ([*asked, "--metric", "chebyshev"], f"{key}"),
+    ]
+for key in ("pins", "gap", "time_limit"):
+    asked = CONSTRAINTS[key]
+    CLASHES += [
+        ([*asked, "--spacing", 1], f"{key} does not go with spacing"),
+        ([*asked, "--method", "spread"], f'{key} does not go with method = "spread"'),
     ]
 
 

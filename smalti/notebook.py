@@ -1,0 +1,94 @@
+# Made from smalti/notebook.md by make tangle; edit that.
+"""A mosaic that shows itself in a notebook; explained in notebook.md."""
+
+import dataclasses
+import functools
+import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mosaic import Array
+from smalti import making, scores, steps
+from smalti.ground.archives import load_image
+from smalti.ground.collection import collection_root
+from smalti.ground.errors import MosaicError
+from smalti.ground.settings import make_settings
+from smalti.looks import default_look, find_look, put_on
+from smalti.making import MosaicSettings, Work
+from smalti.report import Files, uses_of
+
+SCREEN = 1200  # pixels
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Mosaic:
+    """A mosaic in a notebook: it shows itself, can be saved, scored, and asked for a photo."""
+
+    work: Work
+    folder: tempfile.TemporaryDirectory[str]  # of the store; it goes when the mosaic goes
+
+    def __repr__(self) -> str:
+        rows, cols = self.work.match.shape
+        uses = uses_of(self.work.report)
+        used = f", {uses.photos_used} of {uses.photos} photos" if uses else ""
+        return f"<mosaic of {cols} x {rows} cells{used}>"
+
+    def _repr_jpeg_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.image(SCREEN).save(buffer, "JPEG", quality=85)
+        return buffer.getvalue()
+
+    def image(self, width: int = SCREEN) -> Image.Image:
+        """The mosaic as an image of about this width."""
+        side, high = self.work.store.thumb_res
+        across = max(1, round(width / self.work.match.shape[1]))
+        _, bands = making.paste(self.work, (across, max(1, round(across * high / side))))
+        return Image.fromarray(np.vstack(list(bands)))
+
+    def save(self, path: str | Path, size: tuple[int, int] | None = None) -> None:
+        """Save the mosaic as .jpg, .png, .webp, .tif or .dzi, and a report beside it."""
+        settings = dataclasses.replace(self.work.settings, size=size or self.work.settings.size)
+        making.save_mosaic(str(path), dataclasses.replace(self.work, settings=settings))
+
+    @functools.cached_property
+    def score(self) -> scores.Scores:
+        """How like its target the mosaic is."""
+        if not self.work.view:
+            raise MosaicError(self.work.missing)
+        bands, seen = making.paste(self.work, None)[1], list[Array]()
+        for _ in scores.watch(bands, self.work.match.shape[1], seen):
+            pass
+        return scores.score_view(np.concatenate(seen), self.work.view)
+
+    def where(self, name: str) -> list[tuple[int, int]]:
+        """The (row, col) of all cells that show a photo, by its name or the end of its name."""
+        found = [i for i, one in enumerate(self.work.store.names) if one.endswith(name)]
+        if not found:
+            raise MosaicError(f"there is no photo {name!r} in this mosaic")
+        return [(int(row), int(col)) for row, col in np.argwhere(np.isin(self.work.match, found))]
+
+
+def make_mosaic(
+    photos: str | Sequence[str], target: str | Image.Image, look: str = "", **given: object
+) -> Mosaic:
+    """Make a mosaic of folders and archives of photos; `given` are settings by name.
+
+    Nothing is left on the disk until it is saved. Raises MosaicError.
+    """
+    paths = [photos] if isinstance(photos, str) else list(photos)
+    worn = find_look(look or default_look(given))
+    settings = put_on(make_settings(MosaicSettings, given, lax=True), worn, given)
+    making.check_table(settings)
+    making.check_mosaic(settings)
+    image = load_image(target) if isinstance(target, str) else target
+    folder = tempfile.TemporaryDirectory(prefix="mosaic-")
+    files = Files(store=f"{folder.name}/mosaic.h5", table=f"{folder.name}/mosaic.tab")
+    lines = steps.describe_photos(paths)
+    store = making.make_store(files.store, collection_root(paths), lines, settings)
+    view = making.open_view(image, store.thumb_res, settings, worn.cells(len(set(store.names))))
+    made = making.make_match(store, view, settings, files)
+    return Mosaic(Work(made.report, settings, store, made.match, view), folder)
