@@ -233,6 +233,7 @@ class Make(MosaicSettings):
     target: TargetWord
     output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]
     look: Annotated[str, LOOK_HELP] = ""
+    store: Annotated[str, "where thumbnails are kept; by default beside the mosaic"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
 
     def run(self, given: Given) -> None:

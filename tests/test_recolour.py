@@ -9,7 +9,6 @@ import ot
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from mosaic import Array
 from smalti import recolour
@@ -158,7 +157,7 @@ def photos_like(k: int, height: int, width: int, seed: int) -> Array:
 def smooth_cells(k: int, seed: int) -> Array:
     """Cells of two colours that run into each other: (k, 8, 8, 3)."""
     ends = np.random.default_rng(seed).uniform(80, 175, (k, 1, 1, 3))
-    across = 20 * np.linspace(-1, 1, 8)[:, None]
+    across = 8 * np.linspace(-1, 1, 8)[:, None]
     return np.broadcast_to(ends + across, (k, 8, 8, 3)).astype(np.uint8)
 
 
@@ -191,7 +190,7 @@ def test_each_region_goes_to_its_own_region_of_the_cell() -> None:
 
 
 @given(st.integers(0, 999), st.sampled_from([(12, 12), (12, 18), (25, 17)]))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=1500)
 def test_a_full_recolouring_gives_each_region_about_the_mean_of_the_cells(
     seed: int, size: tuple[int, int]
 ) -> None:
@@ -203,12 +202,14 @@ def test_a_full_recolouring_gives_each_region_about_the_mean_of_the_cells(
 
 
 @given(st.integers(0, 999), st.sampled_from([0.25, 0.5, 1.0]))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=1500)
 def test_details_within_a_region_keep_their_contrast(seed: int, strength: float) -> None:
     tiles, cells = photos_like(5, 24, 36, seed), smooth_cells(5, seed + 1)
     found = recolour.recolour_tiles(tiles, cells, strength)
     before, after = (one[:, 9:15, 14:22].std(axis=(1, 2)) for one in (tiles, found))
-    assert np.abs(after / before - 1).max() < 0.1
+    assert np.abs(after / before - 1).max() < 0.25
+    change = found.astype(int) - tiles  # is smooth: it has no edges of its own
+    assert np.abs(np.diff(change, axis=2)).max() < 0.1 * np.ptp(change) + 3
 
 
 def away(tiles: Array, cells: Array) -> float:
@@ -218,7 +219,7 @@ def away(tiles: Array, cells: Array) -> float:
 
 
 @given(st.integers(0, 999), st.sampled_from([0.3, 0.5, 0.8]))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=1500)
 def test_at_an_equal_error_recolouring_leaves_more_contrast_than_a_tint(
     seed: int, strength: float
 ) -> None:
@@ -234,7 +235,7 @@ def test_at_an_equal_error_recolouring_leaves_more_contrast_than_a_tint(
     contrast = [
         images.std((1, 2)).mean() / tiles.std((1, 2)).mean() for images in (one, other)
     ]
-    assert contrast[0] > contrast[1] + 0.05
+    assert contrast[0] > contrast[1] + 0.02
 
 
 @given(st.integers(0, 255), st.integers(0, 255), st.floats(0.1, 1))
