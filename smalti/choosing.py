@@ -88,14 +88,16 @@ def find_match(
     constraints: Constraints,
     empty: Array,
     on_round: Watch | None = None,
+    weight: Array | None = None,
 ) -> tuple[Array, Outcome]:
     """Match (n, f) tiles and (m, f) cells as the settings say: (rows, cols), and the outcome.
 
-    Where `empty`, (rows, cols), is true, the match is -1. Raises MosaicError.
+    Where `empty`, (rows, cols), is true, the match is -1. `weight` (m,) tells which cells
+    matter. Raises MosaicError.
     """
     near, proof = None, None
     if settings.method == "spread":
-        match, near = match_spread(tiles, cells, settings, constraints, empty)
+        match, near = match_spread(tiles, cells, settings, constraints, empty, weight)
     elif settings.seen_from:
         match = match_from_afar(tiles, cells, settings.seen_from, constraints, empty)
     elif settings.spacing or settings.dither:
@@ -191,7 +193,12 @@ def match_from_afar(
 
 
 def match_spread(
-    tiles: Array, cells: Array, settings: MatchSettings, constraints: Constraints, empty: Array
+    tiles: Array,
+    cells: Array,
+    settings: MatchSettings,
+    constraints: Constraints,
+    empty: Array,
+    weight: Array | None,
 ) -> tuple[Array, int]:
     """Match with few repeats: tile numbers (m,), and pairs of equal photos that are too near."""
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
@@ -202,7 +209,7 @@ def match_spread(
         words = settings.max_uses, settings.repeats, settings.min_uses
         most = np.full(n, use_budget(n, m, *words)[1])
     far = spreading.possible_spacing(n, settings.spacing)
-    match = spreading.spread(tiles, cells, empty, far, most, photo, constraints.least)
+    match = spreading.spread(tiles, cells, empty, far, most, photo, constraints.least, weight)
     apart = len(tiles) + np.arange(empty.size).reshape(empty.shape)
     apart[~empty] = photo[match]
     return match, int(spacing.twins(apart, far)[1])

@@ -3,13 +3,16 @@
 
 import dataclasses
 import math
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from mosaic import Array, CellSettings, cut_cells
+from smalti.ground.archives import load_image
 from smalti.ground.errors import MosaicError
 from smalti.ground.photos import make_averageable, upright_size
 from smalti.ground.settings import Whole
@@ -25,6 +28,7 @@ class GridSettings(CellSettings):
     tile: Annotated[Whole, "or: how many of the target's pixels a cell is wide"] = 0
     size: Annotated[ExactSize, "exact size of the mosaic; 0 0 is any"] = (0, 0)
     mask: Annotated[str, "image: only cells where it is white are filled"] = ""
+    focus: Annotated[tuple[str, ...], "where it matters: boxes x,y,w,h, or an image"] = ()
 
 
 def wanted_size(settings: GridSettings) -> tuple[int, int] | None:
@@ -125,6 +129,36 @@ def mask_cells(
     return cell_means(grey, grid, thumb_res) < 128
 
 
+BOX = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
+
+
+def draw_focus(focus: Sequence[str], size: tuple[int, int]) -> Image.Image:
+    """A grey image of (width, height): white in boxes "x,y,w,h", or as an image says."""
+    grey = Image.new("L", size)
+    for word in focus:
+        if box := BOX.fullmatch(word):
+            left, top, width, height = map(int, box.groups())
+            grey.paste(255, (left, top, left + width, top + height))
+        else:
+            painted = make_averageable(load_image(word, "focus")).convert("L")
+            grey = ImageChops.lighter(grey, painted.resize(size))
+    if focus and not grey.getbbox():
+        raise MosaicError(f"focus = {' '.join(focus)}: nothing of that is in the target")
+    return grey
+
+
+def weigh_cells(
+    focus: Sequence[str],
+    target: Image.Image,
+    grid: tuple[int, int],
+    thumb_res: tuple[float, float],
+) -> Array:
+    """How much each cell of a (cols, rows) grid matters, from 0 to 1: (rows, cols)."""
+    if not focus:
+        return np.zeros(grid[::-1])
+    return cell_means(draw_focus(focus, upright_size(target)), grid, thumb_res) / 255
+
+
 @dataclasses.dataclass(frozen=True)
 class View:
     """A target, cut into (cols, rows) cells of a shape, of which some may stay empty."""
@@ -133,6 +167,7 @@ class View:
     grid: tuple[int, int]
     shape: tuple[float, float]  # (width, height) of a cell, in any unit
     empty: Array  # (rows, cols)
+    weight: Array  # (rows, cols) from 0 to 1, how much a cell matters
 
     def cut(self, detail: tuple[int, int] = (4, 4)) -> Array:
         """Cut the target into cells of (width, height) pixels: (m, height, width, 3)."""
@@ -165,4 +200,5 @@ def make_view(
         empty = empty | mask_cells(mask, grid, shape)
     if empty.all():
         raise MosaicError("no cell is left to fill: the target is transparent, or the mask dark")
-    return View(target, grid, shape, empty)
+    weight = weigh_cells(settings.focus, target, grid, shape)
+    return View(target, grid, shape, empty, weight)

@@ -147,7 +147,8 @@ def advise(report: Report, look: Look) -> Iterator[str]:
     yield f"likeness {word}: colours differ by {report.score.ciede2000:.0f} (an eye sees 2)"
     spent = (report.photos_used or 0) > 0.7 * (report.photos or 1) and report.most_used == 1
     if word == "rough":
-        yield f"advice   {cells} cells show little of the target; take more cells, or more photos"
+        other = "--look faithful" if look is LOOKS["once"] else "more cells"
+        yield f"advice   {cells} cells show little of the target; try more photos, or {other}"
     elif word in ("fair", "poor") and spent:
         yield "advice   nearly every photo is needed, so colours are off; try --look faithful"
     elif word in ("fair", "poor") and (report.photos or 0) < 500:

@@ -56,6 +56,8 @@ def check_table(settings: TableSettings) -> None:
     """Raise MosaicError if settings of a match do not go together."""
     check_grid(settings)
     choosing.check_match(settings)
+    if settings.focus and settings.method != "spread":
+        raise MosaicError("`focus` needs method = spread, as in the look faithful")
 
 
 def check_mosaic(settings: MosaicSettings) -> None:
@@ -158,7 +160,10 @@ def make_match(
     constraints = make_constraints(store.names, photo, shape, settings, view.empty, unique)
     draw = functools.partial(mosaic.read_thumbnails, store)
     both = choosing.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
-    match, outcome = choosing.find_match(*both, settings, constraints, view.empty, on_round)
+    weight = view.weight[~view.empty] if settings.focus else None
+    match, outcome = choosing.find_match(
+        *both, settings, constraints, view.empty, on_round, weight
+    )
     table = Path(files.table)
     if settings.choices > 1:
         ranked = choosing.rank(*both, settings.metric, settings.choices, view.empty)

@@ -30,7 +30,7 @@ def possible_spacing(n: int, spacing: int) -> int:
     return min(spacing, max(0, (math.isqrt(n // 2) - 1) // 2))
 
 
-CANDIDATES, VARIETY = 256, 0.08
+CANDIDATES, VARIETY = 128, 0.08
 
 
 def spread(
@@ -41,6 +41,7 @@ def spread(
     most: Array,
     photo: Array,
     least: Array | None = None,
+    weight: Array | None = None,
     variety: float = VARIETY,
     seed: int = 1,
 ) -> Array:
@@ -48,7 +49,7 @@ def spread(
 
     The cells are those of a grid, (rows, cols), that are not `empty`. Photo k is used at most `most[k]` times, and never within
     `spacing` cells of itself; `photo` (n,) is the photo of each tile. `variety` is the price
-    of a use. Raises MosaicError if the budgets are too small.
+    of a use, and `weight` (m,), from 0 to 1, tells which cells come first and pay none. Raises MosaicError if the budgets are too small.
     """
     m, uses = len(cells), np.zeros(len(most), np.int64)
     if most.sum() < m:
@@ -58,9 +59,11 @@ def spread(
     near, distances = nearest_choices(tiles, cells, k=min(len(tiles), CANDIDATES))
     costs = distances.astype(np.float64) ** 2
     scale = variety * (costs[:, 0] + np.median(costs[:, 0]))
+    if weight is not None:
+        scale *= 1 - weight
     seen = np.full([side + 2 * spacing for side in empty.shape], -1)
     match, places = np.empty(m, np.int64), np.argwhere(~empty)
-    for i in np.random.default_rng(seed).permutation(m):
+    for i in order_of(m, weight, seed):
         row, col = places[i]
         window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
         tile, cost = near[i], costs[i]
@@ -75,6 +78,12 @@ def spread(
     if least is not None and least.any():
         give_everyone_a_place(tiles, cells, match, seen, places, spacing, least, photo)
     return match
+
+
+def order_of(m: int, weight: Array | None, seed: int) -> Array:
+    """The numbers of m cells in a random order, those of more weight first."""
+    order = np.random.default_rng(seed).permutation(m)
+    return order if weight is None else order[np.argsort(-weight[order].round(1), kind="stable")]
 
 
 NEARBY = 1e12

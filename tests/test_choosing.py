@@ -5,14 +5,19 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mosaic import Array, match_nearest, match_unique
 from smalti import choosing
 from smalti.choosing import MatchSettings, Outcome, check_match, find_match, vary
-from smalti.constraints import simple_constraints
+from smalti.constraints import Constraints, make_constraints, simple_constraints
 from smalti.ground.errors import MosaicError
+from smalti.ground.settings import make_settings
+from smalti.spacing import twins
+from smalti.spreading import fair_budget
 
-Method = Literal["nearest", "unique"]
+Method = Literal["nearest", "unique", "spread"]
 Repeats = Literal["refuse", "fewest"]
 
 
@@ -61,14 +66,14 @@ def test_fewest_uses_every_photo_once_before_any_is_used_twice(n: int, m: int) -
 
 
 @pytest.mark.parametrize("repeats", ["refuse", "fewest"])
-@pytest.mark.parametrize("method", ["nearest", "unique"])
+@pytest.mark.parametrize("method", ["nearest", "unique", "spread"])
 def test_no_photos_at_all_are_an_error(method: Method, repeats: Repeats) -> None:
     none, cells = np.zeros((0, 3), np.float32), np.zeros((4, 3), np.float32)
     with pytest.raises(MosaicError, match="photo"):
         matched(none, cells, MatchSettings(method=method, repeats=repeats))
 
 
-@pytest.mark.parametrize("method", ["nearest", "unique"])
+@pytest.mark.parametrize("method", ["nearest", "unique", "spread"])
 def test_an_empty_cell_has_no_photo_and_no_cost(method: Method) -> None:
     tiles = cells = np.array([[0.0, 0, 0], [9, 9, 9]])
     asked, empty = MatchSettings(method=method), np.array([[True, False], [False, True]])
@@ -89,3 +94,147 @@ def test_what_excludes_each_other_is_named() -> None:
     with pytest.raises(MosaicError, match="pins does not go with spacing; leave out one"):
         check_match(MatchSettings(spacing=2, pins="pins.csv"))
     check_match(MatchSettings())
+
+
+# Spreading and spacing
+
+
+def some_colours(n: int, m: int, seed: int) -> tuple[Array, Array]:
+    """Features of n tiles and of m cells that are more alike than the tiles."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 255, (n, 3)), rng.uniform(90, 150, (m, 3))
+
+
+def in_grid(
+    tiles: Array,
+    cells: Array,
+    empty: Array,
+    asked: MatchSettings,
+    photo: Array | None = None,
+) -> tuple[Array, Outcome]:
+    """Match tiles, each of a photo of its own unless it is said of which, with a grid."""
+    photo = np.arange(len(tiles)) if photo is None else photo
+    names = [str(number) for number in photo.tolist()]
+    unique = asked.method == "unique"
+    check_match(asked)
+    constraints = make_constraints(names, photo, empty.shape, asked, empty, unique)
+    return find_match(tiles, cells, asked, constraints, empty)
+
+
+@given(st.integers(0, 999), st.sampled_from([(6, 9), (9, 6), (1, 54)]))
+@settings(deadline=None, max_examples=25)
+def test_photos_that_are_spread_keep_apart_and_within_a_fair_budget(
+    seed: int, shape: tuple[int, int]
+) -> None:
+    tiles, cells = some_colours(60, 54, seed)
+    asked = MatchSettings(method="spread", spacing=2)
+    match, outcome = in_grid(tiles, cells, np.zeros(shape, bool), asked)
+    assert (twins(match, 2)[1], outcome.too_near) == (0, 0)
+    assert np.bincount(match.ravel()).max() <= fair_budget(60, 54)
+    assert outcome.proof is None
+    assert outcome.cost == pytest.approx(((tiles[match.ravel()] - cells) ** 2).sum())
+
+
+def test_a_budget_that_is_given_takes_the_place_of_the_fair_one() -> None:
+    tiles, cells = some_colours(30, 48, 1)
+    cells[:] = tiles[0]
+    for most in (2, 3, 48):
+        asked = MatchSettings(method="spread", max_uses=most)
+        match, _ = in_grid(tiles, cells, np.zeros((6, 8), bool), asked)
+        assert np.bincount(match.ravel()).max() == most
+
+
+def test_spreading_within_too_small_a_budget_is_refused_or_exceeds_it_by_little() -> None:
+    tiles, cells, empty = *some_colours(5, 18, 1), np.zeros((3, 6), bool)
+    with pytest.raises(MosaicError, match='or set repeats = "fewest"'):
+        in_grid(tiles, cells, empty, MatchSettings(method="spread", max_uses=3))
+    asked = MatchSettings(method="spread", max_uses=3, repeats="fewest")
+    match, _ = in_grid(tiles, cells, empty, asked)
+    assert np.bincount(match.ravel()).max() == 4
+
+
+def test_with_few_photos_the_spacing_shrinks_rather_than_fails() -> None:
+    tiles, cells = some_colours(20, 48, 3)
+    asked = MatchSettings(method="spread", spacing=3)
+    match, outcome = in_grid(tiles, cells, np.zeros((6, 8), bool), asked)
+    assert twins(match, 1)[1] == outcome.too_near == 0
+    assert match.min() >= 0
+
+
+@pytest.mark.parametrize("method", ["unique", "spread"])
+def test_every_photo_is_used_as_often_as_asked(method: Method) -> None:
+    tiles, cells = some_colours(12, 48, 2)
+    asked = MatchSettings(method=method, spacing=1, min_uses=2, max_uses=8)
+    match, outcome = in_grid(tiles, cells, np.zeros((6, 8), bool), asked)
+    uses = np.bincount(match.ravel(), minlength=12)
+    assert 2 <= uses.min() <= uses.max() <= 8
+    if method == "unique":
+        assert (twins(match, 1)[1], outcome.too_near) == (0, 0)
+
+
+@pytest.mark.parametrize("method", ["unique", "spread"])
+def test_more_uses_than_cells_are_refused(method: Method) -> None:
+    tiles, cells = some_colours(12, 20, 2)
+    asked = MatchSettings(method=method, spacing=1, min_uses=2, max_uses=8)
+    with pytest.raises(MosaicError, match="20 cells cannot hold"):
+        in_grid(tiles, cells, np.zeros((4, 5), bool), asked)
+
+
+@pytest.mark.parametrize("method", ["unique", "spread"])
+def test_photos_that_look_the_same_share_a_budget_and_keep_apart(method: Method) -> None:
+    tiles, cells = some_colours(60, 48, 4)
+    photo = np.arange(60) // 2
+    asked = MatchSettings(method=method, spacing=1, max_uses=3)
+    match, outcome = in_grid(tiles, cells, np.zeros((6, 8), bool), asked, photo)
+    assert np.bincount(photo[match].ravel()).max() <= 3
+    assert (twins(photo[match], 1)[1], outcome.too_near) == (0, 0)
+
+
+def test_photos_are_spread_around_empty_cells() -> None:
+    empty = np.zeros((6, 9), bool)
+    empty[2:4, :7] = True
+    tiles, cells = some_colours(30, 40, 5)
+    match, outcome = in_grid(tiles, cells, empty, MatchSettings(method="spread", spacing=1))
+    assert np.array_equal(match < 0, empty)
+    alone = np.where(empty, 100 + np.arange(54).reshape(6, 9), match)
+    assert (twins(alone, 1)[1], outcome.too_near) == (0, 0)
+
+
+def test_photos_are_spread_by_direction_if_the_metric_is_cosine() -> None:
+    tiles, cells = np.eye(3) * 200, np.array([[9.0, 1, 0], [0, 9, 1], [1, 0, 9]])
+    asked = MatchSettings(method="spread", metric="cosine")
+    match, _ = in_grid(tiles, cells, np.zeros((1, 3), bool), asked)
+    assert match.tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("method", ["unique", "spread"])
+@pytest.mark.parametrize(
+    "asked", [{"dedupe": True}, {"budgets": "b.csv"}, {"min_uses": 1, "max_uses": 2}]
+)
+def test_spacing_goes_with_budgets_of_any_kind(
+    method: Method, asked: dict[str, object]
+) -> None:
+    check_match(make_settings(MatchSettings, {"method": method, "spacing": 2, **asked}))
+
+
+@pytest.mark.parametrize("one", [{"pins": "p.csv"}, {"gap": 0.1}, {"time_limit": 9.0}])
+def test_what_needs_the_solver_does_not_go_with_spreading(one: dict[str, object]) -> None:
+    with pytest.raises(MosaicError, match='does not go with method = "spread"; leave out'):
+        check_match(make_settings(MatchSettings, {"method": "spread", **one}))
+
+
+@pytest.mark.parametrize("metric", ["cityblock", "chebyshev"])
+def test_spreading_needs_squared_distances(metric: str) -> None:
+    with pytest.raises(MosaicError, match="need metric = euclidean or cosine"):
+        check_match(MatchSettings(method="spread", metric=metric))
+
+
+def test_pairs_too_near_are_counted_by_photo_and_not_by_tile() -> None:
+    tiles, cells = np.arange(40.0)[:, None], np.array([[0.2], [0.8], [0.3], [0.7]])
+    photo, most = np.arange(40) // 2, np.eye(20, dtype=np.int64)[0] * 9
+    constraints = Constraints(photo, 0 * most, most, np.full(4, -1))
+    asked = MatchSettings(method="spread", spacing=1, budgets="only the first photo.csv")
+    empty = np.array([[False, False, True, False, False]])
+    match, outcome = find_match(tiles, cells, asked, constraints, empty)
+    assert photo[match[~empty]].tolist() == [0] * 4
+    assert outcome.too_near == 2

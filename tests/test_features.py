@@ -97,7 +97,8 @@ def test_oklab_of_the_primaries_is_what_its_author_says(
 
 def there_and_back(levels: Array) -> Array:
     """How far levels are from what they are after a way through Oklab."""
-    return np.abs(from_oklab(features.oklab(levels)) - levels)
+    gaps: Array = np.abs(from_oklab(features.oklab(levels)) - levels)
+    return gaps
 
 
 def test_the_corners_of_the_cube_of_colours_come_back_from_oklab() -> None:

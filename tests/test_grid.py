@@ -1,6 +1,7 @@
 """The target in cells: how many, of which shape, and which of them stay empty."""
 
 import doctest
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from smalti.grid import (
     make_view,
     mask_cells,
     wanted_size,
+    weigh_cells,
 )
 from smalti.ground.errors import MosaicError
 from smalti.ground.photos import ORIENTATION
@@ -292,3 +294,36 @@ def test_nothing_to_fill_is_refused(masked: bool) -> None:
     mask = Image.new("L", (30, 20)) if masked else None
     with pytest.raises(MosaicError, match="no cell is left to fill"):
         make_view(target, (8, 8), GridSettings(target_res=(3, 2)), mask=mask)
+
+
+# Where it matters
+
+
+def test_a_box_weighs_the_cells_that_it_covers() -> None:
+    target = Image.new("RGB", (60, 40))
+    weight = weigh_cells(("20,0,20,20",), target, (3, 2), (10, 10))
+    assert weight.tolist() == [[0, 1, 0], [0, 0, 0]]
+
+
+def test_a_box_that_covers_half_of_a_cell_weighs_it_by_half() -> None:
+    weight = weigh_cells(("0,0,10,40",), Image.new("RGB", (60, 40)), (3, 2), (10, 10))
+    assert weight.round(2).tolist() == [[0.5, 0, 0], [0.5, 0, 0]]
+
+
+def test_boxes_and_a_painted_image_add_up(tmp_path: Path) -> None:
+    painted = Image.new("L", (6, 4))
+    painted.paste(255, (4, 2, 6, 4))
+    painted.save(tmp_path / "face.png")
+    words = ("0,0,20,20", str(tmp_path / "face.png"))
+    weight = weigh_cells(words, Image.new("RGB", (60, 40)), (3, 2), (10, 10))
+    assert weight.round(1).tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_without_a_focus_all_cells_are_alike() -> None:
+    assert not weigh_cells((), Image.new("RGB", (6, 4)), (3, 2), (10, 10)).any()
+
+
+@pytest.mark.parametrize("word", ["100,100,5,5", "no such file.png"])
+def test_a_focus_beside_the_target_is_one_line(word: str) -> None:
+    with pytest.raises(MosaicError, match="focus"):
+        weigh_cells((word,), Image.new("RGB", (60, 40)), (3, 2), (10, 10))

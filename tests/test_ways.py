@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import os
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -690,48 +691,48 @@ def test_grey_is_dithered_from_black_and_white() -> None:
 
 # Budgets, spacing and spreading together
 
-CLOSE = {"a": "#606060", "b": "#646464", "c": "#686868", "d": "#6c6c6c", "e": "red"}
 
-
-def far_apart(names: Grid, spacing: int) -> bool:
-    """Whether no photo is seen again within so many rows and columns."""
-    found = np.array(names)
-    windows = (
-        found[i : i + spacing + 1, j : j + spacing + 1].ravel().tolist()
-        for i, j in np.ndindex(*(side - spacing for side in found.shape))
-    )
-    return all(len(set(window)) == len(window) for window in windows)
-
-
-def prepare_close() -> None:
-    """Save four photos of nearly one grey and a red one, and a target of that grey."""
-    collect(**CLOSE)
-    picture("target.png", [["#606060"] * 3] * 2)
+def prepare_many(**more: str) -> None:
+    """Save 24 photos of greys of all shades, and some more, and a target of a single grey."""
+    greys = {f"g{i:02}": f"#{10 * i:02x}{10 * i:02x}{10 * i:02x}" for i in range(24)}
+    collect(**greys, **more)
+    picture("target.png", [["#808080"] * 3] * 2)
 
 
 def test_photos_with_budgets_of_their_own_keep_apart() -> None:
-    prepare_close()
-    Path("b.csv").write_text("name,min,max\na.png,0,1\nb.png,2,2\n")
-    make("--budgets", "b.csv", "--max-uses", 2, "--spacing", 1)
+    prepare_many()
+    Path("b.csv").write_text("name,min,max\ng12.png,0,1\ng00.png,2,2\n")
+    make("--budgets", "b.csv", "--max-uses", 3, "--spacing", 1, "--target-res", 6, 4)
     found = flat(chosen())
-    assert (found.count("b"), found.count("a") <= 1) == (2, True)
-    assert far_apart(chosen(), 1)
+    assert (found.count("g12"), found.count("g00")) == (1, 2)
+    assert (report()["most_used"], report()["too_near"]) == (3, 0)
 
 
 @pytest.mark.parametrize("method", ["unique", "spread"])
 def test_each_photo_appears_and_keeps_apart(method: str) -> None:
-    prepare_close()
-    words = ["--min-uses", 1, "--max-uses", 2, "--spacing", 1, "--method", method]
-    make(*words, "--target-res", 6, 4, "--max-uses", 6)
-    assert set(flat(chosen())) == set(CLOSE)
+    prepare_many()
+    words = ["--min-uses", 1, "--max-uses", 4, "--spacing", 1, "--method", method]
+    make(*words, "--target-res", 9, 6)
+    assert (report()["photos_used"], report()["too_near"]) == (24, 0)
 
 
 @pytest.mark.parametrize("method", ["unique", "spread"])
 def test_photos_that_look_the_same_keep_apart_if_they_count_as_one(method: str) -> None:
-    collect(**CLOSE, a2="#606060")
-    picture("target.png", [["#606060"] * 3] * 2)
-    make("--dedupe", "--max-uses", 2, "--spacing", 1, "--method", method)
-    assert far_apart([[name[0] for name in row] for row in chosen()], method == "unique")
+    rng = np.random.default_rng(8)
+    for name in ["red", *"abcdefghijklmnopqrst"]:  # noise, so that each looks like no other
+        noise = rng.integers(0, 256, (2, 16, 24, 3)).mean(axis=0).astype(np.uint8)
+        Path("photos").mkdir(exist_ok=True)
+        reddish = noise // 2 + np.array([127, 0, 0], np.uint8) if name == "red" else noise
+        Image.fromarray(reddish).save(f"photos/{name}.png")
+    shutil.copy("photos/red.png", "photos/red2.png")
+    picture("target.png", [["red"] * 3] * 2)
+    words = ["--max-uses", 3, "--spacing", 1, "--method", method, "--target-res", 6, 4]
+    make("--dedupe", *words)
+    places = np.argwhere(np.char.startswith(chosen(), "red"))
+    assert len(places) == 3
+    assert report()["too_near"] == 0
+    for one, other in itertools.combinations(places, 2):
+        assert np.abs(one - other).max() > 1
 
 
 def test_spread_photos_repeat_less_than_the_nearest_and_cost_less_than_unique_ones() -> (
@@ -745,10 +746,7 @@ def test_spread_photos_repeat_less_than_the_nearest_and_cost_less_than_unique_on
     for method in ("nearest", "spread", "unique"):
         make("--method", method, "--target-res", 6, 6)
         found[method] = report()
-    uses, cost = (
-        [found[method][key] for method in found]
-        for key in ("most_used", "cost")  # type: ignore[literal-required]
-    )
+    uses, cost = ([found[method][key] for method in found] for key in ("most_used", "cost"))
     assert uses == sorted(uses, reverse=True)
     assert cost == sorted(cost)
     assert uses[0] > uses[1]
@@ -756,10 +754,9 @@ def test_spread_photos_repeat_less_than_the_nearest_and_cost_less_than_unique_on
 
 
 def test_spread_photos_are_never_used_more_often_than_they_may() -> None:
-    prepare_close()
-    words = ["--target-res", 6, 4, "--method", "spread", "--repeats", "refuse"]
-    make(*words, "--max-uses", 6)
-    assert report()["most_used"] == 6
+    prepare_many()
+    make("--target-res", 6, 4, "--method", "spread", "--max-uses", 2)
+    assert report()["most_used"] == 2
 
 
 def test_spreading_leaves_empty_cells_empty() -> None:
