@@ -141,7 +141,7 @@ def draw_focus(focus: Sequence[str], size: tuple[int, int]) -> Image.Image:
             grey.paste(255, (left, top, left + width, top + height))
         else:
             painted = make_averageable(load_image(word, "focus")).convert("L")
-            grey = ImageChops.lighter(grey, painted.resize(size))
+            grey = ImageChops.lighter(grey, painted.resize(size, Image.Resampling.BOX))
     if focus and not grey.getbbox():
         raise MosaicError(f"focus = {' '.join(focus)}: nothing of that is in the target")
     return grey

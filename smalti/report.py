@@ -122,4 +122,7 @@ def describe_match(
     if report.stopped not in (None, "optimal"):
         yield f"stopped  {report.stopped}; this is the best match so far"
     if report.too_near or (report.too_near == 0 and not brief):
-        yield f"spacing  {report.too_near} pairs of equal photos are too near"
+        pairs = "1 pair of equal photos is" if report.too_near == 1 else (
+            f"{report.too_near} pairs of equal photos are"
+        )
+        yield f"spacing  {pairs} too near"
