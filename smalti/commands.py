@@ -28,7 +28,7 @@ from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
 from smalti.ground.settings import Count, Flag, Given, Pair, changed
-from smalti.looks import LOOKS, Look, advise, default_look, find_look, put_on
+from smalti.looks import LOOKS, Look, advise, default_look, find_look, put_on, wanted_cells
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_kept, check_ours, store_files, table_files
 from smalti.placement import Certificate, Watch
@@ -239,9 +239,9 @@ class Make(MosaicSettings):
     def run(self, given: Given) -> None:
         """Put on a look, and make the mosaic."""
         look = find_look(self.look or default_look(given))
-        put_on(self, look, given).make(look, self.max_uses if "max_uses" in given else 1)
+        put_on(self, look, given).make(look, self.max_uses if "max_uses" in given else None)
 
-    def make(self, look: Look, uses: int) -> None:
+    def make(self, look: Look, uses: int | None) -> None:
         """Make the store, the match and the mosaic, and say what was made of what."""
         stem = Path(self.output).with_suffix("")
         files = Files(
@@ -256,7 +256,7 @@ class Make(MosaicSettings):
         store = making.make_store(files.store, collection_root(self.photos), lines, self)
         tell_rejects(store)
         clock.append(time.perf_counter())
-        cells = look.cells(uses * len(set(store.names)))
+        cells = wanted_cells(look, len(set(store.names)), uses)
         view, made = match_and_tell(store, target, self, files, cells, brief=True)
         clock.append(time.perf_counter())
         report = paste_and_tell(self.output, Work(made.report, self, store, made.match, view))

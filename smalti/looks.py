@@ -51,6 +51,13 @@ def as_many(n: int) -> int:
     return cells_for(n)
 
 
+def wanted_cells(look: Look, n: int, max_uses: int | None) -> int:
+    """How many cells a look gives n photos, if each may be used so often."""
+    if max_uses is None:
+        return look.cells(n)
+    return look.cells(n * max_uses) if look.cells is as_many else min(look.cells(n), n * max_uses)
+
+
 REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab"}
 LOOKS = {
     "faithful": Look(
@@ -59,8 +66,8 @@ LOOKS = {
         enough,
     ),
     "sharp": Look(
-        "edges above all: finer comparison, repeats nearly as they come",
-        {**REGIONS, "detail": 5, "method": "spread", "spacing": 1, "max_uses": 200, "recolour": 0.4},
+        "edges above all: finer comparison, and equal photos may stand closer",
+        {**REGIONS, "detail": 5, "method": "spread", "spacing": 1, "recolour": 0.4},
         enough,
     ),
     "everyone": Look(
