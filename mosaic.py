@@ -374,7 +374,10 @@ def match_cost(tiles: Array, cells: Array, match: Array) -> float:
     return float(((tiles[match].astype(np.float64) - cells) ** 2).sum())
 
 
-def transport(supply: Array, want: Array, costs: Any) -> tuple[Any, Array, Array]:
+Costs = TypeVar("Costs")  # Array, or a sparse array of SciPy
+
+
+def transport(supply: Array, want: Array, costs: Costs) -> tuple[Costs, Array, Array]:
     """Cheapest plan for (n,) `supply` and (m,) `want` with its prices (n,) and (m,).
 
     `costs` is (n, m), an array or a sparse one that lists the arcs to use; the plan is of the

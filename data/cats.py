@@ -21,7 +21,8 @@ COVER = 5019  # the number of the picture that the demo imitates
 SIDE = 200  # width and height of the canvas, in pixels
 QUALITY = 85  # of the JPEG files
 
-Array = NDArray[Any]  # shapes are (n, 2) points; fields (h, w); colours (3, 1, 1), 0 to 1
+Array = NDArray[Any]  # Any: of whole numbers or of fractions
+# shapes: points (n, 2); fields (h, w); colours (3, 1, 1), 0 to 1
 Area = tuple[slice, slice]  # a rectangle of the canvas: rows, columns
 ALL = (slice(0, SIDE), slice(0, SIDE))
 

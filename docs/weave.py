@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import jupytext
 import nbformat
@@ -28,7 +27,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import SphinxError
+from sphinx.util.typing import ExtensionMetadata
+from sphinx.writers.html5 import HTML5Translator
 from tangle import Block, blocks, documents, read_documents, read_text, tangled, write_text
 
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<info>[^`]*)$")
@@ -313,12 +315,12 @@ def load(text: str) -> NotebookNode:
 
 
 def finish_page(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any
+    app: Sphinx, page: str, template: str, context: dict[str, object], tree: object
 ) -> None:
     """Link the references in the finished HTML of a page."""
     if "body" in context:
         names = names_in(Path(app.srcdir))
-        context["body"] = linked(context["body"], f"{page}.md", names)
+        context["body"] = linked(str(context["body"]), f"{page}.md", names)
 
 
 def finish_site(app: Sphinx, error: Exception | None) -> None:
@@ -329,20 +331,20 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
         write_text(Path(app.outdir) / "index.html", page)
 
 
-def inline_math(translator: Any, node: nodes.math) -> None:
+def inline_math(translator: HTML5Translator, node: nodes.math) -> None:
     """Write a formula as MathML, which browsers show by themselves."""
     translator.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
-def block_math(translator: Any, node: nodes.math_block) -> None:
+def block_math(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own."""
     formula = tex2mathml(node.astext(), as_block=True)
     translator.body.append(f'<div class="formula">{formula}</div>\n')
     raise nodes.SkipNode
 
 
-def find_pages(app: Sphinx, config: Any) -> None:
+def find_pages(app: Sphinx, config: Config) -> None:
     """Make pages of the literate documents and of the modules, and of nothing else."""
     root = Path(app.srcdir)
     for page, text in reference_pages(root).items():
@@ -352,7 +354,7 @@ def find_pages(app: Sphinx, config: Any) -> None:
     config.include_patterns += reference_pages(root)
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup(app: Sphinx) -> ExtensionMetadata:
     """Tell Sphinx when to call what."""
     app.connect("config-inited", find_pages)
     app.connect("source-read", read)

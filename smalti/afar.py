@@ -15,7 +15,8 @@ def see(colours: Array, distance: float) -> Array:
     """What an eye sees of (rows, cols, 3) colours, on these axes, from so many cells away."""
     from scipy.ndimage import gaussian_filter  # here, for it takes a while to load
 
-    widths = (LIGHT * distance, distance, distance)
+    far = min(distance, max(colours.shape[:2]))
+    widths = (LIGHT * far, far, far)
     planes = [
         gaussian_filter(colours[..., k], width, mode="nearest") for k, width in enumerate(widths)
     ]
@@ -32,7 +33,7 @@ def project(tiles: Array, colours: Array, most: Array, least: Array, photo: Arra
     return place(fine, wanted, most, least, groups=photo, settings=settings)[0]
 
 
-ROUNDS, STILL = 12, 0.03
+ROUNDS, LONGEST, SHORTER, SHORTEST = 12, 1.9, 0.6, 0.5
 
 
 def place_from_afar(
@@ -51,13 +52,16 @@ def place_from_afar(
     """
     own, goal = tiles @ AXES.T, cells @ AXES.T
     target, match = goal.reshape(*shape, 3), project(own, goal, most, least, photo)
-    best, lowest = match, np.inf
+    best, lowest, length = match, np.inf, LONGEST
     for _ in range(ROUNDS):
         error = see(own[match].reshape(*shape, 3) - target, distance)
         if (total := float((error**2).sum())) < lowest:
-            best, lowest = match, total
-        step = own[match] - see(error, distance).reshape(-1, 3)
-        before, match = match, project(own, step, most, least, photo)
-        if (match != before).mean() < STILL:
+            best, lowest, slope = match, total, see(error, distance).reshape(-1, 3)
+        else:
+            length *= SHORTER
+        if length < SHORTEST:
+            break
+        match = project(own, own[best] - length * slope, most, least, photo)
+        if (match == best).all():
             break
     return best

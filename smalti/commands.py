@@ -253,6 +253,8 @@ class Make(MosaicSettings):
         )
         target, clock = self.check(files), [time.perf_counter()]
         lines = steps.describe_photos(self.photos, self.output)
+        if not lines:
+            raise MosaicError("no photos found; give a folder of photos")
         store = making.make_store(files.store, collection_root(self.photos), lines, self)
         tell_rejects(store)
         clock.append(time.perf_counter())
@@ -277,8 +279,12 @@ class Make(MosaicSettings):
             raise MosaicError(f"detail = {self.detail}: thumbnails do not have so many pixels")
         target = load_image(self.target)
         making.open_view(target, self.thumb_res, self)
-        check_kept(self.output, target=self.target, mask=self.mask)
-        check_ours(**store_files(files.store), **table_files(Path(files.table), self.choices > 1))
+        for read in [{"target": self.target, "mask": self.mask}, *({"focus": one} for one in self.focus)]:
+            check_kept(self.output, **read)
+        tables = table_files(Path(files.table), self.choices > 1)
+        for written in [Path(self.output), *tables.values()]:
+            check_kept(str(written), store=files.store)
+        check_ours(**store_files(files.store), **tables)
         return target
 
 

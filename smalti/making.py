@@ -258,7 +258,7 @@ def save_mosaic(path: str, work: Work, thumb_res: tuple[int, int] | None = None)
 
 def recall(report: Report, given: Mapping[str, object]) -> MosaicSettings:
     """The settings of a report, with those that are given now."""
-    known = {**report.settings, **report.recolour}
+    known = {**report.settings, **report.recolour, "focus": ()}
     known |= {"mask": report.files.mask} if report.files.mask else {}
     known |= {"target_res": (0, 0)} if "tile" in known else {}
     names = {field.name for field in dataclasses.fields(MosaicSettings)}

@@ -1,10 +1,12 @@
 # Made from smalti/notebook.md by make tangle; edit that.
 """A mosaic that shows itself in a notebook; explained in notebook.md."""
 
+import contextlib
 import dataclasses
 import functools
 import io
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.settings import make_settings
 from smalti.looks import default_look, find_look, put_on
 from smalti.making import MosaicSettings, Work
+from smalti.ours import check_kept, check_ours
 from smalti.report import Files, uses_of
 
 SCREEN = 1200  # pixels
@@ -29,7 +32,6 @@ class Mosaic:
     """A mosaic in a notebook: it shows itself, can be saved, scored, and asked for a photo."""
 
     work: Work
-    folder: tempfile.TemporaryDirectory[str]  # of the store; it goes when the mosaic goes
 
     def __repr__(self) -> str:
         rows, cols = self.work.match.shape
@@ -51,6 +53,8 @@ class Mosaic:
 
     def save(self, path: str | Path, size: tuple[int, int] | None = None) -> None:
         """Save the mosaic as .jpg, .png, .webp, .tif or .dzi, and a report beside it."""
+        check_kept(str(path), target=self.work.report.files.target)
+        check_ours(report=Path(path).with_suffix(".json"))
         settings = dataclasses.replace(self.work.settings, size=size or self.work.settings.size)
         making.save_mosaic(str(path), dataclasses.replace(self.work, settings=settings))
 
@@ -73,22 +77,32 @@ class Mosaic:
 
 
 def make_mosaic(
-    photos: str | Sequence[str], target: str | Image.Image, look: str = "", **given: object
+    photos: str | Path | Sequence[str | Path],
+    target: str | Path | Image.Image,
+    look: str = "",
+    **given: object,
 ) -> Mosaic:
     """Make a mosaic of folders and archives of photos; `given` are settings by name.
 
     Nothing is left on the disk until it is saved. Raises MosaicError.
     """
-    paths = [photos] if isinstance(photos, str) else list(photos)
+    paths = list(map(str, [photos] if isinstance(photos, str | Path) else photos))
     worn = find_look(look or default_look(given))
-    settings = put_on(make_settings(MosaicSettings, given, lax=True), worn, given)
+    asked = make_settings(MosaicSettings, {"repeats": "fewest", **given}, lax=True)
+    settings = put_on(asked, worn, given)
     making.check_table(settings)
     making.check_mosaic(settings)
-    image = load_image(target) if isinstance(target, str) else target
-    folder = tempfile.TemporaryDirectory(prefix="mosaic-")
-    files = Files(store=f"{folder.name}/mosaic.h5", table=f"{folder.name}/mosaic.tab")
-    lines = steps.describe_photos(paths)
-    store = making.make_store(files.store, collection_root(paths), lines, settings)
-    view = making.open_view(image, store.thumb_res, settings, worn.cells(len(set(store.names))))
-    made = making.make_match(store, view, settings, files)
-    return Mosaic(Work(made.report, settings, store, made.match, view), folder)
+    path = "" if isinstance(target, Image.Image) else str(target)
+    image = target if isinstance(target, Image.Image) else load_image(path)
+    uses = settings.max_uses if "max_uses" in given else 1
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mosaic-"))
+        files = Files(store=f"{folder}/mosaic.h5", table=f"{folder}/mosaic.tab", target=path)
+        lines, root = steps.describe_photos(paths), collection_root(paths)
+        store = stack.enter_context(making.make_store(files.store, root, lines, settings))
+        cells = worn.cells(uses * len(set(store.names)))
+        view = making.open_view(image, store.thumb_res, settings, cells)
+        made = making.make_match(store, view, settings, files)
+        picture = Mosaic(Work(made.report, settings, store, made.match, view))
+        weakref.finalize(picture, stack.pop_all().close)
+    return picture

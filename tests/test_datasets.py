@@ -1,5 +1,6 @@
 """Data sets: fetched by name, checked, and unpacked without harm."""
 
+import functools
 import gc
 import http.server
 import stat
@@ -11,7 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, AnyStr, TypedDict, Unpack
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ from packing import content, left, listed, pack, records
 
 from smalti.datasets import DATASETS, DataSet, fetch, unpack
 from smalti.ground.errors import MosaicError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsRead, SupportsWrite
 
 Server = tuple[Path, str, list[str]]
 
@@ -34,10 +38,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     folder.mkdir()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args, directory=str(folder))
-
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             asked.append(self.path)
 
         def end_headers(self) -> None:
@@ -45,11 +46,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
                 self.send_header("X-Note", "cut")
             super().end_headers()
 
-        def copyfile(self, source: Any, outputfile: Any) -> None:
+        def copyfile(
+            self, source: "SupportsRead[AnyStr]", outputfile: "SupportsWrite[AnyStr]"
+        ) -> None:
             blob = source.read()
             outputfile.write(blob[: len(blob) // 2] if "short" in self.path else blob)
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+    handler = functools.partial(Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
         thread.start()
         yield folder, f"http://127.0.0.1:{httpd.server_port}", asked
@@ -60,7 +64,18 @@ def server(tmp_path: Path) -> Iterator[Server]:
         gc.collect()
 
 
-def offer(folder: Path, server: str, file: str, **facts: Any) -> dict[str, DataSet]:
+class Facts(TypedDict, total=False):
+    """Facts about a data set that are not those of its file."""
+
+    address: str
+    size: int
+    unpack: bool
+    checksum: str
+
+
+def offer(
+    folder: Path, server: str, file: str, **facts: Unpack[Facts]
+) -> dict[str, DataSet]:
     """A table of one data set, `tiny`, with the right facts about a served file."""
     import pooch
 
@@ -201,19 +216,23 @@ def test_a_missing_package_is_named(
 def test_kaggle_hands_out_a_folder_or_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    errors: Any = types.ModuleType("kagglehub.exceptions")
-    errors.CredentialError = type("CredentialError", (Exception,), {})
-    errors.UnauthenticatedError = type("UnauthenticatedError", (Exception,), {})
-    kaggle: Any = types.ModuleType("kagglehub")
-    kaggle.dataset_download = lambda handle: str(tmp_path / handle)
+    class UnauthenticatedError(Exception):
+        pass
+
+    errors, kaggle = map(types.ModuleType, ("kagglehub.exceptions", "kagglehub"))
+    vars(errors).update(
+        CredentialError=type("CredentialError", (Exception,), {}),
+        UnauthenticatedError=UnauthenticatedError,
+    )
+    vars(kaggle).update(dataset_download=lambda handle: str(tmp_path / handle))
     monkeypatch.setitem(sys.modules, "kagglehub", kaggle)
     monkeypatch.setitem(sys.modules, "kagglehub.exceptions", errors)
     assert fetch("cats", tmp_path) == tmp_path / "crawford" / "cat-dataset"
 
     def refuse(handle: str) -> str:
-        raise errors.UnauthenticatedError("User is not authenticated\nsorry")
+        raise UnauthenticatedError("User is not authenticated\nsorry")
 
-    kaggle.dataset_download = refuse
+    vars(kaggle).update(dataset_download=refuse)
     with pytest.raises(
         MosaicError, match=r"\(User is not authenticated\); log in once"
     ) as caught:
@@ -233,7 +252,7 @@ def test_the_table_of_data_sets_is_complete() -> None:
 # Archives that mean no good
 
 
-def evil_tar(path: Path, **facts: Any) -> Path:
+def evil_tar(path: Path, **facts: str | bytes) -> Path:
     """A tar of a good file and of one with these properties."""
     with tarfile.open(path, "w") as tar:
         for name, more in (("good.png", {}), ("bad.png", facts)):

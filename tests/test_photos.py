@@ -8,16 +8,16 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 import mosaic
+from mosaic import Array
 from smalti.command import main
 from smalti.ground import photos as photos_module
 from smalti.ground.collection import list_photos
@@ -35,7 +35,6 @@ from smalti.ground.photos import (
     upright_size,
 )
 
-Array = NDArray[Any]
 ENDINGS = {
     "JPEG": "jpg",
     "PNG": "png",
@@ -70,13 +69,12 @@ def scene(size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def encoded(image: Image.Image, kind: str, **more: Any) -> bytes:
+def encoded(image: Image.Image, kind: str, **more: object) -> bytes:
     """The bytes of an image file."""
     formats()  # registers HEIF
     buffer = io.BytesIO()
-    image.save(
-        buffer, kind, **({"quality": 95} if kind not in ("PNG", "GIF") else {}) | more
-    )
+    best: dict[str, object] = {} if kind in ("PNG", "GIF") else {"quality": 95}
+    image.save(buffer, kind, **best | more)
     return buffer.getvalue()
 
 
@@ -96,7 +94,7 @@ def middles(pixels: Array) -> Array:
     return pixels[np.ix_(rows, cols)].reshape(4, 3)
 
 
-def is_near(pixels: Array, expected: Any, levels: int = 4) -> bool:
+def is_near(pixels: Array, expected: ArrayLike, levels: int = 4) -> bool:
     """Whether two arrays of colours differ by at most so many levels."""
     return bool(np.abs(pixels - np.asarray(expected)).max() <= levels)
 
@@ -663,7 +661,7 @@ def test_bad_photos_are_named_and_counted_and_the_run_goes_on(
 
 @pytest.mark.parametrize("bad", [[], ["a.jpg", "b.png"]])
 def test_a_collection_without_a_good_photo_is_an_error_every_time(
-    bad: list[str], tmp_path: Path, refusal: Callable[..., str], capsys: Any
+    bad: list[str], tmp_path: Path, refusal: Callable[..., str]
 ) -> None:
     (tmp_path / "photos").mkdir()
     for name in bad:

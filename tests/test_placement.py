@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import doctest
 import itertools
-from typing import Any
+from typing import TypedDict
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 import smalti.placement as placement
@@ -26,6 +27,17 @@ from smalti.placement import (
     scene,
     squared,
 )
+
+
+class Asked(TypedDict, total=False):
+    """What a request may say beside its tiles and cells."""
+
+    max_uses: ArrayLike
+    min_uses: ArrayLike
+    groups: ArrayLike
+    pins: ArrayLike
+    settings: PlacementSettings
+
 
 SPARSE, DENSE = PlacementSettings(solver="sparse"), PlacementSettings(solver="dense")
 
@@ -117,7 +129,7 @@ def test_the_sparse_and_the_dense_way_cost_the_same_and_prove_it(
 
 def test_the_book_serves_small_plain_requests_only(monkeypatch: pytest.MonkeyPatch) -> None:
     tiles, cells = scene(12, 150)
-    requests: list[tuple[dict[str, Any], bool]] = [
+    requests: list[tuple[Asked, bool]] = [
         ({}, True),
         ({"max_uses": np.full(150, 3)}, True),
         ({"groups": np.arange(150), "pins": np.full(144, -1)}, True),
@@ -139,9 +151,10 @@ def test_the_book_serves_small_plain_requests_only(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     "asked", [{"min_uses": 1}, {"pins": [0, -1]}, {"groups": [0, 0], "max_uses": 2}]
 )
-def test_the_dense_way_refuses_what_it_cannot_do(asked: dict[str, Any]) -> None:
+def test_the_dense_way_refuses_what_it_cannot_do(asked: Asked) -> None:
+    dense: Asked = {**asked, "settings": DENSE}
     with pytest.raises(MosaicError, match='set solver = "auto"'):
-        place([[0.0], [1.0]], [[1.0], [0.0]], **asked, settings=DENSE)
+        place([[0.0], [1.0]], [[1.0], [0.0]], **dense)
 
 
 @pytest.mark.parametrize("fractions", [False, True])
@@ -369,7 +382,7 @@ def test_the_certificate_speaks_plainly() -> None:
     ],
 )
 def test_impossible_demands_are_explained(
-    n: int, m: int, asked: dict[str, Any], message: str
+    n: int, m: int, asked: Asked, message: str
 ) -> None:
     with pytest.raises(Infeasible) as error:
         place(np.zeros((n, 1)), np.zeros((m, 1)), **asked)
@@ -391,7 +404,7 @@ def test_impossible_demands_are_explained(
         ([[0.0]], [[0.0]], {"groups": [-1]}),
     ],
 )
-def test_nonsense_is_refused(tiles: Any, cells: Any, asked: dict[str, Any]) -> None:
+def test_nonsense_is_refused(tiles: ArrayLike, cells: ArrayLike, asked: Asked) -> None:
     with pytest.raises(ValueError):
         place(tiles, cells, **asked)
 

@@ -1,5 +1,6 @@
 """The project around the book: that its files agree with each other, and checks are clean."""
 
+import ast
 import doctest
 import importlib
 import re
@@ -27,7 +28,8 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-PROJECT = tomllib.loads(text_of("pyproject.toml"))["project"]
+PYPROJECT = tomllib.loads(text_of("pyproject.toml"))
+PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -233,6 +235,27 @@ def test_the_checks_of_make_check_are_clean(line: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def lines_with_any() -> dict[str, str]:
+    """Each line of the typed programs that uses `Any`, by its place; imports do not count."""
+    found = {}
+    for given in PYPROJECT["tool"]["mypy"]["files"]:
+        paths = sorted((ROOT / given).rglob("*.py")) or [ROOT / given]
+        for name in (path.relative_to(ROOT).as_posix() for path in paths):
+            text = text_of(name)
+            for node in ast.walk(ast.parse(text)):
+                if (isinstance(node, ast.Name) and node.id == "Any") or (
+                    isinstance(node, ast.Attribute) and node.attr == "Any"
+                ):
+                    found[f"{name}:{node.lineno}"] = text.split("\n")[node.lineno - 1]
+    return found
+
+
+def test_any_is_rare_and_each_says_why() -> None:
+    found = lines_with_any()
+    assert 0 < len(found) <= 12, "\n".join(found)
+    assert [place for place, line in found.items() if not re.search("# Any: .", line)] == []
 
 
 # What the pages for people say

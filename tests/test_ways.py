@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageColor
 
 from mosaic import Array, open_store
-from smalti import command, datasets, features
+from smalti import command, datasets, features, making
 from smalti.command import main
 
 Grid = list[list[str]]
@@ -938,6 +938,176 @@ def test_spacing_leaves_empty_cells_out_of_account(refusal: Refusal) -> None:
     assert 'needs method = "nearest"' in said
 
 
+# For an eye that stands back
+
+
+def test_a_match_for_an_eye_far_away_uses_each_photo_once_and_says_so() -> None:
+    prepare_many()
+    said = make("--target-res", 6, 4, "--seen-from", 2)
+    assert "match    unique, 24 cells" in said
+    assert sorted(flat(chosen())) == [f"g{i:02}" for i in range(24)]
+    assert report()["settings"]["seen_from"] == 2
+    assert "proof" not in report()
+
+
+def test_a_match_for_an_eye_nearby_is_the_exact_one() -> None:
+    prepare()
+    make("--seen-from", 0)
+    exact = chosen()
+    make("--seen-from", 3)
+    assert chosen() == exact == SIX  # there is a photo for each cell
+
+
+def test_from_afar_two_colours_alternate() -> None:
+    reddish, greenish = "#a85880", "#58a880"
+    collect(**{f"r{i}": reddish for i in range(3)}, **{f"g{i}": greenish for i in range(3)})
+    picture("target.png", [["#808080"] * 6])
+    make("--target-res", 6, 1, "--seen-from", 1)
+    assert "".join(name[0] for name in chosen()[0]) in ("rgrgrg", "grgrgr")
+
+
+def test_from_afar_too_few_photos_are_used_equally_often() -> None:
+    prepare()
+    make("--target-res", 6, 4, "--seen-from", 2)
+    found = flat(chosen())
+    assert {found.count(colour) for colour in flat(SIX)} == {4}
+
+
+def test_budgets_are_kept_from_afar() -> None:
+    prepare()
+    Path("b.csv").write_text("name,min,max\nred.png,0,1\nblue.png,9,9\n")
+    words = ["--budgets", "b.csv", "--max-uses", 6, "--target-res", 6, 4]
+    make(*words, "--seen-from", 2)
+    found = flat(chosen())
+    assert (found.count("red"), found.count("blue")) == (1, 9)
+
+
+def test_from_afar_no_cell_may_be_empty(refusal: Refusal) -> None:
+    prepare(SIX, SHAPED)
+    line = refusal("make", "photos", "target.png", *OPTIONS, "--seen-from", 2)
+    assert line == "mosaic: `seen_from` needs a target without empty cells"
+
+
+# Where it matters
+
+
+@pytest.mark.parametrize(("row", "col"), [(0, 0), (0, 2), (1, 1), (1, 2)])
+@pytest.mark.parametrize("painted", [False, True])
+def test_the_cell_that_matters_gets_the_photo_that_is_there_once(
+    row: int, col: int, painted: bool
+) -> None:
+    prepare([["red", "maroon", "brown", "orange"]], [["red"] * 3] * 2)
+    Path("b.csv").write_text("name,min,max\nred.png,0,1\n")
+    focus = f"{24 * col},{16 * row},24,16"
+    if painted:
+        rows = [
+            ["white" if (i, j) == (row, col) else "black" for j in range(3)] for i in (0, 1)
+        ]
+        focus = picture("focus.png", rows, (8, 8))
+    make("--method", "spread", "--budgets", "b.csv", "--max-uses", 9, "--focus", focus)
+    assert np.argwhere(np.array(chosen()) == "red").tolist() == [[row, col]]
+
+
+def test_several_boxes_matter() -> None:
+    prepare([["red", "maroon", "brown", "orange"]], [["red"] * 3] * 2)
+    Path("b.csv").write_text("name,min,max\nred.png,0,2\n")
+    boxes = ["0,0,24,16", "48,16,24,16"]
+    make("--method", "spread", "--budgets", "b.csv", "--max-uses", 9, "--focus", *boxes)
+    assert np.argwhere(np.array(chosen()) == "red").tolist() == [[0, 0], [1, 2]]
+
+
+def test_a_focus_goes_with_the_default_look() -> None:
+    paint_many()
+    look("--focus", "0,0,24,16")
+    assert report()["method"] == "spread"
+    assert report()["settings"]["focus"] == ["0,0,24,16"]
+
+
+def test_a_focus_is_not_overwritten_and_not_wanted_again(refusal: Refusal) -> None:
+    paint_many()
+    picture("face.png", [["white", "black"]])
+    before = files()
+    words = ["make", "photos", "target.png", "--focus", "face.png", *THUMBS]
+    assert refusal(*words, "-o", "face.png").startswith("mosaic: face.png is the focus; ")
+    assert files() == before
+    look("--focus", "face.png")
+    Path("face.png").unlink()
+    assert run("page", "out.png") == "out.html\n"
+    assert "score" in run("score", "out.png", "target.png")
+
+
+# A store that mosaics share
+
+
+def make_shared(output: str, *words: object, photos: str = "photos") -> str:
+    """Make a mosaic of thumbnails in shared.h5."""
+    given = ["-o", output, "--store", "shared.h5", "--target-res", 3, 2, *PLAIN]
+    return run("make", photos, "target.png", *given, *words)
+
+
+def test_the_second_mosaic_of_a_store_makes_no_thumbnails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare()
+    assert "kept     shared.h5, one.tab; " in make_shared("one.png")
+    before = Path("shared.h5").stat()
+    monkeypatch.setattr(making, "make_all", None)  # so that whoever calls it fails
+    picture("target.png", [row[::-1] for row in SIX])
+    make_shared("two.png")
+    after = Path("shared.h5").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert report("one.json")["files"]["store"] == "shared.h5"
+    assert report("two.json")["files"]["store"] == "shared.h5"
+    assert chosen("one.tab", "shared.h5") == SIX
+    assert chosen("two.tab", "shared.h5") == [row[::-1] for row in SIX]
+    assert not (Path("one.h5").exists() or Path("two.h5").exists())
+
+
+def test_a_store_in_a_folder_is_named_as_it_is_seen_from_the_report() -> None:
+    prepare()
+    Path("kept").mkdir()
+    Path("made").mkdir()
+    make("-o", "made/out.png", "--store", "kept/s.h5")
+    assert report("made/out.json")["files"]["store"] == "../kept/s.h5"
+    assert run("page", "made/out.png") == "made/out.html\n"
+
+
+def test_a_store_of_other_photos_is_made_anew_and_nothing_else_is_lost(
+    refusal: Refusal,
+) -> None:
+    prepare()
+    make_shared("one.png")
+    before = files()
+    for colour in ("gray", "pink", "teal", "gold", "navy", "lime"):
+        picture(f"others/{colour}.png", [[colour]])
+    make_shared("two.png", photos="others")
+    assert "lime" in flat(chosen("two.tab", "shared.h5"))
+    kept = {name for name, content in files().items() if before.get(name) == content}
+    assert before.keys() - kept == {"shared.h5"}
+    assert "shared.h5" in refusal("paste", "shared.h5", "one.tab", "new.png")
+    make_shared("one.png")
+    assert {name: files()[name] for name in before} == before
+
+
+def test_a_folder_without_photos_does_not_empty_a_store(refusal: Refusal) -> None:
+    prepare()
+    make_shared("one.png")
+    before = files()
+    Path("empty").mkdir()
+    words = ["-o", "two.png", "--store", "shared.h5", *OPTIONS[2:]]
+    assert "no photos found" in refusal("make", "empty", "target.png", *words)
+    assert files() == before
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.tab", "out.json", "target.png"])
+def test_a_store_takes_no_other_files_place(name: str, refusal: Refusal) -> None:
+    prepare()
+    before = files()
+    line = refusal("make", "photos", "target.png", *OPTIONS, "--store", name)
+    assert line.startswith(f"mosaic: {name} is ")
+    assert files() == before
+
+
 # Scores, pages, and what is not ours
 
 
@@ -1126,6 +1296,20 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--spacing", 1, "--metric", "cityblock"], "cityblock"),
     (["--mask", "gone.png"], "cannot open the mask gone.png"),
     (["--feature", "pixels", "--detail", 17], "detail = 17"),
+    (["--seen-from", 2, *NEAREST], "`seen_from` needs method = unique"),
+    (["--seen-from", 2, "--method", "spread"], "`seen_from` needs method = unique"),
+    (["--seen-from", 2, "--look", "faithful"], "`seen_from` needs feature = mean"),
+    (["--seen-from", 2, "--feature", "pixels"], "`seen_from` needs feature = mean"),
+    (["--seen-from", 2, "--colour", "lab"], "`seen_from` needs feature = mean"),
+    (["--seen-from", 2, "--spacing", 1], "seen_from does not go with spacing"),
+    (["--seen-from", 2, "--solver", "sparse"], "solver does not go with seen_from"),
+    (["--seen-from", 2, "--metric", "cosine"], "metric does not go with seen_from"),
+    (["--seen-from", 2, "--weights", 1, 2, 1], "weights does not go with seen_from"),
+    (["--seen-from", -1], "seen_from = -1: it must be a number at least 0"),
+    (["--seen-from", "inf"], "seen_from = inf: it must be a number at least 0"),
+    (["--focus", "0,0,9,9"], "`focus` needs method = spread"),
+    (["--focus", "gone.png", "--method", "spread"], "cannot open the focus gone.png"),
+    (["--focus", "99,0,9,9", "--method", "spread"], "focus = 99,0,9,9: nothing of that"),
 ]
 for key, asked in CONSTRAINTS.items():
     CLASHES += [
@@ -1138,6 +1322,7 @@ for key in ("pins", "gap", "time_limit"):
     CLASHES += [
         ([*asked, "--spacing", 1], f"{key} does not go with spacing"),
         ([*asked, "--method", "spread"], f'{key} does not go with method = "spread"'),
+        ([*asked, "--seen-from", 2], f"{key} does not go with seen_from"),
     ]
 
 

@@ -182,10 +182,10 @@ def add_options(parser: Parser, table: type) -> None:
                 group.add_argument(option, **about)
 
 
-def shape_of(kind: object) -> dict[str, Any]:
+def shape_of(kind: object) -> dict[str, Any]:  # Any: argparse's arguments are of all types
     """How argparse has to read a field of this type: help, and the number of words."""
     plain, several = take_apart(kind)[0], get_args(take_apart(kind)[0])
-    about: dict[str, Any] = {"help": help_of(kind)}  # Any: argparse's arguments are of all types
+    about: dict[str, object] = {"help": help_of(kind)}
     if plain is bool:
         about["action"] = argparse.BooleanOptionalAction
     elif several[1:] == (Ellipsis,):

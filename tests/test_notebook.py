@@ -1,0 +1,418 @@
+"""A mosaic in a notebook shows itself, can be asked, and leaves nothing behind."""
+
+import contextlib
+import dataclasses
+import gc
+import io
+import json
+import signal
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import Run
+from mosaic import TargetSettings
+from smalti.command import main
+from smalti.ground.errors import MosaicError
+from smalti.notebook import Mosaic, make_mosaic
+from smalti.report import read_report
+
+SMALL: dict[str, object] = {"thumb_res": (6, 4), "workers": 1}
+GRID: dict[str, object] = {**SMALL, "target_res": (12, 10)}
+PLAIN: dict[str, object] = {**SMALL, "look": "plain", "target_res": (3, 2)}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder with 60 photos of 24 x 16 pixels and a target of 60 x 40.
+
+    Files that come and go are in the folder `temporary`.
+    """
+    rng = np.random.default_rng(1)
+    (tmp_path / "photos").mkdir()
+    for i in range(60):
+        spots = Image.fromarray(rng.integers(0, 256, (2, 3, 3), np.uint8))
+        spots.resize((24, 16)).save(tmp_path / "photos" / f"{i:02}.png")
+    y, x = np.mgrid[:40, :60]
+    slopes = np.stack([4 * x, 6 * y, 255 - 2 * x - 3 * y], axis=-1)
+    Image.fromarray(slopes.clip(0, 255).astype(np.uint8)).save(tmp_path / "target.png")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
+
+
+def make(**given: object) -> Mosaic:
+    """A mosaic of small thumbnails in 12 x 10 cells, if nothing else is given."""
+    return make_mosaic("photos", "target.png", **{**GRID, **given})  # type: ignore[arg-type]
+
+
+def files() -> set[str]:
+    """All files and folders that are here."""
+    return {str(path) for path in Path().rglob("*")}
+
+
+def primary() -> None:
+    """Save three photos of a colour each, and a target of 3 x 2 cells, in the folder `few`."""
+    Path("few").mkdir()
+    for colour in ("red", "lime", "blue"):
+        Image.new("RGB", (6, 4), colour).save(f"few/{colour}.png")
+    target = Image.new("RGB", (18, 8), "red")
+    target.paste("lime", (6, 0, 12, 4))
+    target.paste("blue", (12, 4, 18, 8))
+    target.save("few.png")
+
+
+# What it shows
+
+
+def test_it_shows_itself_as_a_jpeg() -> None:
+    with Image.open(io.BytesIO(make()._repr_jpeg_())) as shown:
+        assert (shown.format, shown.size) == ("JPEG", (1200, 670))
+
+
+@pytest.mark.parametrize(("width", "found"), [(120, 120), (121, 120), (300, 300), (1, 12)])
+def test_an_image_is_about_as_wide_as_asked_for(width: int, found: int) -> None:
+    assert make().image(width).width == found
+
+
+def test_what_is_shown_is_the_mosaic() -> None:
+    primary()
+    mosaic = make_mosaic("few", "few.png", **{**PLAIN, "method": "nearest"})  # type: ignore[arg-type]
+    colours = np.asarray(mosaic.image(18)).astype(int)[2::4, 3::6]
+    assert colours.shape == (2, 3, 3)
+    wanted = np.asarray(Image.open("few.png")).astype(int)[2::4, 3::6]
+    assert np.abs(colours - wanted).max() < 6
+
+
+def test_cells_that_are_empty_are_no_trouble() -> None:
+    target = Image.open("target.png").convert("RGBA")
+    target.paste((0, 0, 0, 0), (0, 0, 30, 40))
+    mosaic = make_mosaic("photos", target, **GRID)  # type: ignore[arg-type]
+    assert mosaic.image(120).size == (120, 70)
+    assert mosaic.score.ssim > -1
+    mosaic.save("out.png")
+    assert Image.open("out.png").convert("RGBA").getpixel((1, 1)) == (0, 0, 0, 0)
+
+
+def test_in_words_it_is_one_line() -> None:
+    assert repr(make(look="plain")) == "<mosaic of 12 x 10 cells, 60 of 60 photos>"
+
+
+# What it can be asked
+
+
+def test_all_cells_of_a_photo_are_found() -> None:
+    primary()
+    mosaic = make_mosaic("few", "few.png", **{**PLAIN, "method": "nearest"})  # type: ignore[arg-type]
+    assert mosaic.where("lime.png") == [(0, 1)]
+    assert mosaic.where("blue.png") == [(1, 2)]
+    assert mosaic.where("red.png") == [(0, 0), (0, 2), (1, 0), (1, 1)]
+
+
+def test_a_photo_that_is_in_no_cell_is_nowhere_and_one_that_is_not_there_is_an_error() -> (
+    None
+):
+    primary()
+    Image.new("RGB", (6, 4), "white").save("few/white.png")
+    mosaic = make_mosaic("few", "few.png", **{**PLAIN, "method": "nearest"})  # type: ignore[arg-type]
+    assert mosaic.where("white.png") == []
+    with pytest.raises(MosaicError, match=r"^there is no photo 'grandma' in this mosaic$"):
+        mosaic.where("grandma")
+
+
+def test_cells_of_mirrored_photos_are_theirs() -> None:
+    mosaic = make(look="plain", variants="mirror", max_uses=2)
+    names = [f"{i:02}.png" for i in range(60)]
+    cells = [cell for name in names for cell in mosaic.where(name)]
+    assert sorted(cells) == [(row, col) for row in range(10) for col in range(12)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"target_res": (12, 10)},
+        {},
+        {"look": "once"},
+        {"look": "plain"},
+        {"max_uses": 2, "look": "plain"},
+        {"tint": 0.4, "tile": 5},
+        {"size": (200, 150), "target_res": (12, 10)},
+        {"seen_from": 2.0, "target_res": (8, 7)},
+        {"focus": ("0,0,20,20",), "target_res": (12, 10)},
+        {"repeats": "fewest", "look": "once", "target_res": (12, 10)},
+    ],
+    ids=str,
+)
+def test_it_is_what_the_command_line_makes_of_the_same_words(
+    given: dict[str, object],
+) -> None:
+    mosaic = make_mosaic("photos", "target.png", **SMALL, **given)  # type: ignore[arg-type]
+    mosaic.save("book.png")
+    words = ["make", "photos", "target.png", "-o", "out.png"]
+    for name, value in {**SMALL, **given}.items():
+        several = value if isinstance(value, tuple) else (value,)
+        words += [f"--{name.replace('_', '-')}", *map(str, several)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main(words) == 0
+    assert Path("book.png").read_bytes() == Path("out.png").read_bytes()
+    found, mine = (read_report(Path(name)) for name in ("out.json", "book.json"))
+    assert mosaic.score == found.score == mine.score
+    assert (mine.settings, mine.recolour) == (found.settings, found.recolour)
+
+
+def test_the_score_is_that_of_the_command_score(capsys: pytest.CaptureFixture[str]) -> None:
+    mosaic = make(recolour=0)
+    mosaic.save("out.png")
+    assert main(["score", "out.png", "target.png", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["score"]
+    assert found == dataclasses.asdict(mosaic.score)
+
+
+# What it can be made of
+
+
+def test_a_target_is_a_path_in_words_or_not_or_an_image() -> None:
+    image = Image.open("target.png")
+    shown = {
+        make_mosaic("photos", target, **GRID).image().tobytes()  # type: ignore[arg-type]
+        for target in ("target.png", Path("target.png"), image)
+    }
+    assert len(shown) == 1
+
+
+def test_photos_are_a_folder_or_several() -> None:
+    Path("more").mkdir()
+    for i in range(30):
+        Path(f"photos/{i:02}.png").rename(f"more/{i:02}.png")
+    for photos, count in [
+        (Path("photos"), 30),
+        (["photos"], 30),
+        (["photos", Path("more")], 60),
+        (("more", "photos"), 60),
+    ]:
+        mosaic = make_mosaic(photos, "target.png", **{**GRID, "look": "plain"})  # type: ignore[arg-type]
+        assert repr(mosaic).endswith(f"{count} of {count} photos>")
+
+
+def test_settings_are_given_by_name_and_win_over_the_look() -> None:
+    settings = make(
+        look="untouched", spacing=1, recolour=0.2, thumb_res="9 6"
+    ).work.settings
+    assert (settings.method, settings.spacing, settings.recolour) == ("spread", 1, 0.2)
+    assert settings.thumb_res == (9, 6)
+
+
+@pytest.mark.parametrize(
+    ("given", "look"),
+    [({}, "faithful"), ({"max_uses": 1}, "once"), ({"method": "unique"}, "plain")],
+)
+def test_without_a_look_it_is_that_of_the_command_line(
+    given: dict[str, object], look: str
+) -> None:
+    given = {**given, "target_res": (6, 5)}
+    assert (make(**given).work.match == make(look=look, **given).work.match).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"methd": "unique"}, "there is no setting 'methd'; did you mean 'method'?"),
+        ({"output": "out.jpg"}, "there is no setting 'output'; "),
+        ({"look": "faithfull"}, "there is no look 'faithfull'; did you mean 'faithful'?"),
+        ({"method": "best"}, "method = best: it must be nearest or unique or spread"),
+        ({"thumb_res": 7}, "thumb_res = 7: it must be two whole numbers"),
+        ({"tint": 0.2, "blend": 0.2}, "`tint` does not go with `blend`"),
+        ({"seen_from": 2, "spacing": 2}, "seen_from does not go with spacing"),
+        ({"focus": ["0,0,9,9"], "look": "plain"}, "`focus` needs method = spread"),
+        ({"focus": ["gone.png"]}, "cannot open the focus gone.png"),
+        ({"look": "once", "target_res": (20, 20)}, "400 cells cannot be filled by 60 uses"),
+        ({"size": (0, 9)}, "give width and height, or 0 0"),
+        ({"size": (5, 5)}, "size = (5, 5): that is too small for 12 x 10 cells"),
+        ({"photos": "gone"}, "there is no folder or archive 'gone'"),
+        ({"photos": []}, "there is no folder or archive"),
+        ({"photos": "temporary"}, "there are no photos to match with"),
+        ({"photos": "broken"}, "there are no photos to match with"),
+        ({"target": "gone.png"}, "cannot open the target gone.png"),
+        ({"target": Path("photos")}, "cannot open the target photos"),
+        ({"target": "broken/no.png"}, "cannot open the target broken/no.png"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    given: dict[str, object], said: str
+) -> None:
+    Path("broken").mkdir()
+    Path("broken/no.png").write_text("no photo")
+    before = files()
+    words = {"photos": "photos", "target": "target.png", **GRID, **given}
+    with pytest.raises(MosaicError) as caught:
+        make_mosaic(**words)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert files() == before
+
+
+# Saving
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_it_is_saved_at_an_exact_size(ending: str) -> None:
+    mosaic = make()
+    mosaic.save(f"out.{ending}", size=(201, 149))
+    assert Image.open(f"out.{ending}").size == (201, 149)
+    mosaic.save(Path(f"plain.{ending}"))
+    assert Image.open(f"plain.{ending}").size == (72, 40)
+    assert read_report(Path("out.json")).size == (201, 149)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("out.png", (0, 50), "give width and height, or 0 0"),
+        ("out.png", (6, 50), "too few for 12 cells"),
+        ("out.xyz", None, "the name must end in"),
+        ("out.jpg", (70_000, 9), ".jpg ends at"),
+        ("target.png", None, "target.png is the target; call the output something else"),
+        ("notes.png", None, "notes.json is not of our making"),
+    ],
+)
+def test_what_cannot_be_saved_is_one_line_and_overwrites_nothing(
+    name: str, size: tuple[int, int] | None, said: str
+) -> None:
+    Path("notes.json").write_text('{"my": "notes"}')
+    mosaic, before = make(), files()
+    target = Path("target.png").read_bytes()
+    with pytest.raises(MosaicError) as caught:
+        mosaic.save(name, size)
+    assert said in str(caught.value)
+    assert files() == before
+    assert Path("target.png").read_bytes() == target
+    assert Path("notes.json").read_text() == '{"my": "notes"}'
+
+
+def test_it_can_be_saved_again() -> None:
+    mosaic = make()
+    mosaic.save("out.png")
+    mosaic.save("out.png", size=(120, 70))
+    assert Image.open("out.png").size == (120, 70)
+
+
+# What is left
+
+
+def test_nothing_is_written_here_before_it_is_saved_nor_left_when_it_is_gone() -> None:
+    before = files()
+    mosaic = make()
+    mosaic.image()
+    assert mosaic.score
+    assert repr(mosaic)
+    assert {name for name in files() - before if not name.startswith("temporary")} == set()
+    assert len(list(Path("temporary").iterdir())) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as of a folder that nobody has closed
+        del mosaic
+        gc.collect()
+    assert files() == before
+
+
+def test_two_mosaics_do_not_share_a_folder() -> None:
+    one, other = make(), make(target_res=(6, 5))
+    assert len(list(Path("temporary").iterdir())) == 2
+    del one
+    gc.collect()
+    assert len(list(Path("temporary").iterdir())) == 1
+    assert other.image(60).size == (60, 35)
+
+
+def test_a_process_that_ends_leaves_nothing_and_says_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    lines = [
+        "import tempfile; tempfile.tempdir = 'temporary'",
+        "from smalti.notebook import make_mosaic",
+        f"mosaic = make_mosaic('photos', 'target.png', **{GRID})",
+        "mosaic.save('out.png')",
+    ]
+    before = files()
+    done = run("-W", "default::ResourceWarning", "-c", "\n".join(lines))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert files() - before == {"out.png", "out.json"}
+
+
+def test_no_progress_is_printed_where_there_is_no_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    mosaic = make(look="plain")
+    mosaic.save("out.png")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_handler_and_no_filter_is_left_behind() -> None:
+    handled = [number for number in signal.Signals if number.name != "SIGKILL"]
+
+    def now() -> tuple[list[object], list[object]]:
+        return [signal.getsignal(number) for number in handled], [*warnings.filters]
+
+    make().save(
+        "first.png"
+    )  # so that all packages are loaded: some have filters of their own
+    before = now()
+    assert make().score
+    make(look="plain", seen_from=1).save("out.png")
+    with pytest.raises(MosaicError):
+        make(look="gone")
+    assert now() == before
+
+
+def test_warnings_are_still_shown_after_the_first_mosaic(run: Run) -> None:
+    lines = [
+        "import signal, warnings",
+        "before = [signal.getsignal(number) for number in signal.Signals]",
+        "from smalti.notebook import make_mosaic",
+        f"assert make_mosaic('photos', 'target.png', **{GRID}).score",
+        "assert before == [signal.getsignal(number) for number in signal.Signals]",
+        "warnings.warn('of the user')",
+    ]
+    done = run("-c", "\n".join(lines))
+    assert done.returncode == 0, done.stderr
+    assert "UserWarning: of the user" in done.stderr
+
+
+def test_the_book_s_targets_are_not_asked_for() -> None:
+    names = {field.name for field in dataclasses.fields(TargetSettings)}
+    taken = {field.name for field in dataclasses.fields(make().work.settings)}
+    assert not names & taken - {"target_res"}
+
+
+# Beside the command line
+
+
+def test_a_page_of_a_mosaic_whose_store_has_gone_says_what_is_missing(
+    refusal: Callable[..., str],
+) -> None:
+    mosaic = make()
+    mosaic.save("out.png")
+    store = read_report(Path("out.json")).files.store
+    assert Path(store).is_file()
+    assert main(["page", "out.png"]) == 0
+    del mosaic
+    gc.collect()
+    Path("out.html").unlink()
+    before = files()
+    refusal_line = ""
+    for words in (["page", "out.png"], ["zoom", "out.png", "dive.webp"]):
+        refusal_line = refusal(*words)
+        assert refusal_line.startswith(f"mosaic: there is no store {store}; ")
+    assert files() == before
+
+
+def test_a_score_needs_no_store(capsys: pytest.CaptureFixture[str]) -> None:
+    make().save("out.png")
+    gc.collect()
+    assert main(["score", "out.png", "target.png"]) == 0
+    assert capsys.readouterr().out.startswith("score ")
