@@ -449,7 +449,9 @@ def test_no_good_photo_is_skipped_whatever_its_shape(
     size: tuple[int, int], thumb_res: tuple[int, int], kind: str
 ) -> None:
     photo = encoded(Image.new("RGB", size, "teal"), kind)
-    assert is_near(shrunk(photo, thumb_res), (0, 128, 128))
+    assert is_near(
+        shrunk(photo, thumb_res), (0, 128, 128), levels=8
+    )  # 3000 to 1 rounds a lot
 
 
 @pytest.mark.parametrize("kind", KNOWN)
