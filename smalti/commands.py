@@ -160,7 +160,8 @@ def match_and_tell(
         print(f"alike    {groups} of photos that look the same {hint}")
     far = spacing_of(settings, len(set(store.names)))
     asked = changed(settings, FeatureSettings)
-    asked |= {name: value for name, value in (("dither", settings.dither), ("spacing", far)) if value}
+    near = {"dither": settings.dither, "spacing": far, "seen_from": settings.seen_from}
+    asked |= {name: value for name, value in near.items() if value}
     print(*describe_match(made.report, asked, brief), sep="\n")
     if settings.choices > 1:
         path = Path(files.table).with_suffix(".csv")

@@ -58,7 +58,7 @@ def wanted_cells(look: Look, n: int, max_uses: int | None) -> int:
     return look.cells(n * max_uses) if look.cells is as_many else min(look.cells(n), n * max_uses)
 
 
-REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab"}
+REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab", "crop": "content"}
 LOOKS = {
     "faithful": Look(
         "like the target, with few repeats and none nearby",

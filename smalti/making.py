@@ -70,7 +70,7 @@ def check_mosaic(settings: MosaicSettings) -> None:
 def make_store(path: str, folder: str, lines: Sequence[str], settings: StoreSettings) -> Store:
     """Make the store of photos, unless it is there already; return it, open."""
     how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
-    about = "\n".join([*lines, str((mosaic.VERSION, *how))])
+    about = "\n".join([*lines, str((mosaic.VERSION, *how)), settings.crop])
     origin = hashlib.sha256(about.encode()).hexdigest()
     if store := open_same(path, origin):
         return store
@@ -97,9 +97,9 @@ def make_all(
 ) -> Iterator[mosaic.Thumbnail | mosaic.Reject]:
     """Make the thumbnails of all photos, in the variants that the settings want."""
     size, quality, workers = settings.thumb_res, settings.thumb_quality, settings.workers
-    if not settings.variants:
+    if not settings.variants and settings.crop == "middle":
         return mosaic.make_thumbnails(names, folder, size, quality, workers)
-    wanted = variants.list_variants(settings.variants)
+    wanted = variants.list_variants(settings.variants, settings.crop)
     return variants.make_all_variants(names, folder, size, quality, workers, wanted)
 
 

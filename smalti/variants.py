@@ -12,9 +12,10 @@ from PIL import Image, ImageOps
 
 import mosaic
 from mosaic import Array, Reject, Thumbnail
+from smalti.crops import find_content
 from smalti.ground.archives import open_any
 from smalti.ground.errors import Unreadable
-from smalti.ground.photos import explain, upright_size
+from smalti.ground.photos import explain, make_averageable, orientation, scaled, upright_size
 
 Variant = Literal["mirror", "crops"]
 
@@ -23,16 +24,20 @@ Variant = Literal["mirror", "crops"]
 class VariantSettings:
     """Variants"""
 
+    crop: Annotated[Literal["middle", "content"], "what to cut photos around"] = "middle"
     variants: Annotated[tuple[Variant, ...], "keep photos also: mirror, crops"] = ()
 
 
-def list_variants(wanted: Sequence[str]) -> list[str]:
+def list_variants(wanted: Sequence[str], crop: str = "middle") -> list[str]:
     """The names of the variants of each photo.
 
     >>> list_variants(["mirror", "crops"])
     ['', 'first', 'last', 'mirror', 'first mirror', 'last mirror']
+    >>> list_variants(["mirror"], crop="content")
+    ['content', 'content mirror']
     """
-    cuts = ["", "first", "last"] if "crops" in wanted else [""]
+    first = "" if crop == "middle" else crop
+    cuts = [first, "first", "last"] if "crops" in wanted else [first]
     return cuts + [f"{cut} mirror".strip() for cut in cuts if "mirror" in wanted]
 
 
@@ -42,8 +47,18 @@ def cut_photo(
     """The (width, height) of a photo, and the photo cut and shrunk; raises Unreadable."""
     at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
     with open_any(folder, name) as photo:
-        whole, small = upright_size(photo), mosaic.shrink_photo(photo, size, at=at)
+        whole = upright_size(photo)
+        if variant.startswith("content"):
+            at = find_place(photo, size)
+        small = mosaic.shrink_photo(photo, size, at=at)
     return whole, ImageOps.mirror(small) if "mirror" in variant else small
+
+
+def find_place(photo: Image.Image, size: tuple[int, int]) -> float:
+    """Where to cut an opened photo for a thumbnail of a size; raises Unreadable."""
+    shape = size if orientation(photo) < 5 else size[::-1]
+    scaled(photo, (2 * shape[0], 2 * shape[1]))
+    return find_content(make_averageable(photo), shape)
 
 
 def make_variants(
@@ -91,5 +106,6 @@ def labels(names: Sequence[str], variants: Sequence[str]) -> list[str]:
     >>> labels(["a.jpg", "a.jpg"], ["", "mirror"])
     ['a.jpg', 'a.jpg (mirror)']
     """
-    pairs = zip(names, variants, strict=True)
+    shown = [variant.removeprefix("content").strip() for variant in variants]
+    pairs = zip(names, shown, strict=True)
     return [f"{name} ({variant})" if variant else name for name, variant in pairs]

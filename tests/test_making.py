@@ -105,7 +105,7 @@ def test_a_run_describes_the_collection_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_second_run_opens_no_photo_and_the_store_once(opened: Counter[str]) -> None:
-    make()
+    make("--look", "plain")
     before = Path("out.h5").stat()
     opened.clear()
     make("--method", "nearest", "--tint", 0.5, "--target-res", 2, 3, "--workers", 2)
@@ -115,7 +115,13 @@ def test_a_second_run_opens_no_photo_and_the_store_once(opened: Counter[str]) ->
 
 
 @pytest.mark.parametrize(
-    "words", [["--thumb-quality", 50], ["--thumb-res", 6, 9], ["--variants", "mirror"]]
+    "words",
+    [
+        ["--thumb-quality", 50],
+        ["--thumb-res", 6, 9],
+        ["--variants", "mirror"],
+        ["--crop", "middle"],
+    ],
 )
 def test_a_setting_of_thumbnails_makes_all_of_them_anew(
     words: list[object], opened: Counter[str]

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mosaic
+from data import cats
 from mosaic import Array, Reject, Thumbnail
 from smalti import variants
+from smalti.crops import find_content
 from smalti.ground.errors import Unreadable
+from smalti.ground.photos import ORIENTATION
 from smalti.variants import (
     cut_photo,
     labels,
@@ -137,3 +140,48 @@ def test_labels_tell_the_variants_of_a_photo_apart(words: list[str]) -> None:
     found = labels(["a.jpg"] * len(words), words)
     assert len(set(found)) == len(words)
     assert all(label.startswith("a.jpg") for label in found)
+
+
+# Around the content
+
+
+@pytest.mark.parametrize("tall", [False, True])
+@pytest.mark.parametrize("at", [0, 40, 210, 250])
+@pytest.mark.parametrize("number", [0, 1, 5, 8])
+def test_a_cat_beside_the_middle_is_in_the_picture(
+    number: int, at: int, tall: bool
+) -> None:
+    sky = Image.linear_gradient("L").resize((400, 200)).point(lambda level: 90 + level // 4)
+    picture = sky.convert("RGB").resize((200, 400) if tall else (400, 200))
+    cat = cats.paint_cat(number).resize((150, 150))
+    picture.paste(cat, (25, at) if tall else (at, 25))
+    start = 200 * find_content(picture, (1, 1))  # of the 200 pixels that are kept
+    assert start <= at + 15
+    assert at + 150 <= start + 200 + 15
+
+
+@pytest.mark.parametrize("size", [(40, 20), (20, 40), (1, 30), (30, 1), (1, 1)])
+def test_a_photo_of_one_colour_is_cut_in_the_middle(size: tuple[int, int]) -> None:
+    assert find_content(Image.new("RGB", size, "teal"), (3, 2)) == 0.5
+
+
+def test_a_spot_of_red_is_kept_in_a_photo_that_lies_on_its_side(tmp_path: Path) -> None:
+    upright = Image.new("RGB", (60, 120), "silver")
+    upright.paste("red", (20, 5, 40, 25))  # at the top
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # stored lying, to be turned by a quarter
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "lying.png", exif=exif)
+    kept = {
+        crop: np.asarray(cut_photo("lying.png", str(tmp_path), (20, 20), crop)[1])
+        for crop in ("", "content")
+    }
+    reds = {crop: int((image[..., 1] < 100).sum()) for crop, image in kept.items()}
+    assert reds[""] == 0
+    assert reds["content"] > 20
+
+
+def test_content_is_no_word_in_a_table_of_choices() -> None:
+    assert labels(["a.jpg", "a.jpg"], ["content", "content mirror"]) == [
+        "a.jpg",
+        "a.jpg (mirror)",
+    ]
