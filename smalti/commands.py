@@ -32,7 +32,7 @@ from smalti.looks import LOOKS, Look, advise, default_look, find_look, put_on, w
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_kept, check_ours, store_files, table_files
 from smalti.placement import Certificate, Watch
-from smalti.recolour import RecolourSettings
+from smalti.recolour import RecolourSettings, check_recolour
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.spreading import possible_spacing
 from smalti.variants import cut_photo, photo_numbers
@@ -275,7 +275,7 @@ class Make(MosaicSettings):
         size = wanted_size(self) or (max(1, cols * width), max(1, rows * height))
         output.check_size(self.output, size)
         making.check_table(self)
-        making.check_mosaic(self)
+        check_recolour(self)
         if self.detail > min(self.thumb_res):
             raise MosaicError(f"detail = {self.detail}: thumbnails do not have so many pixels")
         target = load_image(self.target)
@@ -337,6 +337,7 @@ def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
         link = str(view)
         page.write_viewer(link, mosaic, work.match, names, title)
     found = msgspec.to_builtins(replace(work.report, store="", files=Files()))
+    found |= found.pop("recolour", {})  # which has a word for each way
     page.write_page(
         path,
         work.draw,

@@ -119,13 +119,11 @@ def giving_way(given: Given) -> Iterator[str]:
     """Names of the settings of a look that would clash with what was given.
 
     >>> sorted(giving_way({"tint": "0.3"}))
-    ['colour', 'recolour', 'tint']
+    ['recolour', 'tint']
     """
     yield from given
     if "tint" in given or "blend" in given:
         yield "recolour"
-    if "tint" in given:
-        yield "colour"
     if given.get("feature", "pixels") != "pixels":
         yield "detail"
 

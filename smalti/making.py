@@ -60,13 +60,6 @@ def check_table(settings: TableSettings) -> None:
         raise MosaicError("`focus` needs method = spread, as in the look faithful")
 
 
-def check_mosaic(settings: MosaicSettings) -> None:
-    """Raise MosaicError if settings of a mosaic do not go together."""
-    check_recolour(settings)
-    if settings.tint and settings.colour != "rgb":
-        raise MosaicError("`tint` needs colour = rgb")
-
-
 def make_store(path: str, folder: str, lines: Sequence[str], settings: StoreSettings) -> Store:
     """Make the store of photos, unless it is there already; return it, open."""
     how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
@@ -302,7 +295,7 @@ def open_work(
     target = str(given.get("target") or files.target)
     files = replace(files, store=store or files.store, table=table or files.table, target=target)
     settings, opened = recall(report, given), mosaic.open_store(files.store)
-    check_mosaic(settings)
+    check_recolour(settings)
     view, missing = recall_view(report, files.target, opened.thumb_res)
     if not view and changed(settings, RecolourSettings):
         raise MosaicError(missing)

@@ -22,6 +22,7 @@ from smalti.ground.settings import make_settings
 from smalti.looks import default_look, find_look, put_on
 from smalti.making import MosaicSettings, Work
 from smalti.ours import check_kept, check_ours
+from smalti.recolour import check_recolour
 from smalti.report import Files, uses_of
 
 SCREEN = 1200  # pixels
@@ -91,7 +92,7 @@ def make_mosaic(
     asked = make_settings(MosaicSettings, {"repeats": "fewest", **given}, lax=True)
     settings = put_on(asked, worn, given)
     making.check_table(settings)
-    making.check_mosaic(settings)
+    check_recolour(settings)
     path = "" if isinstance(target, Image.Image) else str(target)
     image = target if isinstance(target, Image.Image) else load_image(path)
     uses = settings.max_uses if "max_uses" in given else 1

@@ -16,7 +16,8 @@ from smalti.command import main
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import make_settings
 from smalti.looks import LOOKS, advise, default_look, find_look, put_on
-from smalti.making import MosaicSettings, check_mosaic, check_table
+from smalti.making import MosaicSettings, check_table
+from smalti.recolour import check_recolour
 from smalti.report import Report, read_report
 from smalti.scores import Scores
 
@@ -34,7 +35,7 @@ def worn(name: str, **given_too: object) -> MosaicSettings:
     plain = make_settings(MosaicSettings, given_too)
     found = put_on(plain, find_look(name), given_too)
     check_table(found)
-    check_mosaic(found)
+    check_recolour(found)
     return found
 
 
@@ -45,7 +46,7 @@ def worn(name: str, **given_too: object) -> MosaicSettings:
 def test_the_settings_of_a_look_exist_and_go_together(name: str) -> None:
     asked = make_settings(MosaicSettings, LOOKS[name].settings)
     check_table(asked)
-    check_mosaic(asked)
+    check_recolour(asked)
     assert worn(name) == asked
     assert LOOKS[name].about
 

@@ -23,7 +23,6 @@ from smalti.making import (
     AllSettings,
     MosaicSettings,
     StoreSettings,
-    check_mosaic,
     make_match,
     make_store,
     open_same,
@@ -33,6 +32,7 @@ from smalti.making import (
     recall_view,
     save_mosaic,
 )
+from smalti.recolour import check_recolour
 from smalti.report import Files, Report, read_report, write_report
 from smalti.steps import read_match, write_match
 
@@ -231,14 +231,13 @@ def test_photos_that_look_the_same_are_listed_in_a_unique_match(store: Store) ->
     ("asked", "said"),
     [
         (MosaicSettings(tint=0.5, blend=0.5), "`tint` does not go with `blend`"),
-        (MosaicSettings(tint=0.5, colour="lab"), "`tint` needs colour = rgb"),
     ],
 )
 def test_settings_of_a_mosaic_that_do_not_go_together_are_refused(
     asked: MosaicSettings, said: str
 ) -> None:
     with pytest.raises(MosaicError, match=said):
-        check_mosaic(asked)
+        check_recolour(asked)
 
 
 # Before
@@ -347,7 +346,7 @@ def test_the_scores_are_those_of_the_mosaic_that_was_saved(
 def test_a_run_that_is_refused_writes_nothing(refusal: Callable[..., str]) -> None:
     before = sorted(Path().iterdir())
     words = ["make", "photos", "target.png", "-o", "out.jpg", *SMALL, "--tint", 0.5]
-    assert "`tint` needs colour = rgb" in refusal(*words, "--colour", "lab")
+    assert "`tint` does not go with `blend`" in refusal(*words, "--blend", 0.5)
     assert sorted(Path().iterdir()) == before
 
 

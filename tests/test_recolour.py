@@ -15,7 +15,7 @@ from smalti import recolour
 from smalti.features import average_regions
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import load_settings, make_settings
-from smalti.making import MosaicSettings, check_mosaic
+from smalti.making import MosaicSettings
 from smalti.recolour import RecolourSettings
 
 Way = Callable[[Array, Array, float], Array]
@@ -274,4 +274,4 @@ def test_the_weights_of_the_parts_sum_to_one_at_each_pixel(length: int, parts: i
 
 @pytest.mark.parametrize("colour", ["rgb", "linear", "lab", "oklab"])
 def test_recolouring_goes_with_every_way_to_see_colours(colour: str) -> None:
-    check_mosaic(MosaicSettings(recolour=0.5, colour=colour))
+    recolour.check_recolour(MosaicSettings(recolour=0.5, colour=colour))

@@ -621,9 +621,7 @@ def test_a_change_of_colours_that_does_not_go_with_a_table_is_refused(
     refusal: Refusal,
 ) -> None:
     prepare()
-    make("--colour", "lab")
-    paste, before = ["paste", "out.h5", "out.tab", "new.png"], files()
-    assert "`tint` needs colour = rgb" in refusal(*paste, "--tint", 1)
+    paste = ["paste", "out.h5", "out.tab", "new.png"]
     make()
     before = files()
     assert "`tint` does not go with `blend`" in refusal(*paste, "--tint", 1, "--blend", 1)
@@ -1281,7 +1279,6 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--dither", *NEAREST, "--metric", "cityblock"], "`dither` needs metric = euclidean"),
     (["--dither"], "`dither` needs method = nearest"),
     (["--dither", *NEAREST, "--spacing", 1], "`dither` does not go with `spacing`"),
-    (["--tint", 0.5, "--colour", "lab"], "`tint` needs colour = rgb"),
     (["--tint", 0.5, "--blend", 0.5], "`tint` does not go with `blend`"),
     (["--tile", 16], "`tile` does not go with `target_res`"),
     (["--tile", 16, "--size", 90, 40], "`tile` does not go with"),
