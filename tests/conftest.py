@@ -3,6 +3,7 @@
 import colorsys
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from smalti.command import main
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+# a program started in the background ignores Ctrl-C, and so would all that it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
