@@ -168,10 +168,7 @@ class Frame:
 
 def tangled(root: Path, texts: Mapping[str, str]) -> dict[str, list[Line]]:
     """Tangle documents in an empty folder: the lines of each program, by its path."""
-    for document, text in texts.items():
-        for block in blocks(text):
-            if block.name and not block.closed:
-                raise Problem(f"{document}:{block.line}: the block is not closed; add ```")
+    check_references(texts)
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
         sources = {"entangled.toml": read_text(root / "entangled.toml"), **texts}
@@ -187,11 +184,51 @@ def tangled(root: Path, texts: Mapping[str, str]) -> dict[str, list[Line]]:
     for document, text in texts.items():
         for block in blocks(text):
             places[document, str(block.name)].append(block)
+            if block.target and block.target not in made:
+                raise Problem(f"{document}:{block.line}: Entangled made no {block.target}")
     return {
         target: with_first_line(target, without_marks(target, text, places))
         for target, text in made.items()
         if target not in sources
     }
+
+
+def check_references(texts: Mapping[str, str]) -> None:
+    """See that blocks are closed, and references lead somewhere and never back.
+
+    Some versions of Entangled say nothing of such a mistake, and write no file.
+    """
+    named = [
+        (document, block)
+        for document, text in texts.items()
+        for block in blocks(text)
+        if block.name
+    ]
+    inner: dict[str, list[str]] = defaultdict(list)
+    for document, block in named:
+        if not block.closed:
+            raise Problem(f"{document}:{block.line}: the block is not closed; add ```")
+        inner[str(block.name)] += block.references
+    for document, block in named:
+        for name in block.references:
+            if name not in inner:
+                raise Problem(
+                    f"{document}:{block.line}: Missing reference `{name}`; define it"
+                )
+            if block.name in below(name, inner):
+                raise Problem(
+                    f"{document}:{block.line}: Cyclic reference in <<{name}>>; break it"
+                )
+
+
+def below(name: str, inner: Mapping[str, list[str]]) -> set[str]:
+    """All names that a block of this name refers to, directly or not, and its own."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        if (one := waiting.pop()) not in found:
+            found.add(one)
+            waiting += inner.get(one, [])
+    return found
 
 
 def run_entangled(folder: Path) -> None:
