@@ -88,7 +88,7 @@ def read_report(path: Path) -> Report:
         return Report()
     try:
         report = msgspec.convert(json.loads(path.read_bytes()), Report)
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors, too
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise MosaicError(f"cannot read the report {path}: {error}; match anew") from error
     files = change_paths(report.files, lambda name: os.path.normpath(path.parent / name))
     return replace(report, files=files)
