@@ -46,7 +46,7 @@ def test_the_axes_turn_colours_and_do_not_stretch_them() -> None:
 
 
 @given(SHAPES, st.sampled_from([0.0, 0.3, 2.0, 50.0, 1e9]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_one_colour_everywhere_is_seen_as_it_is(
     shape: tuple[int, int], distance: float
 ) -> None:
@@ -91,7 +91,7 @@ def test_rows_and_columns_are_not_mixed_up() -> None:
 
 
 @given(SEEDS, SHAPES, DISTANCES)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_no_photo_is_used_twice_if_it_may_be_used_once(
     seed: int, shape: tuple[int, int], distance: float
 ) -> None:
@@ -102,7 +102,7 @@ def test_no_photo_is_used_twice_if_it_may_be_used_once(
 
 
 @given(SEEDS, SHAPES, DISTANCES)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_budgets_are_those_of_photos_and_all_are_kept(
     seed: int, shape: tuple[int, int], distance: float
 ) -> None:
@@ -122,7 +122,7 @@ def test_budgets_are_those_of_photos_and_all_are_kept(
 
 
 @given(SEEDS, SHAPES, DISTANCES)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_what_is_seen_is_never_worse_than_with_the_exact_match(
     seed: int, shape: tuple[int, int], distance: float
 ) -> None:
@@ -148,7 +148,7 @@ def test_what_is_seen_of_many_photos_is_better_than_with_the_exact_match(
 
 
 @given(SEEDS, SHAPES)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_for_an_eye_nearby_the_match_is_exact(seed: int, shape: tuple[int, int]) -> None:
     tiles, cells = problem(seed, shape)
     match = place_once(tiles, cells, shape, 0)

@@ -122,7 +122,7 @@ def in_grid(
 
 
 @given(st.integers(0, 999), st.sampled_from([(6, 9), (9, 6), (1, 54)]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_photos_that_are_spread_keep_apart_and_within_a_fair_budget(
     seed: int, shape: tuple[int, int]
 ) -> None:

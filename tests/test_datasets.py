@@ -329,7 +329,7 @@ def test_a_truncated_archive_is_not_half_unpacked(tmp_path: Path) -> None:
         path.unlink()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z]{1,3}(/[a-z]{4,6}\.png)", fullmatch=True),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -77,7 +77,6 @@ def test_uses_are_cells_within_bounds(uses: int) -> None:
 
 
 @given(st.tuples(SIDE, SIDE), st.tuples(st.integers(1, 200), st.integers(1, 200)), SIDE)
-@settings(deadline=None)
 def test_the_grid_has_no_more_cells_than_asked_for(
     size: tuple[int, int], thumb_res: tuple[int, int], cells: int
 ) -> None:
@@ -92,7 +91,6 @@ def test_the_grid_has_no_more_cells_than_asked_for(
     st.sampled_from([(50, 50), (60, 40), (40, 60), (30, 20)]),
     st.integers(FEWEST_CELLS, 20_000),
 )
-@settings(deadline=None)
 def test_the_grid_has_nearly_the_shape_of_the_target_and_nearly_all_the_cells(
     size: tuple[int, int], thumb_res: tuple[int, int], cells: int
 ) -> None:
@@ -182,7 +180,6 @@ def test_what_is_left_over_is_cut_off_equally_on_both_sides() -> None:
     st.integers(1, 30),
     st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-@settings(deadline=None)
 def test_tiles_are_whole_and_lose_less_than_one_of_them(
     size: tuple[int, int], tile: int, thumb_res: tuple[int, int]
 ) -> None:

@@ -107,7 +107,7 @@ def test_fingerprints_do_not_depend_on_the_size_of_the_thumbnail(
     assert np.abs(a - b).max() < 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 30), st.integers(0, 2**32), st.integers(0, 20))
 def test_groups_are_the_connected_parts_of_all_pairs(
     n: int, seed: int, distance: int

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -149,14 +149,12 @@ def test_somebody_who_says_how_to_match_gets_the_plain_look(
 
 
 @given(NUMBERS, NUMBERS, st.sampled_from(list(LOOKS)))
-@settings(deadline=None)
 def test_more_photos_never_make_fewer_cells(one: int, other: int, name: str) -> None:
     few, many = (LOOKS[name].cells(n) for n in sorted([one, other]))
     assert 1 <= few <= many
 
 
 @given(NUMBERS)
-@settings(deadline=None)
 def test_there_are_cells_for_everyone_and_no_more_than_photos_if_none_repeats(
     n: int,
 ) -> None:

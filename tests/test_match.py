@@ -4,7 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
@@ -52,7 +52,6 @@ def colours(draw: st.DrawFn, most: int = 9) -> Array:
 
 
 @given(colours(), colours())
-@settings(deadline=None)
 def test_nearest_is_as_near_as_brute_force_finds(tiles: Array, cells: Array) -> None:
     match = match_nearest(tiles, cells)
     every = np.arange(len(cells))
@@ -78,7 +77,6 @@ def best_cost(tiles: Array, cells: Array, most: int) -> float:
 
 
 @given(colours(), colours(), st.integers(1, 4))
-@settings(deadline=None)
 def test_unique_is_the_exact_optimum_within_the_budget(
     tiles: Array, cells: Array, k: int
 ) -> None:
@@ -124,7 +122,6 @@ def test_cost_is_the_sum_of_the_squares() -> None:
 
 
 @given(colours(), colours())
-@settings(deadline=None)
 def test_the_costs_of_all_pairs_are_squared_distances(tiles: Array, cells: Array) -> None:
     assert (squared_distances(tiles, cells) == distances(tiles, cells)).all()
 
@@ -143,7 +140,6 @@ def test_a_proof_by_hand() -> None:
 
 
 @given(colours(), colours(), st.integers(1, 4))
-@settings(deadline=None)
 def test_the_prices_of_the_unique_match_prove_that_it_is_the_best(
     tiles: Array, cells: Array, k: int
 ) -> None:
@@ -154,7 +150,6 @@ def test_the_prices_of_the_unique_match_prove_that_it_is_the_best(
 
 
 @given(colours(), colours(), st.integers(1, 4), st.data())
-@settings(deadline=None)
 def test_no_prices_prove_that_the_best_match_costs_more_than_it_does(
     tiles: Array, cells: Array, k: int, data: st.DataObject
 ) -> None:

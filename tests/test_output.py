@@ -81,7 +81,7 @@ def test_a_mosaic_is_pasted_to_exactly_the_size_that_is_asked_for() -> None:
     assert image.tolist() == [list(map(list, row)) for row in (first, second, second)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 9), st.integers(0, 9))
 def test_every_pixel_shows_the_photo_of_its_cell(
     rows: int, cols: int, right: int, down: int
@@ -147,7 +147,7 @@ def test_work_in_step_is_in_order_and_not_far_ahead() -> None:
     assert list(stream) == [i * i for i in range(1, 100)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     image=st.tuples(
         st.integers(1, 9), st.integers(1, 150), st.sampled_from([3, 4])

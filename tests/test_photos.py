@@ -444,7 +444,7 @@ def test_the_middle_is_kept_and_what_is_too_much_is_cut_off() -> None:
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
     st.sampled_from(["JPEG", "BMP"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_good_photo_is_skipped_whatever_its_shape(
     size: tuple[int, int], thumb_res: tuple[int, int], kind: str
 ) -> None:

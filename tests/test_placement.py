@@ -108,7 +108,7 @@ def test_budgets_are_kept_at_the_least_possible_cost(way: str, fractions: bool) 
         assert_proven(proof, assigned(tiles, cells, low, high), fractions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(0, 20), st.booleans())
 def test_the_sparse_and_the_dense_way_cost_the_same_and_prove_it(
     seed: int, k: int, spare: int, fractions: bool
@@ -241,7 +241,7 @@ def test_all_pinned_leaves_nothing_to_solve() -> None:
     assert match.tolist() == [1, 0] and proof.cost == proof.bound == 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6))
 def test_wrong_prices_never_prove_too_much(seed: int) -> None:
     tiles, cells, low, high = problem(seed, False)
@@ -252,7 +252,7 @@ def test_wrong_prices_never_prove_too_much(seed: int) -> None:
     assert level.bound(u, v) <= assigned(tiles, cells, low, high)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 30))
 def test_both_searches_find_the_best_offers(seed: int, f: int, k: int) -> None:
     rng = np.random.default_rng(seed)

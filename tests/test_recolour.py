@@ -191,7 +191,7 @@ def test_each_region_goes_to_its_own_region_of_the_cell() -> None:
 
 
 @given(st.integers(0, 999), st.sampled_from([(12, 12), (12, 18), (25, 17)]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_full_recolouring_gives_each_region_about_the_mean_of_the_cells(
     seed: int, size: tuple[int, int]
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_full_recolouring_gives_each_region_about_the_mean_of_the_cells(
 
 
 @given(st.integers(0, 999), st.sampled_from([0.25, 0.5, 1.0]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_details_within_a_region_keep_their_contrast(seed: int, strength: float) -> None:
     tiles, cells = photos_like(5, 24, 36, seed), smooth_cells(5, seed + 1)
     found = recolour.recolour_tiles(tiles, cells, strength)
@@ -220,7 +220,7 @@ def away(tiles: Array, cells: Array) -> float:
 
 
 @given(st.integers(0, 999), st.sampled_from([0.3, 0.5, 0.8]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_at_an_equal_error_recolouring_leaves_more_contrast_than_a_tint(
     seed: int, strength: float
 ) -> None:
@@ -240,7 +240,7 @@ def test_at_an_equal_error_recolouring_leaves_more_contrast_than_a_tint(
 
 
 @given(st.integers(0, 255), st.integers(0, 255), st.floats(0.1, 1))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_nothing_gets_darker_than_black_or_brighter_than_white(
     shade: int, wanted: int, strength: float
 ) -> None:

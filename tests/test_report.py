@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -84,7 +84,6 @@ FULL = Report(
 
 
 @given(REPORTS)
-@settings(deadline=None)
 def test_what_is_written_is_read_again(report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_report(Path(folder, "m.json"), report)
@@ -178,7 +177,6 @@ def test_a_report_that_ends_too_soon_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
-@settings(deadline=None)
 def test_a_report_with_a_spot_on_it_is_read_or_refused_in_one_line(
     at: int, spot: bytes
 ) -> None:

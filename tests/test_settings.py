@@ -6,11 +6,12 @@ import io
 import shlex
 import tempfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
@@ -140,12 +141,22 @@ def test_several_words_may_be_a_single_one() -> None:
     assert make_settings(Settings, {"image_path": "photos"}).image_path == ("photos",)
 
 
+simple = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text()
+) | (st.binary() | st.decimals() | st.fractions() | st.datetimes() | st.uuids())
+
+
 @given(
     st.sampled_from(sorted(KINDS)),
-    st.from_type(object) | st.lists(st.integers()) | st.text(),
+    simple | st.lists(simple, max_size=4) | st.dictionaries(st.text(), simple, max_size=2),
     st.booleans(),
 )
-@settings(deadline=None)
+@example("blend", Decimal("sNaN"), False)
 def test_any_value_is_either_taken_or_refused_in_one_line(
     name: str, value: object, lax: bool
 ) -> None:
@@ -296,7 +307,6 @@ def test_broken_toml_is_one_line_that_names_the_file(
 
 
 @given(st.text(alphabet="ab_=[]{}\"'.,#\n\\ 1-:tTz", max_size=20))
-@settings(deadline=None)
 def test_any_text_is_either_settings_or_refused_in_one_line(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = config(Path(folder), text)
@@ -344,7 +354,7 @@ def understood(words: list[str], table: type) -> dict[str, object]:
         {}, optional={name: values(name, KINDS[name]) for name in sorted(KINDS)}
     )
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_options_are_understood_by_the_command_line_that_they_are_for(
     asked: dict[str, object],
 ) -> None:

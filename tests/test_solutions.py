@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mosaic
@@ -41,7 +41,6 @@ def test_every_way_to_work_in_parallel_makes_the_same_thumbnails(
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 300), st.integers(1, 5))
-@settings(deadline=None)
 def test_brute_force_finds_photos_as_near_as_the_tree_does(
     n: int, m: int, block: int, features: int
 ) -> None:

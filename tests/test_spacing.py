@@ -51,7 +51,7 @@ def test_mirror_images_count_as_their_photo() -> None:
     st.sampled_from([(5, 8), (8, 5), (1, 40), (4, 10)]),
     st.sampled_from([(1, 4), (1, 2), (2, 3), (0, 3)]),
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_every_photo_is_used_as_often_as_it_has_to_be(
     seed: int, shape: tuple[int, int], uses: tuple[int, int]
 ) -> None:

@@ -83,7 +83,6 @@ def test_budgets_that_are_too_small_are_refused() -> None:
 
 
 @given(st.integers(1, 10_000), st.integers(1, 10_000))
-@settings(deadline=None)
 def test_fair_budgets_are_always_enough(n: int, m: int) -> None:
     assert n * fair_budget(n, m) >= m
     assert fair_budget(n, m) >= 1
@@ -112,7 +111,6 @@ def test_what_is_no_candidate_helps_out_if_all_candidates_stand_nearby(
 
 
 @given(st.integers(1, 3000), st.integers(0, 8))
-@settings(deadline=None)
 def test_a_possible_spacing_leaves_a_choice(n: int, spacing: int) -> None:
     far = possible_spacing(n, spacing)
     assert 0 <= far <= spacing

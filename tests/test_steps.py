@@ -80,7 +80,7 @@ def test_the_mosaic_that_is_written_among_the_photos_is_no_photo(photos: Path) -
 
 
 @given(st.lists(NAMES, unique=True, max_size=20), st.integers(1, 4))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_photo_is_in_one_list_in_its_order(names: list[str], count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = lists(Path(folder), count)
@@ -92,7 +92,7 @@ def test_every_photo_is_in_one_list_in_its_order(names: list[str], count: int) -
 
 
 @given(st.lists(NAMES, unique=True, min_size=1, max_size=20), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_photo_more_leaves_all_lists_but_one_untouched(
     names: list[str], data: st.DataObject
 ) -> None:
@@ -157,7 +157,7 @@ def content(path: str) -> list[Thumbnail | Reject]:
 
 
 @given(st.lists(THUMBNAILS | REJECTS, max_size=12), st.integers(1, 4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_store_is_read_in_batches_of_any_size(
     made: list[Thumbnail | Reject], batch: int
 ) -> None:
@@ -176,7 +176,7 @@ def test_a_store_is_read_in_batches_of_any_size(
         unique_by=lambda one: one[0].name,
     )
 )
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_merged_parts_are_the_store_of_the_whole(
     made: list[tuple[Thumbnail | Reject, int]],
 ) -> None:
@@ -258,7 +258,7 @@ def test_a_match_is_a_table_of_whole_numbers(table: str, store: Store) -> None:
         )
     )
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_match_of_any_shape_is_read_as_it_was_written(rows: list[list[int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_store(f"{folder}/s.h5", [thumbnail(name) for name in "abcde"], (8, 4))

@@ -79,7 +79,7 @@ def refusal(path: object) -> str:
 
 
 @given(st.lists(THUMBNAILS | REJECTS, max_size=12), st.integers(1, 4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_what_is_written_is_read_again(made: list[Thumbnail | Reject], batch: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(mosaic, "BATCH", batch)

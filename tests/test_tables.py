@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.ground.errors import MosaicError
@@ -14,7 +14,6 @@ from smalti.tables import read_budgets, read_choices, read_pins, write_choices
 NAMES = st.text(min_size=1).map(lambda text: text.replace("\0", "?"))
 
 
-@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=5, unique=True), st.data())
 def test_choices_survive_the_round_trip_whatever_the_names(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], data: st.DataObject

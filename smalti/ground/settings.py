@@ -85,7 +85,7 @@ def check_value(name: str, value: object, kind: object, lax: bool = False) -> ob
     several = get_args(take_apart(kind)[0])[1:] == (Ellipsis,)
     try:
         return msgspec.convert([value] if several and isinstance(value, str) else value, kind, strict=not lax)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ArithmeticError, ValueError):
         shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
         raise MosaicError(f"{name} = {shown}: it must be {expected(kind)}") from None
 
