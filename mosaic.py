@@ -316,11 +316,12 @@ def read_thumbnails(store: Store, which: Iterable[int], size: tuple[int, int]) -
     numbers, jpeg = list(which), store.file["jpeg"]
     images = np.empty((len(numbers), size[1], size[0], 3), np.uint8)
     for image, i in zip(images, numbers, strict=True):
-        content = io.BytesIO(jpeg[store.starts[i] : store.starts[i + 1]])
-        thumbnail = Image.open(content, formats=["JPEG"])
-        image[:] = np.asarray(
-            thumbnail if thumbnail.size == size else shrink_photo(thumbnail, size)
-        )
+        content = jpeg[store.starts[i] : store.starts[i + 1]].tobytes()
+        try:
+            small = Image.frombytes("RGB", store.thumb_res, content, "jpeg", "RGB", "")
+        except ValueError as error:
+            raise MosaicError(f"{store.path} is damaged; make it anew") from error
+        image[:] = np.asarray(small if small.size == size else shrink_photo(small, size))
     return images
 
 

@@ -15,6 +15,7 @@ from smalti.constraints import Constraints, ConstraintSettings, use_budget
 from smalti.features import FeatureSettings
 from smalti.grid import View
 from smalti.ground.errors import MosaicError
+from smalti.ground.photos import upright_size
 from smalti.ground.settings import Amount, Count, Whole
 from smalti.placement import Certificate, PlacementSettings, Watch
 
@@ -56,7 +57,7 @@ def make_tiles_and_cells(
         numbers = np.arange(len(mean))
         starts = range(0, max(1, len(mean)), AT_ONCE)
         tiles = np.concatenate([make(draw(numbers[i : i + AT_ONCE], thumb_res)) for i in starts])
-        cells = make(view.cut(cell_size(view, thumb_res, settings.detail or 3))[filled])
+        cells = make(view.cut(cell_size(view, thumb_res, 2 * (settings.detail or 3)))[filled])
     return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
 
 
@@ -64,10 +65,13 @@ MOST_PIXELS = 1 << 26  # of a target
 
 
 def cell_size(view: View, thumb_res: tuple[int, int], least: int) -> tuple[int, int]:
-    """How large to cut the cells: as thumbnails, or smaller if there are very many."""
-    pixels = view.empty.size * thumb_res[0] * thumb_res[1]
-    scale = min(1.0, math.sqrt(MOST_PIXELS / pixels))
-    width, height = (max(min(least, side), int(side * scale)) for side in thumb_res)
+    """How large to cut the cells: as thumbnails, or smaller if the target is, or they are many."""
+    scale = min(1.0, math.sqrt(MOST_PIXELS / (view.empty.size * thumb_res[0] * thumb_res[1])))
+    shown = (math.ceil(a / b) for a, b in zip(upright_size(view.target), view.grid, strict=True))
+    width, height = (
+        max(min(least, side), min(int(side * scale), own))
+        for side, own in zip(thumb_res, shown, strict=True)
+    )
     return width, height
 
 

@@ -4,7 +4,7 @@
 import argparse
 import contextlib
 import importlib
-import importlib.metadata
+import os
 import signal
 import sys
 import warnings
@@ -20,7 +20,7 @@ COMMANDS = {
     "list": "divide the photos of a collection among lists, for jobs in parallel",
     "merge": "merge stores into one",
     "match": "match a target with the thumbnails of a store: a table and a report",
-    "paste": "paste a mosaic from a store and a table",
+    "paste": "paste a mosaic anew, or from a store and a table",
     "page": "write a web page about a mosaic: the target, the report, the photos",
     "zoom": "write an animation that dives into one cell of a mosaic",
     "score": "compare a mosaic with its target: colour, structure, photos used",
@@ -32,7 +32,7 @@ EXAMPLES = {
     "list": "~/Pictures list-0 list-1 list-2",
     "merge": "thumbnails.h5 part-0.h5 part-1.h5",
     "match": "thumbnails.h5 matches.tab --target me.jpg",
-    "paste": "thumbnails.h5 matches.tab mosaic.png",
+    "paste": "mosaic.jpg larger.png --thumb-res 100 100",
     "page": "mosaic.jpg",
     "zoom": "mosaic.jpg dive.webp --cell 12 40",
     "score": "mosaic.jpg me.jpg",
@@ -49,6 +49,8 @@ class Command(Protocol):
 
 def command_class(name: str) -> type[Command]:
     """The class of a command, which loads all that it needs."""
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     found: type[Command] = getattr(importlib.import_module("smalti.commands"), name.title())
     return found
 
@@ -72,7 +74,8 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     if not words or words[0] not in COMMANDS:
         parser = build_parser(words)
         if parser.parse_args(words).version:
-            print("mosaic", importlib.metadata.version("mosaic-book"))
+            metadata = importlib.import_module("importlib.metadata")  # which takes a while
+            print("mosaic", metadata.version("mosaic-book"))
         else:
             parser.print_help()
         raise SystemExit(0)

@@ -29,13 +29,13 @@ def choose_by_tree(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array,
 
 def compare(tiles: Array, cells: Array, r: float) -> Array:
     """Distances, or for r = 2 what orders like them, of all pairs: (m, n) float32."""
-    from scipy.spatial.distance import cdist
-
     if r == 2:
         squares = np.einsum("ij,ij->i", tiles, tiles) / 2
         rough: Array = cells @ tiles.T
         np.subtract(squares, rough, out=rough)
         return rough
+    from scipy.spatial.distance import cdist
+
     name = "cityblock" if r == 1 else "chebyshev"
     rough, cells = np.empty((len(cells), len(tiles)), np.float32), cells.astype(np.float64)
     for i in range(0, len(tiles), 64):
@@ -43,7 +43,14 @@ def compare(tiles: Array, cells: Array, r: float) -> Array:
     return rough
 
 
-MEMORY, SPARE = 1 << 26, 4  # bytes for one comparison; candidates beyond the k best
+MEMORY, SPARE = 1 << 22, 4  # bytes for one comparison; candidates beyond the k best
+
+
+def lengths(gaps: Array, r: float) -> Array:
+    """The lengths of vectors: (m, k, f) to (m, k)."""
+    if r == 2:  # three times as fast as np.linalg.norm
+        return np.sqrt(np.einsum("mkf,mkf->mk", gaps, gaps))
+    return np.linalg.norm(gaps, ord=r, axis=2)
 
 
 def best_of(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array, Array]:
@@ -52,7 +59,7 @@ def best_of(tiles: Array, cells: Array, r: float, k: int) -> tuple[Array, Array]
     near = compare(tiles, cells, r).argpartition(keep - 1, axis=1)[:, :keep]
     near.sort(axis=1)
     gaps = np.subtract(tiles[near], cells[:, None], dtype=np.float64)
-    exact = np.linalg.norm(gaps, ord=r, axis=2)
+    exact = lengths(gaps, r)
     order = exact.argsort(axis=1, kind="stable")[:, :k]
     return np.take_along_axis(near, order, axis=1), np.take_along_axis(exact, order, axis=1)
 
