@@ -14,20 +14,26 @@ from pathlib import Path
 import numpy as np
 
 from mosaic import BATCH, Array, Reject, Store, Thumbnail, open_store, write_store
-from smalti.ground.collection import collection_root, describe_collection
+from smalti.ground.collection import Found, collection_root, survey
 from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic, write_text
 
 
+def survey_photos(paths: Sequence[str], output: str = "") -> tuple[list[str], Found]:
+    """A line of JSON for each photo but the output: name, bytes, time; and all that was found."""
+    found = survey(paths)
+    own, photos = os.path.realpath(output), found.photos
+    if output:
+        root = collection_root(paths)
+        same = [name for name, *_ in photos if Path(name).name == Path(own).name]
+        same = [name for name in same if os.path.realpath(Path(root, name)) == own]
+        photos = [about for about in photos if about[0] not in same]
+    return [json.dumps(about) for about in photos], found
+
+
 def describe_photos(paths: Sequence[str], output: str = "") -> list[str]:
     """A line of JSON for each photo of a collection but the output: name, bytes, time."""
-    found = describe_collection(paths)
-    if output:
-        root, own = collection_root(paths), os.path.realpath(output)
-        same = [name for name, *_ in found if Path(name).name == Path(own).name]
-        same = [name for name in same if os.path.realpath(Path(root, name)) == own]
-        found = [about for about in found if about[0] not in same]
-    return [json.dumps(about) for about in found]
+    return survey_photos(paths, output)[0]
 
 
 def write_lists(lines: Sequence[str], paths: Sequence[str]) -> None:
@@ -107,6 +113,11 @@ def read_match(path: str, store: Store, digest: str = "") -> Array:
             match: Array = np.loadtxt(path, dtype=np.int64, delimiter="\t", ndmin=2)
     except (OSError, ValueError, Warning) as error:
         raise MosaicError(f"cannot read the match {path}: {error}; match anew") from error
+    return check_match(match, path, store, digest)
+
+
+def check_match(match: Array, path: str | Path, store: Store, digest: str) -> Array:
+    """Return a (rows, cols) match from a file, if it is one of a store; raises MosaicError."""
     if digest not in ("", store.digest):
         raise MosaicError(f"{path} was made for other thumbnails than {store.path}; match anew")
     if not match.size or match.min() < -1 or match.max() >= len(store.names):

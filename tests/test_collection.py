@@ -1,5 +1,7 @@
 """Collections: all photos are listed, none twice, and described so that changes show."""
 
+import doctest
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +9,23 @@ from pathlib import Path
 import pytest
 from packing import colour_of, content, listed, pack
 
+from smalti.command import main
 from smalti.ground import collection
-from smalti.ground.collection import collection_root, describe_collection, list_collection
+from smalti.ground.collection import (
+    ENDINGS,
+    FOREIGN,
+    advise_unread,
+    collection_root,
+    describe_collection,
+    list_collection,
+    survey,
+)
 from smalti.ground.errors import MosaicError
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(collection).failed == 0
+    assert doctest.testmod(collection).attempted > 3
 
 
 def test_photos_are_listed_by_ending_in_any_case_and_sorted(tmp_path: Path) -> None:
@@ -116,7 +132,8 @@ def test_a_photo_that_goes_away_while_the_folder_is_read_is_left_out(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = collection.list_photos(str(photos))
-    monkeypatch.setattr(collection, "list_photos", lambda folder: ["gone.jpg", *names])
+    gone = collection.Names(["gone.jpg", *names], [], [])
+    monkeypatch.setattr(collection, "sort_folder", lambda folder: gone)
     assert list_collection(str(photos)) == names
 
 
@@ -164,3 +181,169 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
         {"b/data_batch_1": blob, "b/data_batch_1.bin": blob},
     )
     assert listed(tmp_path / "cifar-10-python.tar.gz") == []
+
+
+# Mosaics of ours among the photos
+
+
+def report(mosaic: str, **files: str) -> str:
+    """A small report of a mosaic."""
+    return json.dumps({"store": "5c0f", "files": {"mosaic": mosaic, **files}})
+
+
+def lay(folder: Path, *names: str, **reports: str) -> Path:
+    """Empty files in a folder, and JSON files by their stems."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    for stem, text in reports.items():
+        (folder / f"{stem}.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+def photos_and_mosaics(*paths: Path) -> tuple[list[str], list[str]]:
+    """The names of photos, and of mosaics of ours that were left out."""
+    found = survey([str(path) for path in paths])
+    return [name for name, _, _ in found.photos], found.mosaics
+
+
+@pytest.mark.parametrize(("name", "left_out"), [("new.png", ["new.png"]), ("new.dzi", [])])
+def test_a_mosaic_that_we_made_is_no_photo_of_its_folder(
+    name: str, left_out: list[str], photos: Path, target: Path, tmp_path: Path
+) -> None:
+    before, small = listed(photos), ["--target-res", "6", "4", "--thumb-res", "6", "4"]
+    args = [photos, target, "-o", photos / name, "--store", tmp_path / "a.h5"]
+    assert main(["make", *map(str, args), *small, "--workers", "1"]) == 0
+    assert (photos / name).is_file()
+    assert photos_and_mosaics(photos) == (before, left_out)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "null",
+        '"files"',
+        "{}",
+        '{"files": {"mosaic": "a.jpg"}}',
+        '{"store": "5c", "files": ["a.jpg"]}',
+        '{"store": "5c", "files": {"target": "b.jpg"}}',
+        "[" * 100_000,
+        "\0",
+    ],
+)
+def test_a_photo_beside_json_of_another_kind_is_a_photo(tmp_path: Path, text: str) -> None:
+    lay(tmp_path, "a.jpg", a=text)
+    assert photos_and_mosaics(tmp_path) == (["a.jpg"], [])
+    assert photos_and_mosaics(tmp_path / "a.jpg") == (["a.jpg"], [])
+
+
+def test_a_mosaic_is_known_after_it_was_renamed_with_its_report(tmp_path: Path) -> None:
+    lay(tmp_path, "b.JPG", b=report("a.JPG"))
+    assert photos_and_mosaics(tmp_path) == ([], ["b.JPG"])
+
+
+def test_a_photo_with_the_name_of_a_mosaic_and_another_ending_stays(tmp_path: Path) -> None:
+    lay(tmp_path, "me.jpg", "me.png", me=report("me.png", target="me.jpg"))
+    assert photos_and_mosaics(tmp_path) == (["me.jpg"], ["me.png"])
+    (tmp_path / "me.png").unlink()
+    assert photos_and_mosaics(tmp_path) == (["me.jpg"], [])
+
+
+def test_a_report_says_nothing_of_photos_in_another_folder(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg", "in/a.jpg", a=report("a.jpg"))
+    assert photos_and_mosaics(tmp_path) == ([f"in{os.sep}a.jpg"], ["a.jpg"])
+
+
+def test_a_mosaic_among_single_files_is_left_out(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg", "b.jpg", "c.jpg", a=report("a.jpg"), b="{}")
+    paths = sorted(tmp_path.glob("*.jpg"))
+    assert photos_and_mosaics(*paths) == (["b.jpg", "c.jpg"], ["a.jpg"])
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz"])
+def test_a_mosaic_in_an_archive_is_left_out(tmp_path: Path, ending: str) -> None:
+    files = {
+        "a/m.png": content("red"),
+        "a/m.json": report("m.png").encode(),
+        "a/m.jpg": content("red", "JPEG"),
+        "b/m.png": content("red"),
+    }
+    path = pack(tmp_path / f"x.{ending}", files)
+    assert photos_and_mosaics(path) == (
+        [f"x.{ending}!/a/m.jpg", f"x.{ending}!/b/m.png"],
+        [f"x.{ending}!/a/m.png"],
+    )
+
+
+def test_a_pipe_that_looks_like_a_report_is_not_waited_for(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "a.json")
+    assert photos_and_mosaics(tmp_path) == (["a.jpg"], [])
+
+
+def test_a_folder_without_json_is_listed_without_opening_a_file(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "other.json").write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(collection, "read_bytes", None)
+    assert len(listed(photos)) == 30
+
+
+# Photos that nothing here can read
+
+
+def test_raw_photos_are_counted_by_ending_in_any_case_and_are_no_photos(
+    tmp_path: Path,
+) -> None:
+    lay(tmp_path, "a.DNG", "b.dng", "in/c.NEF", ".hidden.dng", "d.jpg", "notes.txt")
+    (tmp_path / "folder.psd").mkdir()
+    found = survey(str(tmp_path))
+    assert found.unread == ["a.DNG", "b.dng", f"in{os.sep}c.NEF"]
+    assert list(advise_unread(found.unread)) == [
+        "3 files that we cannot read: 2 .dng, 1 .nef; export them as JPEG"
+    ]
+
+
+def test_raw_photos_in_archives_and_among_single_files_are_counted(tmp_path: Path) -> None:
+    lay(tmp_path, "a.CR2")
+    pack(tmp_path / "b.zip", {"in/c.arw": b"", "in/.d.arw": b"", "e.jpg": b""})
+    found = survey([str(tmp_path / "a.CR2"), str(tmp_path / "b.zip")])
+    assert found.unread == ["a.CR2", "b.zip!/in/c.arw"]
+
+
+def test_a_raw_photo_with_a_twin_in_its_folder_is_not_missed(tmp_path: Path) -> None:
+    lay(tmp_path, "1.NEF", "1.JPG", "2.NEF", "in/2.JPG")
+    assert survey(str(tmp_path)).unread == ["2.NEF"]
+
+
+def test_a_place_given_twice_counts_once(tmp_path: Path) -> None:
+    lay(tmp_path, "a.dng", "b.jpg", b=report("b.jpg"))
+    found = survey([str(tmp_path), str(tmp_path)])
+    assert found == ([], ["b.jpg"], ["a.dng"])
+
+
+def test_no_ending_is_both_a_photo_and_none() -> None:
+    assert not {*ENDINGS.split()} & {*FOREIGN.split()}
+
+
+def test_each_kind_has_its_own_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collection, "formats", lambda: ["JPEG"])
+    monkeypatch.setattr(collection.features, "check", lambda name: False)
+    names = ["a.heic", "b.HEIC", "c.heif", "d.avif", "e.psd", "f.jpg"]
+    assert list(advise_unread(names)) == [
+        "1 file that we cannot read: 1 .psd; export them as JPEG",
+        "1 file that we cannot read: 1 .avif; install a newer Pillow",
+        "3 files that we cannot read: 2 .heic, 1 .heif; pip install pillow-heif",
+    ]
+
+
+def test_where_there_are_decoders_nothing_is_to_be_repaired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collection, "formats", lambda: ["JPEG", "HEIF"])
+    monkeypatch.setattr(collection.features, "check", lambda name: True)
+    assert list(advise_unread(["a.heic", "b.avif", "c.jpg"])) == []

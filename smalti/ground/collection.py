@@ -2,26 +2,78 @@
 """List and describe the photos in folders and archives; explained in collection.md."""
 
 import contextlib
+import functools
+import itertools
+import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from PIL import features
 
 from smalti.ground.archives import ARCHIVES, file_stamp, index_archive, number_records
-from smalti.ground.archives import record_length
-from smalti.ground.errors import MosaicError, show
+from smalti.ground.archives import read_bytes, record_length
+from smalti.ground.errors import MosaicError, Unreadable, show
+from smalti.ground.photos import formats
 
 ENDINGS = "jpg jpeg jpe jfif png webp tif tiff gif bmp avif heic heif"
+FOREIGN = "dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 rwl pef srw x3f 3fr iiq psd psb xcf jxl jp2"
 SUFFIXES = frozenset("." + ending for ending in ENDINGS.split())
+UNREADABLE = frozenset("." + ending for ending in FOREIGN.split())
 
 
-def is_photo(folder: str, name: str) -> bool:
-    """Whether a file in a folder is a photo by its name, not hidden, and a regular file."""
-    return (
-        not name.startswith(".")
-        and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-        and os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118
-    )
+class Names(NamedTuple):
+    """The names of photos, of mosaics of ours among them, and of photos that we cannot read."""
+
+    photos: list[str]
+    mosaics: list[str]
+    unread: list[str]
+
+
+def told_by(report: bytes) -> tuple[str, str]:
+    """The names of the mosaic and of its target in a report of ours; empty if it is none.
+
+    >>> told_by(b'{"store": "5c", "files": {"mosaic": "me.png", "target": "me.jpg"}}')
+    ('me.png', 'me.jpg')
+    """
+    try:
+        about = json.loads(report)
+        files = about["files"]
+        return ("store" in about) * str(files["mosaic"]), str(files.get("target", ""))
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return "", ""
+
+
+def is_mosaic(name: str, report: bytes, there: Container[str]) -> bool:
+    """Whether an image is a mosaic of ours, by the JSON beside it and the names of all files."""
+    folder = name[: name.rfind("/") + 1]
+    made, target = (folder + told for told in told_by(report))
+    return made != folder and (made == name or (made not in there and target != name))
+
+
+def sort_names(names: Sequence[str], read: Callable[[str], bytes]) -> Names:
+    """Sort the names of files in a folder or archive by what they are; `read` opens one."""
+    found, reports = Names([], [], []), {name for name in names if name.endswith(".json")}
+    there = frozenset(names if reports else ())
+    for name in names:
+        stem, ending = os.path.splitext(name)  # noqa: PTH122
+        if ending.lower() in UNREADABLE:
+            found.unread.append(name)
+        elif ending.lower() in SUFFIXES:
+            beside = f"{stem}.json"
+            ours = beside in reports and is_mosaic(name, read(beside), there)
+            (found.mosaics if ours else found.photos).append(name)
+    return found
+
+
+def read_quietly(path: str, member: str = "") -> bytes:
+    """The bytes of a file, or of a member of an archive; none if it cannot be read."""
+    with contextlib.suppress(Unreadable):
+        return read_bytes(path, member) if Path(path).is_file() else b""
+    return b""
 
 
 def inner_folders(folders: Sequence[str], files: Sequence[str]) -> list[str]:
@@ -41,7 +93,12 @@ def list_photos(folder: str) -> list[str]:
     """
     if not Path(folder).is_dir():
         raise MosaicError(f"there is no folder {folder!r}; correct the path (image_path)")
-    names, seen = list[str](), set[tuple[int, int]]()
+    return sorted(sort_folder(folder).photos)
+
+
+def sort_folder(folder: str) -> Names:
+    """Sort the names of all files in a folder and its subfolders, as paths below `folder`."""
+    found, seen = Names([], [], []), set[tuple[int, int]]()
     for place, folders, files in os.walk(folder, followlinks=True, onerror=report_folder):
         about = Path(place).stat()
         if (about.st_dev, about.st_ino) in seen:
@@ -50,9 +107,17 @@ def list_photos(folder: str) -> list[str]:
         seen.add((about.st_dev, about.st_ino))
         folders[:] = inner_folders(folders, files)
         below = os.path.relpath(place, folder)
-        found = (name for name in files if is_photo(place, name))
-        names += [os.path.normpath(os.path.join(below, name)) for name in found]  # noqa: PTH118
-    return sorted(names)
+        for every, some in zip(found, sort_files(place, files), strict=True):
+            every += [os.path.normpath(os.path.join(below, name)) for name in some]  # noqa: PTH118
+    return found
+
+
+def sort_files(folder: str, files: Sequence[str]) -> Names:
+    """Sort the names of files right in a folder; hidden ones, pipes and links to nowhere go."""
+    path = functools.partial(os.path.join, folder)
+    shown = [name for name in files if name[0] != "."]
+    found = sort_names(shown, lambda name: read_quietly(path(name)))
+    return Names(*([name for name in some if os.path.isfile(path(name))] for some in found))  # noqa: PTH113
 
 
 def report_folder(error: OSError) -> None:
@@ -63,41 +128,69 @@ def report_folder(error: OSError) -> None:
 Entry = tuple[str, int, int]
 
 
-def describe_folder(folder: str) -> Iterator[Entry]:
-    """Name, size and time of the photos in a folder, and of CIFAR pictures right in it."""
-    for name in list_photos(folder):
+class Found(NamedTuple):
+    """What a place holds: entries of photos, and names of mosaics and of photos not readable."""
+
+    photos: list[Entry]
+    mosaics: list[str]
+    unread: list[str]
+
+
+def describe_folder(folder: str) -> Found:
+    """Describe what is in a folder; photos by name, size and time; CIFAR pictures right in it."""
+    names, entries = sort_folder(folder), list[Entry]()
+    for name in names.photos:
         with contextlib.suppress(FileNotFoundError):  # it went away just now
             about = Path(folder, name).stat()
-            yield name, about.st_size, about.st_mtime_ns
+            entries.append((name, about.st_size, about.st_mtime_ns))
     for path in Path(folder).glob("[!.]*.bin"):
         _, size, time = file_stamp(str(path))
-        yield from ((path.name + mark, size, time) for mark in number_records(path.name, size))
+        entries += [(path.name + mark, size, time) for mark in number_records(path.name, size)]
+    return Found(entries, names.mosaics, names.unread)
 
 
-def describe_archive(path: str) -> Iterator[Entry]:
-    """Name, size and version of the photos in an archive, hidden ones left out."""
-    for name, about in index_archive(file_stamp(path)).items():
-        if any(part.startswith(".") for part in PurePosixPath(name).parts):
-            continue
-        if PurePosixPath(name).suffix.lower() in SUFFIXES:
-            yield f"!/{name}", about.size, about.version
-        for mark in number_records(name, about.size):
-            yield f"!/{name}{mark}", about.size, about.version
+def describe_archive(path: str) -> Found:
+    """Describe what is in an archive, photos by name, size and version; hidden ones left out."""
+    index, entries = index_archive(file_stamp(path)), list[Entry]()
+    shown = [name for name in index if not is_hidden(name)]
+    names = sort_names(shown, functools.partial(read_quietly, path))
+    for name in shown:
+        size, version, _ = index[name]
+        entries += [(f"!/{name}{mark}", size, version) for mark in number_records(name, size)]
+    entries += [(f"!/{name}", *index[name][:2]) for name in names.photos]
+    inside = [[f"!/{name}" for name in some] for some in names[1:]]
+    return Found(entries, *inside)
 
 
-def describe_file(path: str) -> Iterator[Entry]:
-    """Entries of the photos in a file, whose names follow that of the file; or MosaicError."""
+def is_hidden(name: str) -> bool:
+    """Whether a file in an archive, or a folder that it is in, has a name with a dot before."""
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def describe_file(path: str) -> Found:
+    """Describe what is in a file, with names that follow that of the file; or MosaicError."""
     _, size, time = file_stamp(path)
     if path.lower().endswith(ARCHIVES):
-        yield from describe_archive(path)
-    elif record_length(path, size):
-        yield from ((mark, size, time) for mark in number_records(path, size))
-    elif Path(path).suffix.lower() in SUFFIXES:
-        yield "", size, time
-    else:
-        raise MosaicError(
-            f"{path} is neither a folder, nor a photo, nor an archive ({', '.join(ARCHIVES)})"
-        )
+        return describe_archive(path)
+    if record_length(path, size):
+        return Found([(mark, size, time) for mark in number_records(path, size)], [], [])
+    ending = Path(path).suffix.lower()
+    if ending in SUFFIXES:
+        return Found([], [""], []) if lies_beside(path) else Found([("", size, time)], [], [])
+    if ending in UNREADABLE:
+        return Found([], [], [""])
+    raise MosaicError(
+        f"{path} is neither a folder, nor a photo, nor an archive ({', '.join(ARCHIVES)})"
+    )
+
+
+def lies_beside(path: str) -> bool:
+    """Whether a report lies beside an image that says that it is a mosaic of ours."""
+    image, report = Path(path), Path(path).with_suffix(".json")
+    if not report.is_file():
+        return False
+    there = {other.name for other in image.parent.iterdir()}
+    return is_mosaic(image.name, read_quietly(str(report)), there)
 
 
 def collection_root(paths: str | Sequence[str]) -> str:
@@ -117,23 +210,66 @@ def collection_root(paths: str | Sequence[str]) -> str:
         raise MosaicError(f"photos on several drives cannot be one collection: {error}") from error
 
 
-def describe_collection(paths: str | Sequence[str]) -> list[Entry]:
-    """Name, size and version of all photos in folders and archives, sorted, none twice.
+def survey(paths: str | Sequence[str]) -> Found:
+    """What is in folders and archives, all names below their root, sorted, none twice.
 
     Raises MosaicError if a place is missing, or an archive is damaged.
     """
     paths = [paths] if isinstance(paths, str) else paths
-    root, found = collection_root(paths), dict[str, Entry]()
+    root, every = collection_root(paths), Found([], [], [])
     for path in paths:
         below = os.path.relpath(path, root)
         if Path(path).is_dir():
-            lead, entries = "" if below == "." else below + os.sep, describe_folder(path)
+            lead, here = "" if below == "." else below + os.sep, describe_folder(path)
         else:
-            lead, entries = below, describe_file(path)
-        found.update((lead + entry[0], (lead + entry[0], *entry[1:])) for entry in entries)
-    return sorted(found.values())
+            lead, here = below, describe_file(path)
+        every.photos.extend((lead + name, size, time) for name, size, time in here.photos)
+        every.mosaics.extend(lead + name for name in here.mosaics)
+        every.unread.extend(lead + name for name in here.unread)
+    photos = {entry[0]: entry for entry in every.photos}
+    return Found(sorted(photos.values()), sorted({*every.mosaics}), missed(every.unread, photos))
+
+
+def missed(unread: Iterable[str], photos: Iterable[str]) -> list[str]:
+    """The names that we cannot read, sorted, without those that have a twin among photos.
+
+    >>> missed(["1.NEF", "2.NEF"], ["1.JPG", "3.JPG"])
+    ['2.NEF']
+    """
+    names = sorted({*unread})
+    twins = {os.path.splitext(name)[0] for name in photos} if names else ()  # noqa: PTH122
+    return [name for name in names if os.path.splitext(name)[0] not in twins]  # noqa: PTH122
+
+
+def describe_collection(paths: str | Sequence[str]) -> list[Entry]:
+    """Name, size and version of all photos in folders and archives; raises MosaicError."""
+    return survey(paths).photos
 
 
 def list_collection(paths: str | Sequence[str]) -> list[str]:
     """The names of all photos in folders and archives, sorted."""
     return [name for name, _, _ in describe_collection(paths)]
+
+
+def repair(ending: str) -> str:
+    """What helps if photos with this ending cannot be read; nothing if a decoder is here."""
+    if ending in (".heic", ".heif"):
+        return "" if "HEIF" in formats() else "pip install pillow-heif"
+    if ending == ".avif":
+        return "" if features.check("avif") else "install a newer Pillow"
+    return "export them as JPEG" if ending in UNREADABLE else ""
+
+
+def advise_unread(names: Iterable[str]) -> Iterator[str]:
+    """For each repair, a line about the photos that it helps to read, given all names.
+
+    >>> print(*advise_unread(["1.DNG", "2.psd", "3.dng", "damaged.jpg"]))
+    3 files that we cannot read: 2 .dng, 1 .psd; export them as JPEG
+    """
+    kinds = Counter(os.path.splitext(name)[1].lower() for name in names)  # noqa: PTH122
+    known = sorted((repair(ending), -n, ending) for ending, n in kinds.items() if repair(ending))
+    for what, some in itertools.groupby(known, key=lambda kind: kind[0]):
+        group = [(-n, ending) for _, n, ending in some]
+        total, listed = sum(n for n, _ in group), ", ".join(f"{n} {end}" for n, end in group)
+        files = "1 file" if total == 1 else f"{total} files"
+        yield f"{files} that we cannot read: {listed}; {what}"
