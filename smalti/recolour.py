@@ -105,6 +105,27 @@ def interpolation(length: int, parts: int) -> Array:
     return (1 - np.abs(place[:, None] - np.arange(parts))).clip(0)
 
 
+def interpolate(regions: Array, shape: tuple[int, ...]) -> Array:
+    """Values of regions as pixels of (k, h, w, 3) images: (k, 3, 3, 3) to (k, h, w, 3)."""
+    (k, height, width, _), (_, rows, cols, _) = shape, regions.shape
+    bands = interpolation(height, rows).astype(np.float32) @ regions.reshape(k, rows, 3 * cols)
+    bands = bands.reshape(k * height, cols, 3)
+    return (interpolation(width, cols).astype(np.float32) @ bands).reshape(shape)
+
+
+LEFT = 8.0  # levels, in Oklab scaled by 442
+
+
+def move(own: Array, goal: Array, strength: float) -> Array:
+    """Move (k, 3, 3, 3) colours towards a goal by a share, and more of it if means are far."""
+    step = goal - own
+    mean = step.mean(axis=(1, 2), keepdims=True)
+    far = np.linalg.norm(mean, axis=3, keepdims=True).clip(1e-6)
+    left = np.minimum(1 - strength, LEFT * (1 - strength) / strength / far)
+    moved: Array = own + strength * (step - mean) + (1 - left) * mean
+    return moved
+
+
 def recolour_tiles(tiles: Array, cells: Array, strength: float) -> Array:
     """Move the regions of (k, h, w, 3) tiles towards those of their (k, h', w', 3) cells.
 
@@ -113,14 +134,12 @@ def recolour_tiles(tiles: Array, cells: Array, strength: float) -> Array:
     """
     if not strength:
         return tiles
-    (k, height, width, _), size = tiles.shape, (REGIONS, REGIONS)
+    size = (REGIONS, REGIONS)
     own, goal = (to_bytes(average_regions(images, size)) for images in (tiles, cells))
-    moved = (1 - strength) * oklab(own) + strength * oklab(goal)
-    step = (from_oklab(moved) - own).reshape(k, REGIONS, 3 * REGIONS)
-    bands = interpolation(height, REGIONS).astype(np.float32) @ step
-    bands = bands.reshape(k * height, REGIONS, 3)
-    steps = interpolation(width, REGIONS).astype(np.float32) @ bands
-    return to_bytes(tiles + steps.reshape(tiles.shape))
+    wanted = from_oklab(move(oklab(own), oklab(goal), strength))
+    changed = tiles + interpolate(wanted - own, tiles.shape)
+    found = average_regions(to_bytes(changed), size)
+    return to_bytes(changed + interpolate(wanted - found, tiles.shape))
 
 
 WAYS = {"recolour": recolour_tiles, "tint": tint_tiles, "blend": blend_tiles}

@@ -185,9 +185,38 @@ def test_each_region_goes_to_its_own_region_of_the_cell() -> None:
     colours = np.random.default_rng(3).integers(80, 175, (1, 3, 3, 3)).astype(np.uint8)
     cell = colours.repeat(2, axis=1).repeat(4, axis=2)  # regions of 4 x 2 pixels
     tile = np.full((1, 15, 21, 3), 120, np.uint8)
-    found = recolour.recolour_tiles(tile, cell, 1.0)
-    middles = found[:, 2::5, 3::7]  # of regions of 7 x 5
-    assert np.abs(middles.astype(int) - colours).max() <= 1
+    found = regions(recolour.recolour_tiles(tile, cell, 1.0))
+    goal = regions(cell)
+    assert np.abs(found - goal).max() <= 16
+    assert np.abs(found - goal).mean() <= 0.2 * np.abs(120.0 - goal).mean()
+
+
+def test_a_photo_that_is_far_off_goes_further_than_its_share() -> None:
+    near, far = (np.full((1, 3, 3, 3), level, np.float32) for level in (10, 100))
+    goal = np.zeros((1, 3, 3, 3), np.float32)
+    length = {"near": 10 * 3**0.5, "far": 100 * 3**0.5}
+    left = [float(recolour.move(one, goal, 0.4)[0, 0, 0, 0]) for one in (near, far)]
+    assert left[0] == pytest.approx(10 * min(0.6, 12 / length["near"]))
+    assert left[1] == pytest.approx(100 * 12 / length["far"])  # 12 levels, as told
+
+
+@pytest.mark.parametrize("strength", [0.01, 0.2, 0.4, 0.9, 1.0])
+def test_no_mean_is_left_farther_off_than_the_strength_allows(strength: float) -> None:
+    noise = np.random.default_rng(1).normal(0, 200, (2, 50, 3, 3, 3))
+    before = (noise[1] - noise[0]).mean(axis=(1, 2))
+    left = (noise[1] - recolour.move(noise[0], noise[1], strength)).mean(axis=(1, 2))
+    far = np.linalg.norm(left, axis=1)
+    assert (far <= recolour.LEFT * (1 - strength) / strength + 1e-6).all()
+    assert (far <= (1 - strength) * np.linalg.norm(before, axis=1) + 1e-6).all()
+
+
+def test_a_region_is_dark_although_pixels_cannot_be_darker_than_black() -> None:
+    tile = np.zeros((1, 12, 12, 3), np.uint8)
+    tile[0, :, 3:9] = 200  # a bright bar before black
+    cell = np.full((1, 8, 8, 3), 10, np.uint8)
+    found = regions(recolour.recolour_tiles(tile, cell, 1.0))
+    plain = tile + recolour.interpolate(10.0 - regions(tile).reshape(1, 3, 3, 3), tile.shape)
+    assert found.mean() < regions(recolour.to_bytes(plain)).mean()
 
 
 @given(st.integers(0, 999), st.sampled_from([(12, 12), (12, 18), (25, 17)]))
