@@ -3,14 +3,19 @@
 import functools
 import io
 import os
+import re
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
@@ -27,6 +32,7 @@ from smalti.ground.photos import (
     decoding,
     explain,
     formats,
+    formats_for,
     make_averageable,
     open_photo,
     orientation,
@@ -250,6 +256,168 @@ GREYS = np.array([0, 64, 128, 255])[:, None].repeat(3, axis=1)
 )
 def test_grey_of_16_bits_is_neither_white_nor_black(kind: str, dtype: str) -> None:
     assert is_near(middles(shrunk(encoded(Image.fromarray(ramp(dtype)), kind))), GREYS)
+
+
+def tiff(samples: Array, **how: Any) -> bytes:
+    """The bytes of a TIFF file made by another library, in an order that it is told."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples, **how)
+    return buffer.getvalue()
+
+
+def tiff_by_hand(tags: dict[int, int | tuple[int, ...]], content: bytes) -> bytes:
+    """The bytes of a TIFF file made by hand, of 60 x 40 pixels; its content is at byte 8."""
+    told = {256: 60, 257: 40, 273: 8, 277: 1, 278: 40, 279: len(content)} | tags
+    start, table, far = 8 + len(content), struct.pack("<H", len(told)), b""
+    for tag, value in sorted(told.items()):
+        values = value if isinstance(value, tuple) else (value,)
+        packed = struct.pack(f"<{len(values)}I", *values)
+        if len(packed) > 4:
+            packed, far = (
+                struct.pack("<I", start + 2 + 12 * len(told) + 4 + len(far)),
+                far + packed,
+            )
+        table += struct.pack("<HHI", tag, 4, len(values)) + packed
+    return b"II*\0" + struct.pack("<I", start) + content + table + bytes(4) + far
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize(
+    ("dtype", "order", "white", "colours"),
+    [
+        ("f4", "<", 1, "minisblack"),
+        ("f4", "<", 1, "miniswhite"),
+        ("f4", ">", 1, "minisblack"),
+        ("u4", "<", 2**32 - 1, "minisblack"),
+        ("u4", "<", 65535, "minisblack"),
+        ("i4", "<", 65535, "minisblack"),
+        ("i4", "<", 2**31 - 1, "minisblack"),
+        ("u2", "<", 65535, "miniswhite"),
+        ("u2", ">", 65535, "minisblack"),
+        ("i2", "<", 32767, "minisblack"),
+        ("i2", ">", 32767, "minisblack"),
+        ("i1", "<", 127, "minisblack"),
+        ("f4", "<", 255, "minisblack"),
+        ("f4", "<", -1, "minisblack"),
+        ("f4", "<", np.nan, "minisblack"),
+    ],
+)
+def test_numbers_of_a_tiff_are_the_right_greys_or_the_photo_is_named(
+    dtype: str, order: str, white: float, colours: str, compression: str | None
+) -> None:
+    samples = (ramp("<u2") / 65535 * white).astype(dtype)
+    photo = tiff(samples, byteorder=order, photometric=colours, compression=compression)
+    right = GREYS if colours == "minisblack" else 255 - GREYS
+    try:
+        found = middles(shrunk(photo))
+    except Unreadable as error:
+        refused = "nothing says which|unusual order"
+        assert re.search(refused, str(error))
+        assert (dtype, order, white) not in [
+            ("f4", "<", 1),
+            ("u4", "<", 2**32 - 1),
+            ("i4", "<", 65535),
+        ]
+    else:
+        assert is_near(found, right, levels=1)
+
+
+def test_signed_samples_are_refused_by_name() -> None:
+    with pytest.raises(Unreadable, match="signed samples"):
+        shrunk(tiff((ramp("<u2") // 2).astype("i2")))
+
+
+def test_grey_of_12_bits_is_as_light_as_it_was_scanned() -> None:
+    levels = (ramp("<u2") >> 4).ravel()
+    first, second = levels[::2], levels[1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=1)
+    tags: dict[int, int | tuple[int, ...]] = {258: 12, 259: 1, 262: 1}
+    photo = tiff_by_hand(tags, packed.astype(np.uint8).tobytes())
+    assert is_near(middles(shrunk(photo)), GREYS, levels=1)
+
+
+def test_the_greys_of_a_tiff_are_right_when_it_was_turned_or_copied() -> None:
+    photo = open_photo(io.BytesIO(tiff(ramp("<u2"), photometric="miniswhite")))
+    copied = ImageOps.mirror(photo_loaded(photo))
+    assert is_near(middles(shrunk(copied)), (255 - GREYS)[[1, 0, 3, 2]], levels=1)
+
+
+def photo_loaded(photo: Image.Image) -> Image.Image:
+    """An opened photo, decoded."""
+    make_averageable(photo)
+    return photo
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_transparency_of_a_tiff_is_what_its_specification_says(
+    dtype: str, planes: str, kind: str, compression: str | None
+) -> None:
+    colours = np.asarray(quarters()) / 255.0 * 0.6
+    alpha = np.full((40, 60, 1), 0.8)
+    stored = np.dstack([colours * alpha if kind == "assocalpha" else colours, alpha])
+    samples = np.rint(stored * np.iinfo(dtype).max).astype(dtype)
+    if planes == "separate":
+        samples = samples.transpose(2, 0, 1)
+    how = {"planarconfig": planes, "extrasamples": [kind], "compression": compression}
+    try:
+        found = middles(shrunk(tiff(samples, photometric="rgb", **how)))
+    except Unreadable:
+        assert (planes, compression) == ("separate", None)
+    else:
+        right = 255 * (np.array([RED, GREEN, BLUE, YELLOW]) / 255 * 0.6 * 0.8 + 0.2)
+        assert is_near(found, right, levels=2)
+
+
+@pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
+def test_transparent_grey_of_a_tiff_is_over_white(kind: str) -> None:
+    samples = np.full((40, 60, 2), 128, np.uint8)
+    grey = 255 if kind == "assocalpha" else 191
+    photo = tiff(samples, photometric="minisblack", extrasamples=[kind])
+    assert is_near(middles(shrunk(photo))[:, 0], grey, levels=1)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_separate_planes_of_16_bits_are_the_right_colours_or_the_photo_is_named(
+    order: str, compression: str | None
+) -> None:
+    samples = np.random.default_rng(1).integers(0, 65536, (3, 40, 60)).astype("u2")
+    photo = tiff(
+        samples,
+        photometric="rgb",
+        planarconfig="separate",
+        byteorder=order,
+        compression=compression,
+    )
+    plain = Image.fromarray((samples >> 8).astype(np.uint8).transpose(1, 2, 0))
+    try:
+        assert is_near(shrunk(photo), shrunk(plain), levels=3)
+    except Unreadable as error:
+        assert "unusual order" in str(error)
+        assert not compression
+
+
+@pytest.mark.parametrize(
+    ("colours", "stored"), [(1, "L"), (2, "RGB"), (2, "YCbCr"), (6, "YCbCr")]
+)
+def test_an_old_style_jpeg_in_a_tiff_has_the_colours_of_the_jpeg_or_is_named(
+    colours: int, stored: str
+) -> None:
+    more = {"keep_rgb": True} if stored == "RGB" else {}
+    image = quarters().convert("L" if stored == "L" else "RGB")
+    jpeg = encoded(image, "JPEG", subsampling=0, **more)
+    bits = (8,) if stored == "L" else (8, 8, 8)
+    tags: dict[int, int | tuple[int, ...]] = {258: bits, 259: 6, 262: colours}
+    tags |= {277: len(bits), 513: 8, 514: len(jpeg), 530: (1, 1)}
+    photo = tiff_by_hand(tags, jpeg)
+    if colours == 6:
+        assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW], levels=6)
+    else:
+        with pytest.raises(Unreadable):
+            shrunk(photo)
 
 
 def png(
@@ -500,6 +668,88 @@ def test_a_truncated_photo_is_skipped(kind: str, part: float, tmp_path: Path) ->
     assert skip_reason(whole[: int(len(whole) * part)], tmp_path)
 
 
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+def test_a_damaged_png_is_skipped(at: float, tmp_path: Path) -> None:
+    damaged = bytearray(encoded(noise(), "PNG"))
+    damaged[int(len(damaged) * at)] ^= 1
+    with pytest.raises((OSError, SyntaxError)):
+        Image.open(io.BytesIO(damaged)).load()
+    assert skip_reason(bytes(damaged), tmp_path, "a.png")
+
+
+def test_the_orientation_of_a_png_is_found_behind_its_pixels() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    lying = np.asarray(quarters().transpose(Image.Transpose.ROTATE_90))
+    rows = b"".join(b"\0" + row.tobytes() for row in lying)
+    tag = (b"eXIf", exif.tobytes()[6:])
+    photo = png((40, 60), 8, 2, (b"IDAT", zlib.compress(rows)), tag)
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW], levels=8)
+
+
+def test_decoders_say_nothing_on_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise().save(tmp_path / "a.tif", compression="tiff_adobe_deflate")
+    damaged = bytearray((tmp_path / "a.tif").read_bytes())
+    damaged[2000] ^= 1
+    assert skip_reason(bytes(damaged), tmp_path, "a.tif")
+    os.write(2, b"afterwards, others do")
+    assert capfd.readouterr().err == "afterwards, others do"
+
+
+def test_a_terminal_that_is_closed_is_no_fault_of_the_photo(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(encoded(quarters(), "TIFF"))
+    code = "from smalti.ground.photos import *; load_pixels(open_photo('a.tif')); print(1)"
+    command = f'"$0" -c "{code}" 2>&-'
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.stdout == b"1\n"
+
+
+@pytest.mark.parametrize(
+    ("size", "mode"), [((8200, 8200), "RGB"), ((5800, 5800), "RGBA"), ((5800, 5800), "P")]
+)
+def test_a_photo_that_takes_too_much_memory_is_skipped(
+    size: tuple[int, int], mode: str, tmp_path: Path
+) -> None:
+    kind = {"P": 3, "RGB": 2, "RGBA": 6}[mode]
+    palette = (b"PLTE", bytes(3))
+    photo = png(size, 8, kind, palette, (b"IDAT", zlib.compress(bytes(1000))))
+    assert "pixels are too many" in skip_reason(photo, tmp_path, "a.png")
+
+
+def test_a_progressive_jpeg_of_many_pixels_is_skipped_and_another_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos_module, "PHOTO_LIMIT", 1 << 16)
+    one, other = (
+        encoded(quarters((200, 150)), "JPEG", progressive=word) for word in (0, 1)
+    )
+    assert is_near(middles(shrunk(one, (12, 8))), [RED, GREEN, BLUE, YELLOW], levels=9)
+    with pytest.raises(Unreadable, match="200 x 150 pixels are too many"):
+        shrunk(other, (12, 8))
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF"])
+def test_a_file_that_is_cut_short_after_it_was_decoded_does_no_harm(
+    kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(encoded(Image.new("L", (600, 400), 77), kind))
+    photo = open_photo(path)
+    make_averageable(photo)
+    assert getattr(photo, "map", None) is None  # or the system would end this process
+    os.truncate(path, 100)
+    assert photo.getpixel((599, 0)) == 77
+
+
 @pytest.mark.parametrize("content", [b"", b"\0", b"not a photo\n" * 9, b"\xff\xd8\xff"])
 def test_what_is_no_photo_is_skipped(content: bytes, tmp_path: Path) -> None:
     assert skip_reason(content, tmp_path).endswith("cannot identify image file 'the file'")
@@ -637,6 +887,15 @@ def test_a_heic_photo_without_the_package_says_what_to_install(
     monkeypatch.setattr(photos_module, "formats", lambda: ["JPEG"])
     assert "pip install pillow-heif" in explain("a.HEIC", Unreadable("?"))
     assert explain("a.jpg", Unreadable("?")) == "?"
+
+
+def test_formats_depend_on_a_package_only_if_a_photo_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for known in (["JPEG"], ["JPEG", "HEIF"]):
+        monkeypatch.setattr(photos_module, "formats", lambda known=known: known)
+        assert formats_for(["a.jpg", "b.png"]) == photos_module.FORMATS
+        assert formats_for(["a.jpg", "B.HEIC"]) == known
 
 
 # Many
