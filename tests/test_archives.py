@@ -2,8 +2,12 @@
 
 import contextlib
 import functools
+import gc
 import gzip
+import os
 import sys
+import tracemalloc
+import zipfile
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from hypothesis import strategies as st
 from packing import colour_of, content, listed, pack, records
 
 from smalti.ground import archives
-from smalti.ground.archives import open_any, parse_name, record_length
+from smalti.ground.archives import open_any, readings, record_length
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, Unreadable
 
@@ -142,10 +146,69 @@ def test_an_encrypted_member_is_unreadable(tmp_path: Path) -> None:
 def test_a_member_that_unfolds_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "PHOTO_LIMIT", 1000)
+    monkeypatch.setattr(archives, "FILE_LIMIT", 1000)
     pack(tmp_path / "a.zip", {"a.png": bytes(100_000)})
     with pytest.raises(Unreadable, match="too many for a photo"):
         open_any(str(tmp_path), "a.zip!/a.png")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_large_member_is_never_in_memory_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(archives, "IN_MEMORY", 1 << 20)
+    zeros = content("red", "BMP") + bytes(20 << 20)
+    pack(tmp_path / f"a.{ending}", {"a.bmp": zeros, "b.bmp": zeros[-(20 << 20) :]})
+    tracemalloc.start()
+    try:
+        assert colour_of(tmp_path, f"a.{ending}!/a.bmp") == (255, 0, 0)
+        with pytest.raises(Unreadable, match="cannot identify"):
+            open_any(str(tmp_path), f"a.{ending}!/b.bmp")
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+    gc.collect()  # would warn of a file that was left open
+
+
+@pytest.mark.parametrize("method", ["ZIP_BZIP2", "ZIP_LZMA"])
+def test_a_member_whose_unfolding_has_no_bounds_is_refused(
+    tmp_path: Path, method: str
+) -> None:
+    how = getattr(zipfile, method)
+    try:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w", how) as archive:
+            archive.writestr("a.png", content("red"))
+    except RuntimeError:
+        pytest.skip("this Python cannot write it")
+    with pytest.raises(Unreadable, match="compressed in an unusual way"):
+        open_any(str(tmp_path), "a.zip!/a.png")
+
+
+def test_a_folder_may_be_called_like_the_inside_of_an_archive(tmp_path: Path) -> None:
+    folder = tmp_path / "a.zip!" / "b.tar!"
+    folder.mkdir(parents=True)
+    (folder / "red.png").write_bytes(content("red"))
+    pack(folder / "c.zip", {"blue.png": content("blue")})
+    assert listed(tmp_path) == ["a.zip!/b.tar!/red.png"]
+    assert colour_of(tmp_path, "a.zip!/b.tar!/red.png") == (255, 0, 0)
+    assert colour_of(tmp_path, "a.zip!/b.tar!/c.zip!/blue.png") == (0, 0, 255)
+    pack(tmp_path / "a.zip", {"lime.png": content("lime")})
+    assert colour_of(tmp_path, "a.zip!/b.tar!/red.png") == (255, 0, 0)
+    assert colour_of(tmp_path, "a.zip!/lime.png") == (0, 255, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes that have names")
+def test_a_photo_that_became_a_pipe_is_unreadable_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(Unreadable, match="not a regular file"):
+        open_any(str(tmp_path), "a.jpg")
+
+
+def test_a_file_that_is_too_large_for_a_photo_is_unreadable(tmp_path: Path) -> None:
+    with (tmp_path / "a.webp").open("wb") as file:
+        file.truncate(archives.FILE_LIMIT + 1)
+    with pytest.raises(Unreadable, match="too many for a photo"):
+        open_any(str(tmp_path), "a.webp")
 
 
 @pytest.mark.parametrize("name", ["a.zip!/b.png", "b.zip!/a.png", "no.png", "a.bin#3"])
@@ -214,10 +277,10 @@ def test_the_length_of_a_record_follows_from_the_size_of_the_file() -> None:
 
 @given(st.text(min_size=1).filter(lambda name: "!/" not in name and "#" not in name))
 def test_the_name_of_an_ordinary_file_is_its_path(name: str) -> None:
-    assert parse_name(name) == (name, "", -1)
-    assert parse_name(f"a.ZIP!/{name}") == ("a.ZIP", name, -1)
+    assert readings(name)[0] == (name, "", -1)
+    assert readings(f"a.ZIP!/{name}")[0] == ("a.ZIP", name, -1)
 
 
 def test_names_with_signs_of_their_own_are_read_as_meant() -> None:
-    assert parse_name("hey!/a#3.jpg") == ("hey!/a#3.jpg", "", -1)
-    assert parse_name("a.zip!/b.zip!/c.jpg") == ("a.zip", "b.zip!/c.jpg", -1)
+    assert readings("hey!/a#3.jpg")[0] == ("hey!/a#3.jpg", "", -1)
+    assert readings("a.zip!/b.zip!/c.jpg")[0] == ("a.zip", "b.zip!/c.jpg", -1)

@@ -7,9 +7,12 @@ import gzip
 import io
 import os
 import re
+import stat
 import struct
 import tarfile
+import tempfile
 import threading
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,7 +25,7 @@ from PIL import Image
 from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.photos import load_pixels, open_photo
 
-INSIDE = re.compile(r"(.+?\.(?:zip|tar|tar\.gz|tgz))!/(.+)", re.DOTALL | re.IGNORECASE)
+INSIDE = re.compile(r"(?<=.)\.(?:zip|tar|tar\.gz|tgz)(?=!/.)", re.DOTALL | re.IGNORECASE)
 NUMBERED = re.compile(r"(.+\.bin)#(\d+)", re.DOTALL | re.IGNORECASE)
 
 
@@ -34,16 +37,27 @@ class Place(NamedTuple):
     number: int = -1
 
 
-def parse_name(name: str) -> Place:
-    """Take the name of a photo apart.
+def readings(name: str) -> list[Place]:
+    """All that the name of a photo may mean: in one archive or another, or in none.
 
-    >>> parse_name("cifar.tar.gz!/data_batch_1.bin#00123")
+    >>> readings("cifar.tar.gz!/data_batch_1.bin#00123")[0]
     Place(path='cifar.tar.gz', member='data_batch_1.bin', number=123)
+    >>> [place.path for place in readings("old.zip!/cat.jpg")]
+    ['old.zip', 'old.zip!/cat.jpg']
     """
     numbered = NUMBERED.fullmatch(name)
     name, number = (numbered[1], int(numbered[2])) if numbered else (name, -1)
-    inside = INSIDE.fullmatch(name)
-    return Place(inside[1], inside[2], number) if inside else Place(name, "", number)
+    ends = [found.end() for found in INSIDE.finditer(name)]
+    places = [Place(name[:end], name[end + 2 :], number) for end in ends]
+    return [*places, Place(name, "", number)]
+
+
+def find_place(root: str, name: str) -> Place:
+    """Where a photo is, given its name below a folder."""
+    *inside, plain = readings(name)
+    if not inside or Path(root, plain.path).is_file():
+        return plain
+    return next((place for place in inside if Path(root, place.path).is_file()), inside[0])
 
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -89,11 +103,6 @@ def open_gzip(stamp: Stamp, owner: Owner) -> IO[bytes]:
     return cast(IO[bytes], IndexedGzipFile(path, spacing=spacing, buffer_size=1 << 16))
 
 
-try:
-    from lzma import LZMAError
-except ImportError:
-    LZMAError = zlib.error  # type: ignore[misc, assignment]
-
 ARCHIVE_ERRORS = (
     OSError,
     zipfile.BadZipFile,
@@ -104,7 +113,6 @@ ARCHIVE_ERRORS = (
     ValueError,
     struct.error,
     zlib.error,
-    LZMAError,
 )
 
 
@@ -153,28 +161,57 @@ def describe_member(path: str, member: str = "") -> Member:
     return about
 
 
-PHOTO_LIMIT = 1 << 30  # bytes that one photo may have
+FILE_LIMIT = 1 << 29  # bytes that the file of one photo may have
+BLOCK = 1 << 20
+
+
+def read_blocks(path: str, member: str = "", start: int = 0, count: int = -1) -> Iterator[bytes]:
+    """Read bytes of a file, or of a member of an archive, by blocks; raises Unreadable."""
+    about = describe_member(path, member)
+    rest = about.size - start if count < 0 else count
+    if rest > FILE_LIMIT:
+        raise Unreadable(f"{rest} bytes are too many for a photo")
+    with reading(path), open_member(path, member) as file:
+        file.seek(about.offset + start)
+        while rest > 0 and (block := file.read(min(rest, BLOCK))):
+            rest -= len(block)
+            yield block
+    if rest > 0:
+        raise Unreadable(f"{path} ends before the photo does")
 
 
 def read_bytes(path: str, member: str = "", start: int = 0, count: int = -1) -> bytes:
-    """Read bytes of a file, or of a member of an archive; raises Unreadable."""
-    about = describe_member(path, member)
-    count = about.size - start if count < 0 else count
-    if count > PHOTO_LIMIT:
-        raise Unreadable(f"{count} bytes are too many for a photo")
-    with reading(path), open_member(path, member) as file:
-        file.seek(about.offset + start)
-        found = file.read(count)
-    if len(found) < count:
-        raise Unreadable(f"{path} ends before the photo does")
-    return found
+    """Read bytes of a file, or of a member of an archive, at once; raises Unreadable."""
+    return b"".join(read_blocks(path, member, start, count))
+
+
+IN_MEMORY = 1 << 25  # bytes
+
+
+def open_copy(path: str, member: str) -> Image.Image:
+    """Open a photo in an archive; raises Unreadable."""
+    size = describe_member(path, member).size
+    if size <= IN_MEMORY:
+        return open_photo(io.BytesIO(read_bytes(path, member)))
+    copy = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
+        copy.writelines(read_blocks(path, member))
+        photo = open_photo(copy)
+    except BaseException:
+        copy.close()
+        raise
+    weakref.finalize(photo, copy.close)
+    return photo
 
 
 @contextlib.contextmanager
 def open_member(path: str, member: str) -> Iterator[IO[bytes]]:
     """Open the file in which a member lies; one that is compressed as a whole stays open."""
     if member and is_zip(path):
-        with open_zip(file_stamp(path), here()).open(member) as content:
+        archive = open_zip(file_stamp(path), here())
+        if archive.getinfo(member).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Unreadable("compressed in an unusual way; unpack it, or pack it by deflate")
+        with archive.open(member) as content:
             yield content
     elif member and not path.lower().endswith(".tar"):
         yield open_gzip(file_stamp(path), here())
@@ -219,14 +256,25 @@ def open_record(path: str, member: str, number: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
 
 
+def check_file(path: str) -> None:
+    """Raise Unreadable if a file, if it is there, is not regular, or too large for a photo."""
+    with contextlib.suppress(OSError):  # whoever opens it is told
+        about = Path(path).stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise Unreadable("not a regular file")
+        if about.st_size > FILE_LIMIT:
+            raise Unreadable(f"{about.st_size} bytes are too many for a photo")
+
+
 def open_any(root: str, name: str) -> Image.Image:
     """Open a photo by its name below a folder; raises Unreadable."""
-    place = parse_name(name)
+    place = find_place(root, name)
     path = str(Path(root, place.path))
     if place.number >= 0:
         return open_record(path, place.member, place.number)
     if place.member:
-        return open_photo(io.BytesIO(read_bytes(path, place.member)))
+        return open_copy(path, place.member)
+    check_file(path)
     return open_photo(path)
 
 
