@@ -37,7 +37,7 @@ FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 REFERENCE = re.compile(r"^\s*<<([\w-]+)>>\s*$", re.M)
 HTML_REFERENCE = re.compile(r"&lt;&lt;((?:<[^>]+>|[\w-])+?)&gt;&gt;")
 PROGRAMS = ["*.py", "config.toml", "Snakefile", "data/*.py", "fig/*.py", "smalti/**/*.py"]
-PROGRAMS += ["smalti/*.css", "smalti/*.js", "smalti/*.html"]
+PROGRAMS += ["course/*.py", "smalti/*.css", "smalti/*.js", "smalti/*.html"]
 
 
 # Run the cells

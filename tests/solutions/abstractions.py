@@ -1,4 +1,4 @@
-# Made from docs/solutions.md by make tangle; edit that.
+# Made from course/solutions.md by make tangle; edit that.
 """Threads or processes, small chunks or large? Explained in solutions.md."""
 
 import itertools

@@ -1,4 +1,4 @@
-# Made from docs/solutions.md by make tangle; edit that.
+# Made from course/solutions.md by make tangle; edit that.
 """Brute force against a k-d tree; explained in solutions.md."""
 
 import time
