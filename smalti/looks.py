@@ -3,7 +3,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mosaic import ThumbnailSettings
@@ -12,6 +12,7 @@ from smalti.grid import cells_for
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Given, own_fields, stages
 from smalti.report import Report
+from smalti.variants import sample_sizes, usual_shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +141,21 @@ def put_on(settings: Command, look: Look, given: Given) -> Command:
     return dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
 
 
+SHAPED = {"thumb_res", "target_res", "tile"}
+
+
+def shape_like(
+    settings: Command, look: Look, given: Given, names: Sequence[str], folder: str
+) -> Command:
+    """Settings with thumbnails shaped like most of the photos, if a look may choose that."""
+    if look is LOOKS["plain"] or SHAPED & set(given):
+        return settings
+    shape = usual_shape(sample_sizes(names, folder))
+    if min(shape) < int(str(given.get("detail", 0))):
+        return settings
+    return dataclasses.replace(settings, thumb_res=shape)
+
+
 LIKENESS = [(0.6, "very close"), (0.45, "close"), (0.3, "fair"), (-1.0, "poor")]
 
 
@@ -163,7 +179,10 @@ def advise(report: Report, look: Look) -> Iterator[str]:
 
 
 def finer(report: Report) -> str:
-    """Half as many columns and rows again as a mosaic has, as two words."""
-    grid = report.settings.get("target_res")
+    """Half as many columns and rows again as a mosaic has, and its shape if it is no square."""
+    grid, shape = (report.settings.get(name) for name in ("target_res", "thumb_res"))
     sides = grid if isinstance(grid, list | tuple) else (100, 100)
-    return " ".join(str(side * 3 // 2) for side in sides)
+    words = " ".join(str(side * 3 // 2) for side in sides)
+    if isinstance(shape, list | tuple) and shape[0] != shape[1]:
+        return f"{words} --thumb-res {shape[0]} {shape[1]}"
+    return words

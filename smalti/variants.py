@@ -1,6 +1,7 @@
 # Made from smalti/variants.md by make tangle; edit that.
-"""Thumbnails of a photo that is cut at its ends, or mirrored; explained in variants.md."""
+"""Thumbnails cut at their ends, mirrored, or of another shape; explained in variants.md."""
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -109,3 +110,31 @@ def labels(names: Sequence[str], variants: Sequence[str]) -> list[str]:
     shown = [variant.removeprefix("content").strip() for variant in variants]
     pairs = zip(names, shown, strict=True)
     return [f"{name} ({variant})" if variant else name for name, variant in pairs]
+
+
+WIDE = [(55, 44), (56, 42), (60, 40), (64, 36)]  # 5:4, 4:3, 3:2, 16:9
+SHAPES = [(50, 50), *WIDE, *((height, width) for width, height in WIDE)]
+
+CLEARLY = 0.8  # of the misfit of the square
+
+
+def usual_shape(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The (width, height) of thumbnails for photos of these sizes; square if they differ much.
+
+    >>> usual_shape([(4000, 3000)] * 2 + [(1500, 1000)]), usual_shape([(4, 3), (3, 4)])
+    ((56, 42), (50, 50))
+    """
+    shapes = np.log([width / height for width, height in SHAPES])
+    photos = np.log([width / height for width, height in sizes]).clip(min(shapes), max(shapes))
+    misfits = np.abs(photos - shapes[:, None]).sum(axis=1)
+    best = int(np.argmin(misfits))
+    return SHAPES[best if misfits[best] <= CLEARLY * misfits[0] else 0]
+
+
+def sample_sizes(names: Sequence[str], folder: str, most: int = 200) -> list[tuple[int, int]]:
+    """The (width, height), held upright, of at most so many photos, evenly from the list."""
+    sizes, count = list[tuple[int, int]](), min(most, len(names))
+    for name in (names[i * len(names) // count] for i in range(count)):
+        with contextlib.suppress(Unreadable), open_any(folder, name) as photo:
+            sizes.append(upright_size(photo))
+    return [size for size in sizes if all(size)]

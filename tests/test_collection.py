@@ -17,10 +17,13 @@ from smalti.ground.collection import (
     advise_unread,
     collection_root,
     describe_collection,
+    describe_rest,
     list_collection,
     survey,
 )
 from smalti.ground.errors import MosaicError
+
+SMALL = ["--target-res", "6", "4", "--thumb-res", "6", "4", "--workers", "1"]
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
@@ -211,9 +214,9 @@ def photos_and_mosaics(*paths: Path) -> tuple[list[str], list[str]]:
 def test_a_mosaic_that_we_made_is_no_photo_of_its_folder(
     name: str, left_out: list[str], photos: Path, target: Path, tmp_path: Path
 ) -> None:
-    before, small = listed(photos), ["--target-res", "6", "4", "--thumb-res", "6", "4"]
+    before = listed(photos)
     args = [photos, target, "-o", photos / name, "--store", tmp_path / "a.h5"]
-    assert main(["make", *map(str, args), *small, "--workers", "1"]) == 0
+    assert main(["make", *map(str, args), *SMALL]) == 0
     assert (photos / name).is_file()
     assert photos_and_mosaics(photos) == (before, left_out)
 
@@ -332,7 +335,7 @@ def test_no_ending_is_both_a_photo_and_none() -> None:
 
 def test_each_kind_has_its_own_repair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collection, "formats", lambda: ["JPEG"])
-    monkeypatch.setattr(collection.features, "check", lambda name: False)
+    monkeypatch.setattr("PIL.features.check", lambda name: False)
     names = ["a.heic", "b.HEIC", "c.heif", "d.avif", "e.psd", "f.jpg"]
     assert list(advise_unread(names)) == [
         "1 file that we cannot read: 1 .psd; export them as JPEG",
@@ -345,5 +348,50 @@ def test_where_there_are_decoders_nothing_is_to_be_repaired(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(collection, "formats", lambda: ["JPEG", "HEIF"])
-    monkeypatch.setattr(collection.features, "check", lambda name: True)
+    monkeypatch.setattr("PIL.features.check", lambda name: True)
     assert list(advise_unread(["a.heic", "b.avif", "c.jpg"])) == []
+
+
+def test_the_summary_counts_what_was_left_out_and_what_could_not_be_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collection, "formats", lambda: ["JPEG"])
+    found = collection.Found([], ["a.jpg"], ["b.dng"])
+    assert list(describe_rest(found, ["c.heic", "damaged.jpg"])) == [
+        "1 mosaic of ours left out",
+        "1 file that we cannot read: 1 .dng; export them as JPEG",
+        "1 file that we cannot read: 1 .heic; pip install pillow-heif",
+    ]
+    assert list(describe_rest(collection.Found([], [], []))) == []
+
+
+def test_the_command_tells_what_is_no_photo(
+    photos: Path, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(
+        photos,
+        "a.DNG",
+        "old.jpg",
+        "older.jpg",
+        old=report("old.jpg"),
+        older=report("x.png"),
+    )
+    args = [photos, target, "-o", tmp_path / "out.png", "--store", tmp_path / "a.h5"]
+    assert main(["make", *map(str, args), *SMALL]) == 0
+    said = capsys.readouterr().out.splitlines()
+    at = said.index("photos   30 read, 0 skipped")
+    assert said[at + 1 : at + 3] == [
+        "besides  2 mosaics of ours left out",
+        "besides  1 file that we cannot read: 1 .dng; export them as JPEG",
+    ]
+
+
+def test_a_folder_of_raw_photos_only_is_refused_with_the_repair(
+    tmp_path: Path, target: Path, refusal: Callable[..., str]
+) -> None:
+    lay(tmp_path / "raw", "a.dng", "b.jpg", b=report("b.jpg"))
+    said = refusal("make", tmp_path / "raw", target, "-o", tmp_path / "out.png", *SMALL)
+    assert said == (
+        "mosaic: no photos found; 1 mosaic of ours left out; 1 file that we cannot read: "
+        "1 .dng; export them as JPEG; give a folder of photos"
+    )

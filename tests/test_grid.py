@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mosaic import Array, mean_colour
 from smalti import grid
@@ -27,6 +27,7 @@ from smalti.grid import (
 )
 from smalti.ground.errors import MosaicError
 from smalti.ground.photos import ORIENTATION
+from smalti.variants import SHAPES
 
 SIDE = st.integers(1, 20_000)
 TURN = {6: Image.Transpose.ROTATE_90, 3: Image.Transpose.ROTATE_180}  # undone by the tag
@@ -113,6 +114,25 @@ def test_wide_stones_make_fewer_columns() -> None:
     (square, wide) = (fit_grid((900, 600), res, 2400) for res in [(50, 50), (100, 50)])
     assert square[0] > wide[0]
     assert all(cols * rows <= 2400 for cols, rows in (square, wide))
+
+
+@pytest.mark.parametrize("size", [(600, 900), (900, 600), (640, 360)])
+@pytest.mark.parametrize("thumb_res", SHAPES)
+def test_a_disc_stays_round_in_cells_of_any_shape(
+    size: tuple[int, int], thumb_res: tuple[int, int]
+) -> None:
+    target = Image.new("RGB", size)
+    middle = (size[0] // 2, size[1] // 2)
+    ImageDraw.Draw(target).circle(middle, min(size) // 3, "white")
+    view = make_view(target, thumb_res, GridSettings(), cells=2400)
+    (cols, rows), (width, height) = view.grid, (thumb_res[0] // 5, thumb_res[1] // 5)
+    assert 0.93 * 2400 < cols * rows <= 2400
+    cells = view.cut((width, height)).reshape(rows, cols, height, width, 3)
+    seen = cells.transpose(0, 2, 1, 3, 4).reshape(rows * height, cols * width, 3)
+    left, top, right, bottom = Image.fromarray(seen).getbbox() or (0, 0, 0, 0)
+    assert (right - left) / width * thumb_res[0] == pytest.approx(
+        (bottom - top) / height * thumb_res[1], rel=0.02
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import doctest
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -15,16 +16,23 @@ import mosaic
 from data import cats
 from mosaic import Array, Reject, Thumbnail
 from smalti import variants
+from smalti.command import main
 from smalti.crops import find_content
 from smalti.ground.errors import Unreadable
 from smalti.ground.photos import ORIENTATION
+from smalti.looks import find_look, finer, put_on, shape_like
+from smalti.making import MosaicSettings
+from smalti.report import Report
 from smalti.variants import (
+    SHAPES,
     cut_photo,
     labels,
     list_variants,
     make_all_variants,
     make_variants,
     photo_numbers,
+    sample_sizes,
+    usual_shape,
 )
 
 RED, LIME, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -185,3 +193,125 @@ def test_content_is_no_word_in_a_table_of_choices() -> None:
         "a.jpg",
         "a.jpg (mirror)",
     ]
+
+
+# The shape of a thumbnail
+
+SIZES = st.tuples(st.integers(1, 9000), st.integers(1, 9000))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_photos_of_one_shape_make_thumbnails_of_that_shape(shape: tuple[int, int]) -> None:
+    assert usual_shape([(20 * shape[0], 20 * shape[1])] * 3) == shape
+
+
+def test_the_shapes_are_simple_and_about_as_large_as_50_x_50() -> None:
+    ratios = [width / height for width, height in SHAPES]
+    wide = [5 / 4, 4 / 3, 3 / 2, 16 / 9]
+    assert ratios == pytest.approx([1, *wide, *(1 / ratio for ratio in wide)])
+    assert all(2300 <= width * height <= 2500 for width, height in SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("lying", "standing", "expected"),
+    [(1, 1, (50, 50)), (4, 3, (50, 50)), (2, 1, (60, 40)), (1, 2, (40, 60))],
+)
+def test_a_shape_needs_a_clear_majority(
+    lying: int, standing: int, expected: tuple[int, int]
+) -> None:
+    assert usual_shape([(3000, 2000)] * lying + [(2000, 3000)] * standing) == expected
+
+
+def test_neighbouring_shapes_do_not_split_the_majority() -> None:
+    assert usual_shape([(4, 3)] * 5 + [(3, 2)] * 4 + [(1, 1)] * 4) == (56, 42)
+
+
+def test_a_panorama_does_not_count_more_than_another_photo() -> None:
+    assert usual_shape([(4, 3)] * 3 + [(9000, 10)]) == (56, 42)
+
+
+def test_without_photos_thumbnails_are_square() -> None:
+    assert usual_shape([]) == (50, 50)
+
+
+@given(st.lists(SIZES, min_size=1, max_size=9), st.integers(2, 5))
+def test_the_shape_depends_neither_on_order_nor_on_number_and_turns_with_the_photos(
+    sizes: list[tuple[int, int]], times: int
+) -> None:
+    ratios = np.log([min(16 / 9, max(9 / 16, width / height)) for width, height in sizes])
+    misfits = [np.abs(ratios - np.log(w / h)).sum() for w, h in SHAPES]
+    best, second = np.sort(misfits)[:2]
+    assume(second - best > 1e-6)
+    assume(abs(best - 0.8 * misfits[0]) > 1e-6)
+    assert usual_shape(sizes[::-1] * times) == usual_shape(sizes)
+    assert (
+        usual_shape([(height, width) for width, height in sizes])
+        == usual_shape(sizes)[::-1]
+    )
+
+
+def test_sizes_are_sampled_evenly_upright_and_without_what_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    for i in range(10):
+        Image.new("RGB", (30 + i, 20)).save(tmp_path / f"{i}.jpg", exif=exif)
+    (tmp_path / "4.jpg").write_bytes(b"")
+    names = [f"{i}.jpg" for i in range(10)]
+    assert sample_sizes(names, str(tmp_path), 5) == [(20, 30), (20, 32), (20, 36), (20, 38)]
+    assert len(sample_sizes(names, str(tmp_path))) == 9
+    assert sample_sizes([], str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("look", "words", "expected"),
+    [
+        ("faithful", {}, (60, 40)),
+        ("once", {}, (60, 40)),
+        ("faithful", {"detail": "40"}, (60, 40)),
+        ("faithful", {"detail": "41"}, (50, 50)),
+        ("faithful", {"target_res": ["9", "6"]}, (50, 50)),
+        ("faithful", {"tile": "9"}, (50, 50)),
+        ("plain", {}, (50, 50)),
+    ],
+)
+def test_the_shape_is_chosen_only_if_nothing_that_was_given_needs_another(
+    look: str, words: dict[str, object], expected: tuple[int, int], tmp_path: Path
+) -> None:
+    Image.new("RGB", (90, 60)).save(tmp_path / "a.png")
+    settings = put_on(MosaicSettings(), find_look(look), words)
+    shaped = shape_like(settings, find_look(look), words, ["a.png"], str(tmp_path))
+    assert shaped.thumb_res == expected
+
+
+def test_a_size_of_thumbnails_that_was_given_stays(tmp_path: Path) -> None:
+    Image.new("RGB", (90, 60)).save(tmp_path / "a.png")
+    look, words = find_look("faithful"), {"thumb_res": ["20", "20"]}
+    settings = MosaicSettings(thumb_res=(20, 20))
+    assert shape_like(settings, look, words, ["a.png"], str(tmp_path)) == settings
+
+
+def test_a_mosaic_of_wide_photos_has_wide_cells_and_the_shape_of_its_target(
+    tmp_path: Path, target: Path
+) -> None:
+    for i in range(12):
+        colour = (20 * i, 255 - 20 * i, 9 * i)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.new("RGB", (30, 20), colour).save(tmp_path / "in" / f"{i:02}.png")
+    words = ["make", tmp_path / "in", target, "-o", tmp_path / "m.png", "--workers", 1]
+    words += ["--store", tmp_path / "m.h5", "--max-uses", 50]
+    assert main([str(word) for word in words]) == 0
+    about = json.loads((tmp_path / "m.json").read_text(encoding="utf-8"))
+    assert about["settings"]["thumb_res"] == [60, 40]
+    (cols, rows), (width, height) = about["settings"]["target_res"], about["size"]
+    assert (width, height) == (60 * cols, 40 * rows)
+    assert cols < rows * 60 / 40
+    assert width / height == pytest.approx(60 / 40, rel=0.05)
+
+
+def test_the_advice_of_more_cells_keeps_their_shape() -> None:
+    wide = Report(settings={"target_res": [100, 90], "thumb_res": [60, 40]})
+    assert finer(wide) == "150 135 --thumb-res 60 40"
+    square = Report(settings={"target_res": [100, 90], "thumb_res": [50, 50]})
+    assert finer(square) == "150 135"

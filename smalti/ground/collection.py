@@ -273,3 +273,11 @@ def advise_unread(names: Iterable[str]) -> Iterator[str]:
         total, listed = sum(n for n, _ in group), ", ".join(f"{n} {end}" for n, end in group)
         files = "1 file" if total == 1 else f"{total} files"
         yield f"{files} that we cannot read: {listed}; {what}"
+
+
+def describe_rest(found: Found, rejected: Iterable[str] = ()) -> Iterator[str]:
+    """What was found besides photos, in lines; `rejected` are names that could not be opened."""
+    if found.mosaics:
+        several = "1 mosaic" if len(found.mosaics) == 1 else f"{len(found.mosaics)} mosaics"
+        yield f"{several} of ours left out"
+    yield from advise_unread([*found.unread, *rejected])
