@@ -7,9 +7,11 @@ every document.
 """
 
 import hashlib
+import os
 import posixpath
 import re
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -82,7 +84,8 @@ def run(text: str, document: Path, root: Path) -> NotebookNode:
         resources={"metadata": {"path": str(root)}},
     )
     try:
-        client.execute()
+        with tempfile.TemporaryDirectory() as kept:  # not the cache of whoever reads
+            client.execute(env={**os.environ, "SMALTI_CACHE": kept, "TQDM_DISABLE": "1"})
     except CellExecutionError as error:
         failed = next(
             cell.source

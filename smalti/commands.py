@@ -8,7 +8,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,21 +17,19 @@ import numpy as np
 from msgspec import Meta
 from msgspec.structs import replace
 from PIL import Image
-from tqdm import tqdm
 
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
 from smalti import animation, datasets, making, output, page, scores, steps
 from smalti.features import FeatureSettings
 from smalti.grid import ExactSize, View, cells_for, wanted_size
 from smalti.ground.archives import load_image
-from smalti.ground.collection import collection_root
+from smalti.ground.collection import collection_root, describe_rest
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
 from smalti.ground.settings import Count, Flag, Given, Pair, changed
-from smalti.looks import LOOKS, Look, advise, default_look, find_look, put_on, wanted_cells
+from smalti.looks import LOOKS, advise, default_look, find_look, put_on, shape_like, wanted_cells
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
-from smalti.ours import check_kept, check_ours, store_files, table_files
-from smalti.placement import Certificate, Watch
+from smalti.ours import check_folder, check_kept, check_ours, mosaic_files, store_files, table_files
 from smalti.recolour import RecolourSettings, check_recolour
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.spreading import possible_spacing
@@ -39,7 +37,6 @@ from smalti.variants import cut_photo, photo_numbers
 
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
 StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
-TableWord = Annotated[str, "the table of matches, .tab, or of choices, .csv"]
 OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif or .dzi"]
 MosaicWord = Annotated[str, "a mosaic that was made, with its report beside it"]
 TargetWord = Annotated[str, "the image to imitate"]
@@ -58,23 +55,27 @@ class Thumbnails(StoreSettings):
         folder = collection_root(self.photos)
         lines = steps.read_list(self.list) if self.list else steps.describe_photos(self.photos)
         check_ours(**store_files(self.store))
-        tell_rejects(making.make_store(self.store, folder, lines, self), bool(self.list))
+        list_rejects(making.make_store(self.store, folder, lines, self), bool(self.list))
 
 
-def tell_rejects(store: Store, allow_empty: bool = False) -> Store:
-    """List the rejects of a store beside it and on the terminal; return the store."""
+def list_rejects(store: Store, allow_empty: bool = False) -> None:
+    """List the rejects of a store beside it and on the terminal."""
     table = Path(store.path).with_suffix(".rejects.tsv")
-    if not store.names and not allow_empty:
-        first = "".join(f", not even {one.name} ({one.reason})" for one in store.rejects[:1])
-        raise MosaicError(f"no photos found that can be read{first}; give a folder of photos")
+    tell_rejects(store, table, allow_empty)
     table.unlink(missing_ok=True)
     if store.rejects:
         write_text(table, "".join(f"{show(one.name)}\t{one.reason}\n" for one in store.rejects))
+
+
+def tell_rejects(store: Store, where: Path, allow_empty: bool = False) -> None:
+    """Print the first rejects of a store, and `where` all are; without any photo, MosaicError."""
+    if not store.names and not allow_empty:
+        first = "".join(f", not even {one.name} ({one.reason})" for one in store.rejects[:1])
+        raise MosaicError(f"no photos found that can be read{first}; give a folder of photos")
     for one in store.rejects[:5]:
         print(f"skipped {show(one.name)}: {one.reason}", file=sys.stderr)
     if len(store.rejects) > 5:
-        print(f"skipped {len(store.rejects)} photos in all, see {table}", file=sys.stderr)
-    return store
+        print(f"skipped {len(store.rejects)} photos in all, see {show(str(where))}", file=sys.stderr)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ class Merge:
         """Write the store of all parts."""
         check_ours(**store_files(self.store))
         steps.merge_stores(self.store, self.parts)
-        tell_rejects(open_store(self.store))
+        list_rejects(open_store(self.store))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,7 @@ def match_and_tell(
 ) -> tuple[View, Made]:
     """Match about so many cells, print what was found, and return the view and the match."""
     view = making.open_view(target, store.thumb_res, settings, cells)
-    with watch_proof() as on_round:
+    with making.watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
     if made.alike:
         hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
@@ -164,7 +165,7 @@ def match_and_tell(
     asked |= {name: value for name, value in near.items() if value}
     print(*describe_match(made.report, asked, brief), sep="\n")
     if settings.choices > 1:
-        path = Path(files.table).with_suffix(".csv")
+        path = Path(files.table or files.mosaic).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
     return view, made
 
@@ -176,23 +177,11 @@ def spacing_of(settings: TableSettings, photos: int) -> int:
     return settings.spacing
 
 
-@contextlib.contextmanager
-def watch_proof() -> Iterator[Watch]:
-    """Show on a terminal how the proven gap of a match falls."""
-    with tqdm(desc="match", bar_format="{desc}: {elapsed}{postfix}", disable=None) as bar:
-
-        def tell(proof: Certificate) -> None:
-            bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
-
-        yield tell
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paste(RecolourSettings):
-    """Paste a mosaic from a store and a table."""
+    """Paste a mosaic anew, or from a store and a table."""
 
-    store: StoreWord
-    table: TableWord
+    parts: Annotated[tuple[str, ...], "a mosaic that was made, or a store and a table"]
     output: OutputWord
     thumb_res: Annotated[Pair, "size of a thumbnail; 0 0 is that of the store"] = (0, 0)
     size: Annotated[ExactSize, "exact size of the mosaic; 0 0 is any"] = (0, 0)
@@ -203,13 +192,19 @@ class Paste(RecolourSettings):
         """Paste, save, and print the scores."""
         if any(self.thumb_res) and any(self.size):
             raise MosaicError("`size` does not go with `thumb_res`: it decides how large tiles are")
-        check_ours(report=Path(self.output).with_suffix(".json"))
-        beside, ways = Path(self.table).with_suffix(".json"), ("recolour", "tint", "blend")
+        check_ours(**mosaic_files(self.output))
+        ways = ("recolour", "tint", "blend")
         now: dict[str, object] = dict.fromkeys(ways, 0) if {*ways} & {*given} else {}
         now |= {name: given[name] for name in ("target", "size", *ways) if name in given}
-        work = making.open_work(beside, now, self.store, self.table, self.choices)
+        if len(self.parts) > 2:
+            raise MosaicError("paste takes a mosaic, or a store and a table, and the image to write")
+        *stores, about = self.parts
+        store, is_table = "".join(stores), Path(about).suffix.lower() in (".tab", ".csv")
+        table = about if stores or is_table else ""
+        beside = Path(about).with_suffix(".json") if table else report_path(about)
+        work = making.open_work(beside, now, store, table, self.choices)
         files = work.report.files
-        check_kept(self.output, target=files.target, store=self.store, mask=files.mask)
+        check_kept(self.output, target=files.target, store=store, mask=files.mask)
         paste_and_tell(self.output, work, self.thumb_res if any(self.thumb_res) else None)
 
 
@@ -234,46 +229,43 @@ class Make(MosaicSettings):
     target: TargetWord
     output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]
     look: Annotated[str, LOOK_HELP] = ""
-    store: Annotated[str, "where thumbnails are kept; by default beside the mosaic"] = ""
+    store: Annotated[str, "where thumbnails are kept; by default in your cache folder"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
 
     def run(self, given: Given) -> None:
         """Put on a look, and make the mosaic."""
-        look = find_look(self.look or default_look(given))
-        put_on(self, look, given).make(look, self.max_uses if "max_uses" in given else None)
+        name = self.look or default_look(given)
+        put_on(self, find_look(name), given).make(name, given)
 
-    def make(self, look: Look, uses: int | None) -> None:
-        """Make the store, the match and the mosaic, and say what was made of what."""
-        stem = Path(self.output).with_suffix("")
-        files = Files(
-            store=self.store or f"{stem}.h5",
-            table=f"{stem}.tab",
-            target=self.target,
-            mask=self.mask,
-            photos=list(self.photos),
-        )
-        target, clock = self.check(files), [time.perf_counter()]
-        lines = steps.describe_photos(self.photos, self.output)
+    def make(self, name: str, given: Given) -> None:
+        """Make the store, the match and the mosaic in a look, and say what was made of what."""
+        target, clock, look = self.check(), [time.perf_counter()], find_look(name)
+        lines, found = steps.survey_photos(self.photos, self.output)
         if not lines:
-            raise MosaicError("no photos found; give a folder of photos")
-        store = making.make_store(files.store, collection_root(self.photos), lines, self)
-        tell_rejects(store)
+            besides = ["no photos found", *describe_rest(found), "give a folder of photos"]
+            raise MosaicError("; ".join(besides))
+        names, root = [name for name, *_ in found.photos], collection_root(self.photos)
+        store, files = shape_like(self, look, given, names, root).prepare(lines)
+        besides = list(describe_rest(found, [one.name for one in store.rejects]))
         clock.append(time.perf_counter())
+        uses = self.max_uses if "max_uses" in given else None
         cells = wanted_cells(look, len(set(store.names)), uses)
         view, made = match_and_tell(store, target, self, files, cells, brief=True)
         clock.append(time.perf_counter())
-        report = paste_and_tell(self.output, Work(made.report, self, store, made.match, view))
+        report = replace(made.report, look=name)
+        report = paste_and_tell(self.output, Work(report, self, store, made.match, view))
         clock.append(time.perf_counter())
         store.file.close()
         spent = [after - before for before, after in itertools.pairwise(clock)]
-        print_summary(self.output, report, store, spent)
+        print_summary(self.output, report, store, spent, besides)
         print(*advise(report, look), sep="\n")
 
-    def check(self, files: Files) -> Image.Image:
+    def check(self) -> Image.Image:
         """Open the target, if everything else is in order, too; raises MosaicError."""
         (cols, rows), (width, height) = self.target_res, self.thumb_res
         size = wanted_size(self) or (max(1, cols * width), max(1, rows * height))
         output.check_size(self.output, size)
+        check_folder(self.output)
         making.check_table(self)
         check_recolour(self)
         if self.detail > min(self.thumb_res):
@@ -282,22 +274,37 @@ class Make(MosaicSettings):
         making.open_view(target, self.thumb_res, self)
         for read in [{"target": self.target, "mask": self.mask}, *({"focus": one} for one in self.focus)]:
             check_kept(self.output, **read)
-        tables = table_files(Path(files.table), self.choices > 1)
-        for written in [Path(self.output), *tables.values()]:
-            check_kept(str(written), store=files.store)
-        check_ours(**store_files(files.store), **tables)
+        written = mosaic_files(self.output, self.choices > 1)
+        for path in [Path(self.output), *written.values()]:
+            check_kept(str(path), store=self.store)
+        check_ours(**written, **(store_files(self.store) if self.store else {}))
         return target
 
+    def prepare(self, lines: Sequence[str]) -> tuple[Store, Files]:
+        """The store of photos, made if it is not there, and the files of the mosaic."""
+        root = collection_root(self.photos)
+        path = self.store or making.find_kept(root, lines, self)
+        store = (making.make_store if self.store else making.keep_store)(path, root, lines, self)
+        if self.store:
+            list_rejects(store)
+        else:
+            tell_rejects(store, mosaic_files(self.output)["report"])
+        names = {"target": self.target, "mask": self.mask, "mosaic": self.output}
+        return store, Files(store=path, photos=list(self.photos), **names)
 
-def print_summary(path: str, report: Report, store: Store, spent: list[float]) -> None:
-    """Say what was made of what, and how long it took."""
+
+def print_summary(
+    path: str, report: Report, store: Store, spent: list[float], besides: Sequence[str]
+) -> None:
+    """Say what was made of what, what was found besides, and how long it took."""
     if report.size:
         print(f"{show(path)}: {report.size[0]} x {report.size[1]} pixels")
     print(f"photos   {len(set(store.names))} read, {len(store.rejects)} skipped")
+    for line in besides:
+        print(f"besides  {line}")
     named = zip(("thumbnails", "match", "paste"), spent, strict=True)
     print(f"time     {sum(spent):.1f} s:", ", ".join(f"{step} {s:.1f}" for step, s in named))
-    files = report.files
-    print(show(f"kept     {files.store}, {files.table}; mosaic paste makes them into other sizes"))
+    print(show(f"kept     {report.files.store}: thumbnails, for more mosaics of these photos"))
 
 
 def report_path(mosaic: str) -> Path:
@@ -336,7 +343,8 @@ def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
     if mosaic.lower().endswith(".dzi"):
         link = str(view)
         page.write_viewer(link, mosaic, work.match, names, title)
-    found = msgspec.to_builtins(replace(work.report, store="", files=Files()))
+    report = replace(work.report, store="", files=Files(), match=[], alike=[], skipped={})
+    found = msgspec.to_builtins(report)
     found |= found.pop("recolour", {})  # which has a word for each way
     page.write_page(
         path,

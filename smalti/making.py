@@ -1,34 +1,46 @@
 # Made from smalti/making.md by make tangle; edit that.
 """From photos to a store, a match, a mosaic, with all settings; explained in making.md."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import importlib
+import importlib.util
 import json
+import os
+import shutil
+import sys
+import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec.structs import replace
 from PIL import Image
-from tqdm import tqdm
 
 import mosaic
 from mosaic import Array, Store
-from smalti import choosing, likeness, output, scores, steps, tables, variants
-from smalti.choosing import MatchSettings
+from smalti import choosing, crops, likeness, output, scores, steps, tables, variants
+from smalti.choosing import ChoiceSettings, MatchSettings
 from smalti.constraints import make_constraints
 from smalti.features import FeatureSettings
 from smalti.grid import FEWEST_CELLS, GridSettings, View, check_grid, make_view, wanted_size
+from smalti.ground import photos
 from smalti.ground.archives import load_image
+from smalti.ground.cache import VARIABLE, cache_path, is_cached, use
+from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import write_text
-from smalti.ground.photos import formats
+from smalti.ground.photos import formats_for
 from smalti.ground.settings import changed, make_settings
-from smalti.placement import Watch
+from smalti.placement import Certificate, Watch
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
-from smalti.report import Files, Report, forget_match, read_report, with_uses, write_report
+from smalti.report import (
+    Files, Report, forget_match, read_report, read_rows, with_uses, write_report, write_rows,
+)
 from smalti.variants import VariantSettings
 
 
@@ -62,15 +74,21 @@ def check_table(settings: TableSettings) -> None:
 
 def make_store(path: str, folder: str, lines: Sequence[str], settings: StoreSettings) -> Store:
     """Make the store of photos, unless it is there already; return it, open."""
-    how = (settings.thumb_res, settings.thumb_quality, settings.variants, formats())
-    about = "\n".join([*lines, str((mosaic.VERSION, *how)), settings.crop])
-    origin = hashlib.sha256(about.encode()).hexdigest()
+    origin = find_origin(lines, settings)
     if store := open_same(path, origin):
         return store
     names = [json.loads(line)[0] for line in lines]
     made = progress(make_all(names, folder, settings), len(names), "thumbnails")
     mosaic.write_store(path, made, settings.thumb_res, origin)
     return mosaic.open_store(path)
+
+
+def find_origin(lines: Sequence[str], settings: StoreSettings) -> str:
+    """A digest of all that decides what is in a store, but the photos themselves."""
+    needed = formats_for(json.loads(line)[0] for line in lines)
+    how = (settings.thumb_res, settings.thumb_quality, settings.variants, needed)
+    about = "\n".join([*lines, str((mosaic.VERSION, *how)), settings.crop])
+    return hashlib.sha256(about.encode()).hexdigest()
 
 
 def open_same(path: str, origin: str) -> Store | None:
@@ -96,12 +114,97 @@ def make_all(
     return variants.make_all_variants(names, folder, size, quality, workers, wanted)
 
 
+@functools.cache
+def code_of_thumbnails() -> bytes:
+    """A digest of the program's own lines that decide what a thumbnail looks like."""
+    modules = (mosaic, variants, crops, photos)
+    code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
+    return hashlib.sha256(code).digest()
+
+
+def find_kept(root: str, lines: Sequence[str], settings: StoreSettings) -> str:
+    """The path in the cache of the store of photos below a folder, whether it is there or not."""
+    about = [find_origin(lines, settings).encode(), os.fsencode(os.path.realpath(root))]
+    digest = hashlib.sha256(b"\0".join([*about, code_of_thumbnails()])).hexdigest()
+    return str(cache_path(digest, ".h5"))
+
+
+def keep_store(path: str, root: str, lines: Sequence[str], settings: StoreSettings) -> Store:
+    """Open the store at a path in the cache, made if it is not there; or one for this run."""
+    try:
+        store = make_store(path, root, lines, settings)
+    except OSError as error:
+        store = make_store_for_now(root, lines, settings)
+        where = f"{Path(path).parent} ({error.strerror or error})"
+        print(show(f"thumbnails cannot be kept in {where}; name a folder in {VARIABLE}"), file=sys.stderr)
+        return store
+    use(Path(path))
+    return store
+
+
+def make_store_for_now(root: str, lines: Sequence[str], settings: StoreSettings) -> Store:
+    """Make a store in a folder that goes when the store is no longer in use."""
+    with contextlib.ExitStack() as stack:
+        folder = tempfile.mkdtemp(prefix="mosaic-")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        store = make_store(f"{folder}/mosaic.h5", root, lines, settings)
+        weakref.finalize(store, stack.pop_all().close)
+    return store
+
+
+def reopen_store(report: Report, report_path: Path) -> Store:
+    """Open the store of a report, made again if it has gone from the cache; raises MosaicError."""
+    path, paths = report.files.store, report.files.photos
+    if not is_cached(path):
+        return mosaic.open_store(path)
+    with contextlib.suppress(MosaicError):
+        store = mosaic.open_store(path)
+        use(Path(path))
+        return store
+    with contextlib.suppress(MosaicError):
+        root, lines = collection_root(paths), steps.describe_photos(paths, report.files.mosaic)
+        settings = recall(report, {})
+        if find_kept(root, lines, settings) == path:
+            return keep_store(path, root, lines, settings)
+    raise MosaicError(
+        f"the thumbnails of {report_path} are no longer in the cache, and its photos have changed "
+        "or moved; make the mosaic anew"
+    )
+
+
+def find_bar() -> Any | None:  # Any: tqdm has no types
+    """The class of a progress bar that can be seen here, if any can."""
+    shell = sys.modules.get("IPython")
+    if shell and "IPKernelApp" in getattr(shell.get_ipython(), "config", {}):
+        if importlib.util.find_spec("ipywidgets"):
+            return importlib.import_module("tqdm.notebook").tqdm
+    elif not (sys.stderr and sys.stderr.isatty()):
+        return None
+    return importlib.import_module("tqdm").tqdm
+
+
 Item = TypeVar("Item")
 
 
 def progress(items: Iterator[Item], total: int, what: str) -> Iterator[Item]:
-    """Show progress, rate and end time on a terminal; elsewhere be quiet."""
-    return iter(tqdm(items, what, total, disable=None, unit="", leave=False))
+    """Show how far a loop is, where it can be seen."""
+    bar = find_bar()
+    return iter(bar(items, what, total, unit="", leave=False)) if bar else items
+
+
+@contextlib.contextmanager
+def watch_proof() -> Iterator[Watch | None]:
+    """Show how the proven gap of a match falls, where it can be seen."""
+    kind = find_bar()
+    if not kind:
+        yield None
+        return
+    with kind(desc="match", bar_format="{desc}: {elapsed}{postfix}") as bar:
+
+        def tell(proof: Certificate) -> None:
+            bar.set_postfix_str(f"at most {proof.gap:.1e} above the optimum")
+
+        yield tell
 
 
 def open_view(
@@ -140,6 +243,9 @@ class Made:
     alike: list[str]
 
 
+ELSEWHERE = ("method", "choices", "workers")
+
+
 def make_match(
     store: Store,
     view: View,
@@ -147,7 +253,7 @@ def make_match(
     files: Files,
     on_round: Watch | None = None,
 ) -> Made:
-    """Match the thumbnails of a store with a view; write the table, its report, its lists."""
+    """Match the thumbnails of a store with a view; write the table, if `files` name one."""
     photo, alike = find_photos(store, settings)
     shape, unique = view.empty.shape, settings.method == "unique"
     constraints = make_constraints(store.names, photo, shape, settings, view.empty, unique)
@@ -157,15 +263,9 @@ def make_match(
     match, outcome = choosing.find_match(
         *both, settings, constraints, view.empty, on_round, weight
     )
-    table = Path(files.table)
-    if settings.choices > 1:
-        ranked = choosing.rank(*both, settings.metric, settings.choices, view.empty)
-        names = variants.labels(store.names, store.variants)
-        tables.write_choices(table.with_suffix(".csv"), *ranked, names)
-    table.with_suffix(".alike.txt").unlink(missing_ok=True)  # of an earlier match
-    if alike:
-        write_text(table.with_suffix(".alike.txt"), "".join(show(line) + "\n" for line in alike))
-    seen = {"target_res": view.grid, "thumb_res": store.thumb_res}
+    known = changed(settings, GridSettings, FeatureSettings, ChoiceSettings)
+    known |= changed(settings, StoreSettings) if isinstance(settings, StoreSettings) else {}
+    known = {name: value for name, value in known.items() if name not in ELSEWHERE}
     report = Report(
         method=settings.method,
         cells=int(np.count_nonzero(~view.empty)),
@@ -173,7 +273,7 @@ def make_match(
         levels=outcome.levels,
         too_near=outcome.too_near,
         store=store.digest,
-        settings=changed(settings, GridSettings, FeatureSettings) | seen,
+        settings=known | {"target_res": view.grid, "thumb_res": store.thumb_res},
         files=files,
     )
     report = with_uses(report, scores.count_uses(match, constraints.photo))
@@ -184,8 +284,20 @@ def make_match(
             **{key: value for key, value in proof.as_dict().items() if key not in ("cost", "cells")},
             proof=proof.sentence(),
         )
+    table = Path(files.table or files.mosaic)
+    if settings.choices > 1:
+        ranked = choosing.rank(*both, settings.metric, settings.choices, view.empty)
+        names = variants.labels(store.names, store.variants)
+        tables.write_choices(table.with_suffix(".csv"), *ranked, names)
+    if not files.table:
+        skipped = {one.name: one.reason for one in store.rejects}
+        report = replace(report, match=write_rows(match), alike=alike, skipped=skipped)
+        return Made(match, report, alike)
+    table.with_suffix(".alike.txt").unlink(missing_ok=True)  # of an earlier match
+    if alike:
+        write_text(table.with_suffix(".alike.txt"), "".join(show(line) + "\n" for line in alike))
     steps.write_match(files.table, match)
-    write_report(Path(files.table).with_suffix(".json"), report)
+    write_report(table.with_suffix(".json"), report)
     return Made(match, report, alike)
 
 
@@ -271,12 +383,15 @@ def recall_view(report: Report, target: str, thumb_res: tuple[int, int]) -> tupl
         return None, str(error)
 
 
-def read_table(path: str, digest: str, store: Store, view: View | None, among: int) -> Array:
-    """Read a (rows, cols) match, .tab, or choose one `among` the best of each cell, .csv."""
-    if Path(path).suffix.lower() != ".csv":
-        if among > 1:
-            raise MosaicError("`choices` needs a table of choices, .csv; match with --choices")
-        return steps.read_match(path, store, digest)
+def read_table(path: str, report: Report, store: Store, view: View | None, among: int) -> Array:
+    """Read a (rows, cols) match, .json or .tab, or choose `among` the best of each cell, .csv."""
+    ending = Path(path).suffix.lower()
+    if ending != ".csv" and among > 1:
+        raise MosaicError("`choices` needs a table of choices, .csv; match with --choices")
+    if ending == ".json":
+        return steps.check_match(read_rows(report, path), path, store, report.store)
+    if ending != ".csv":
+        return steps.read_match(path, store, report.store)
     names = variants.labels(store.names, store.variants)
     choices, _ = tables.read_choices(path, names, view.empty if view else None)
     if among > choices.shape[2]:
@@ -290,17 +405,18 @@ def open_work(
     """Open what a report tells of, or a store and a table with their report."""
     report = read_report(report_path)
     files = report.files
-    if not (store and table) and not (files.store and files.table):
+    if not (store or files.store) or not (table or files.table or report.match):
         raise MosaicError(f"there is no report {report_path} of a mosaic; paste it anew")
     target = str(given.get("target") or files.target)
     files = replace(files, store=store or files.store, table=table or files.table, target=target)
-    settings, opened = recall(report, given), mosaic.open_store(files.store)
+    settings = recall(report, given)
     check_recolour(settings)
+    opened = mosaic.open_store(store) if store else reopen_store(report, report_path)
     view, missing = recall_view(report, files.target, opened.thumb_res)
     if not view and changed(settings, RecolourSettings):
         raise MosaicError(missing)
     among = among or report.among or 1
-    match = read_table(files.table, report.store, opened, view, among)
+    match = read_table(files.table or str(report_path), report, opened, view, among)
     if view and view.empty.shape != match.shape:
         raise MosaicError(f"{report_path} is not the report of this table; match anew")
     if files.table.lower().endswith(".csv"):
@@ -308,4 +424,5 @@ def open_work(
         report = replace(forget_match(report), method="choices", among=among)
         report = with_uses(report, scores.count_uses(match, photo))
         report = replace(report, most_used_photo=most_used(match, opened))
-    return Work(replace(report, files=files), settings, opened, match, view, missing)
+    report = replace(report, files=files, match=[] if files.table else report.match)
+    return Work(report, settings, opened, match, view, missing)

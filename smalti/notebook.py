@@ -5,12 +5,12 @@ import contextlib
 import dataclasses
 import functools
 import io
-import tempfile
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 from PIL import Image
 
 from mosaic import Array
@@ -19,7 +19,7 @@ from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import make_settings
-from smalti.looks import default_look, find_look, put_on
+from smalti.looks import default_look, find_look, put_on, shape_like
 from smalti.making import MosaicSettings, Work
 from smalti.ours import check_kept, check_ours
 from smalti.recolour import check_recolour
@@ -85,10 +85,11 @@ def make_mosaic(
 ) -> Mosaic:
     """Make a mosaic of folders and archives of photos; `given` are settings by name.
 
-    Nothing is left on the disk until it is saved. Raises MosaicError.
+    Nothing is written until it is saved, but for thumbnails in the cache. Raises MosaicError.
     """
     paths = list(map(str, [photos] if isinstance(photos, str | Path) else photos))
-    worn = find_look(look or default_look(given))
+    name = look or default_look(given)
+    worn = find_look(name)
     asked = make_settings(MosaicSettings, {"repeats": "fewest", **given}, lax=True)
     settings = put_on(asked, worn, given)
     making.check_table(settings)
@@ -97,13 +98,17 @@ def make_mosaic(
     image = target if isinstance(target, Image.Image) else load_image(path)
     uses = settings.max_uses if "max_uses" in given else 1
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mosaic-"))
-        files = Files(store=f"{folder}/mosaic.h5", table=f"{folder}/mosaic.tab", target=path)
-        lines, root = steps.describe_photos(paths), collection_root(paths)
-        store = stack.enter_context(making.make_store(files.store, root, lines, settings))
+        (lines, found), root = steps.survey_photos(paths), collection_root(paths)
+        names = [name for name, *_ in found.photos]
+        settings = shape_like(settings, worn, given, names, root)
+        kept = making.find_kept(root, lines, settings)
+        store = stack.enter_context(making.keep_store(kept, root, lines, settings))
         cells = worn.cells(uses * len(set(store.names)))
         view = making.open_view(image, store.thumb_res, settings, cells)
-        made = making.make_match(store, view, settings, files)
-        picture = Mosaic(Work(made.report, settings, store, made.match, view))
+        files = Files(store=kept, target=path, mask=settings.mask, photos=paths)
+        with making.watch_proof() as on_round:
+            made = making.make_match(store, view, settings, files, on_round)
+        report = replace(made.report, look=name)
+        picture = Mosaic(Work(report, settings, store, made.match, view))
         weakref.finalize(picture, stack.pop_all().close)
     return picture

@@ -25,6 +25,12 @@ def table_files(table: Path, choices: bool = False) -> dict[str, Path]:
     return {kind: table.with_suffix(ending) for kind, ending in endings.items()}
 
 
+def mosaic_files(path: str, choices: bool = False) -> dict[str, Path]:
+    """The files that belong to a mosaic, by their kinds."""
+    found = {"report": Path(path).with_suffix(".json")}
+    return found | ({"choices": Path(path).with_suffix(".csv")} if choices else {})
+
+
 def is_ours(kind: str, path: Path) -> bool:
     """Whether a file is of our making, and of a kind: a store, a table, a list, a report."""
     if kind == "store":
@@ -68,3 +74,10 @@ def check_kept(written: str, **read: str) -> None:
     for word, path in read.items():
         if path and os.path.realpath(written) == os.path.realpath(path):
             raise MosaicError(f"{written} is the {word}; call the output something else")
+
+
+def check_folder(path: str) -> None:
+    """Raise MosaicError if a file cannot be written where its path says."""
+    folder = next(above for above in Path(path).absolute().parents if above.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise MosaicError(f"{path} cannot be written: {folder} is no folder, or not yours to write")

@@ -6,11 +6,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import field
+import numpy as np
+from msgspec import Meta, field
 from msgspec.structs import replace
 
+from mosaic import Array
+from smalti.ground.cache import is_cached
 from smalti.ground.errors import MosaicError
 from smalti.ground.files import write_text
 from smalti.scores import Scores, Uses, describe_uses
@@ -27,9 +31,13 @@ class Files(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     photos: list[str] = field(default_factory=list)
 
 
+Row = Annotated[str, Meta(pattern=r"^(-1|[0-9]{1,9})( (-1|[0-9]{1,9}))*\Z")]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a match, and of the mosaic that was made of it."""
 
+    look: str = ""
     method: str = ""
     cells: int | None = None  # that are filled
     cost: float | None = None
@@ -54,6 +62,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recolour: dict[str, object] = field(default_factory=dict)
     score: Scores | None = None
     size: tuple[int, int] | None = None  # of the mosaic, (width, height)
+    skipped: dict[str, str] = field(default_factory=dict)  # photos, and why they are not used
+    alike: list[str] = field(default_factory=list)  # a line for each group that looks the same
+    match: list[Row] = field(default_factory=list)  # numbers of thumbnails, if there is no table
 
 
 def with_uses(report: Report, uses: Uses) -> Report:
@@ -75,9 +86,30 @@ def forget_match(report: Report) -> Report:
     return replace(report, **dict.fromkeys(OF_A_MATCH))
 
 
+def write_rows(match: Array) -> list[str]:
+    """A (rows, cols) match as lines of numbers.
+
+    >>> write_rows(np.array([[7, 0], [-1, 12]]))
+    ['7 0', '-1 12']
+    """
+    return [" ".join(map(str, row)) for row in match.tolist()]
+
+
+def read_rows(report: Report, path: str | Path) -> Array:
+    """The (rows, cols) match in a report from a file; raises MosaicError."""
+    rows = [list(map(int, row.split(" "))) for row in report.match]
+    if len({len(row) for row in rows}) != 1:
+        raise MosaicError(f"cannot read the report {path}: its match is no table; make it anew")
+    return np.array(rows)
+
+
 def write_report(path: Path, report: Report) -> None:
     """Write a report as JSON, with paths as they are seen from it."""
-    files = change_paths(report.files, lambda name: os.path.relpath(name, path.parent))
+
+    def shorten(name: str) -> str:
+        return name if is_cached(name) else os.path.relpath(name, path.parent)
+
+    files = change_paths(report.files, shorten)
     found = msgspec.to_builtins(replace(report, files=files))
     write_text(path, json.dumps(found, indent=1) + "\n")
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("same")
+
+# thumbnails are kept in a folder of this run, and never in the cache of whoever runs it
+CACHE = tempfile.TemporaryDirectory(prefix="smalti-tests-")
+os.environ["SMALTI_CACHE"] = CACHE.name
+
+
+def pytest_unconfigure() -> None:
+    """Remove what was kept."""
+    CACHE.cleanup()
+
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]

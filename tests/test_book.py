@@ -90,7 +90,8 @@ def config(grid: tuple[int, int], **more: object) -> str:
 def make(grid: tuple[int, int], *words: object) -> list[str]:
     """The words that make a mosaic of the photos."""
     start = ["make", "../photos", "../target.png", "-o", "mosaic.jpg", "--thumb-res", 5, 5]
-    return [str(word) for word in [*start, "--target-res", *grid, *words]]
+    own = ["--store", "mosaic.h5"]  # for each run makes thumbnails of its own
+    return [str(word) for word in [*start, "--target-res", *grid, *own, *words]]
 
 
 PLAN: dict[str, list[str] | str] = {

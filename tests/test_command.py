@@ -23,6 +23,7 @@ from PIL import Image
 import mosaic
 from smalti import command, commands, grid, steps
 from smalti.command import main
+from smalti.report import read_report, read_rows
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = Path(sys.executable).with_name("mosaic")
@@ -39,6 +40,11 @@ def make(photos: Path, target: Path, output: Path, *more: object) -> int:
     """Make a mosaic of 6 x 4 cells of 6 x 4 pixels, in this process."""
     args = [photos, target, "-o", output, *SMALL, *more]
     return main(["make", *map(str, args)])
+
+
+def kept(output: Path) -> Path:
+    """The store of a mosaic, in the cache."""
+    return Path(read_report(output.with_suffix(".json")).files.store)
 
 
 def files(folder: Path) -> list[str]:
@@ -65,7 +71,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
         r"score +RMSE [\d.]+ levels, CIEDE2000 [\d.]+, structural similarity -?0\.\d+, "
         r"at twice the grid's scale -?0\.\d+",
         r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",
-        r"kept +new/out\.h5, new/out\.tab; .*",
+        r"kept +/.*/[0-9a-f]{32}\.h5: thumbnails, for more mosaics of these photos",
         r"likeness poor: colours differ by \d+ \(an eye sees 2\)",
         r"advice +30 photos are few; more of them make a better mosaic",
     ]
@@ -74,7 +80,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     assert len(lines) == len(patterns)
     with Image.open(tmp_path / "new" / "out.jpg") as image:
         assert image.size == (4900, 3250)
-    assert files(tmp_path / "new") == ["out.h5", "out.jpg", "out.json", "out.tab"]
+    assert files(tmp_path / "new") == ["out.jpg", "out.json"]
 
 
 def test_the_plain_look_uses_all_photos_equally_often_and_proves_that_none_is_better(
@@ -93,8 +99,10 @@ def test_the_plain_look_uses_all_photos_equally_often_and_proves_that_none_is_be
         assert sum(bool(re.fullmatch(pattern, line)) for line in lines) == 1
     with Image.open(output) as image:
         assert image.size == (2400, 1600)
-    kept = ["out.alike.txt", "out.h5", "out.jpg", "out.json", "out.tab"]
-    assert files(output.parent) == kept
+    assert files(output.parent) == ["out.jpg", "out.json"]
+    assert all(
+        "look the same" in line for line in read_report(output.with_suffix(".json")).alike
+    )
 
 
 def test_the_mosaic_looks_like_its_target(
@@ -113,11 +121,11 @@ def test_the_mosaic_looks_like_its_target(
 def test_a_second_run_reads_no_photo_again(
     photos: Path, target: Path, tmp_path: Path, capsys: Printed
 ) -> None:
-    assert make(photos, target, tmp_path / "out.png") == 0
-    before = (tmp_path / "out.h5").stat().st_mtime_ns, (tmp_path / "out.png").read_bytes()
-    assert make(photos, target, tmp_path / "out.png") == 0
-    after = (tmp_path / "out.h5").stat().st_mtime_ns, (tmp_path / "out.png").read_bytes()
-    assert after == before
+    output = tmp_path / "out.png"
+    assert make(photos, target, output) == 0
+    before = kept(output).stat().st_ino, output.read_bytes()
+    assert make(photos, target, output) == 0
+    assert (kept(output).stat().st_ino, output.read_bytes()) == before
 
 
 @pytest.mark.parametrize("change", ["edit", "add", "remove", "touch", "size", "quality"])
@@ -129,8 +137,11 @@ def test_the_store_is_made_anew_when_a_photo_or_a_setting_of_it_has_changed(
     paint: Callable[..., Path],
     capsys: Printed,
 ) -> None:
+    own = ["--store", tmp_path / "s.h5"]
+    assert make(photos, target, tmp_path / "out.png", *own) == 0
+    old, more = (tmp_path / "s.h5").stat().st_mtime_ns, list[object]()
     assert make(photos, target, tmp_path / "out.png") == 0
-    before, more = (tmp_path / "out.h5").stat().st_mtime_ns, []
+    before = kept(tmp_path / "out.png")
     match change:
         case "edit":
             paint(photos / "05.jpg", ["white"])
@@ -145,17 +156,20 @@ def test_the_store_is_made_anew_when_a_photo_or_a_setting_of_it_has_changed(
         case "quality":
             more = ["--thumb-quality", "50"]
     assert make(photos, target, tmp_path / "out.png", *more) == 0
-    assert (tmp_path / "out.h5").stat().st_mtime_ns > before
+    assert kept(tmp_path / "out.png") != before
+    assert make(photos, target, tmp_path / "out.png", *own, *more) == 0
+    assert (tmp_path / "s.h5").stat().st_mtime_ns > old
 
 
 def test_a_damaged_store_is_made_anew(
     photos: Path, target: Path, tmp_path: Path, capsys: Printed
 ) -> None:
     assert make(photos, target, tmp_path / "out.png") == 0
-    whole = (tmp_path / "out.h5").read_bytes()
-    (tmp_path / "out.h5").write_bytes(whole[: len(whole) // 2])
+    store = kept(tmp_path / "out.png")
+    whole = store.read_bytes()
+    store.write_bytes(whole[: len(whole) // 2])
     assert make(photos, target, tmp_path / "out.png") == 0
-    assert (tmp_path / "out.h5").read_bytes() == whole
+    assert store.read_bytes() == whole
 
 
 def test_the_three_steps_apart_make_the_same_mosaic(
@@ -213,7 +227,8 @@ def test_with_too_few_photos_all_are_used_equally_often(
 ) -> None:
     size = ["--target-res", "10", "8", "--method", method]
     assert make(photos, target, tmp_path / "out.png", *size) == 0
-    uses = np.bincount(np.loadtxt(tmp_path / "out.tab", dtype=int).ravel(), minlength=30)
+    found = read_report(tmp_path / "out.json")
+    uses = np.bincount(read_rows(found, "out.json").ravel(), minlength=30)
     if method == "unique":
         assert set(uses.tolist()) == {2, 3}
 
@@ -238,20 +253,32 @@ def test_skipped_photos_are_named_and_counted(
     photos: Path, target: Path, tmp_path: Path, capsys: Printed
 ) -> None:
     (photos / "bad.jpg").touch()
+    for _ in range(2):  # the second time, the store knows
+        assert make(photos, target, tmp_path / "out.png") == 0
+        output, errors = capsys.readouterr()
+        assert "30 read, 1 skipped" in output
+        reason = "UnidentifiedImageError: cannot identify image file 'the file'"
+        assert errors == f"skipped bad.jpg: {reason}\n"
+        assert read_report(tmp_path / "out.json").skipped == {"bad.jpg": reason}
+    assert files(tmp_path) == ["out.json", "out.png", "photos", "target.png"]
+    (photos / "bad.jpg").unlink()
     assert make(photos, target, tmp_path / "out.png") == 0
-    output, errors = capsys.readouterr()
-    assert "30 read, 1 skipped" in output
-    assert errors == (
-        "skipped bad.jpg: UnidentifiedImageError: cannot identify image file 'the file'\n"
-    )
-    assert make(photos, target, tmp_path / "out.png") == 0
-    assert "30 read, 1 skipped" in capsys.readouterr().out
-    assert (tmp_path / "out.rejects.tsv").read_text() == errors.split(" ", 1)[1].replace(
+    assert read_report(tmp_path / "out.json").skipped == {}
+
+
+def test_beside_a_store_of_your_own_there_is_a_list_of_skipped_photos(
+    photos: Path, target: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    (photos / "bad.jpg").touch()
+    own = ["--store", tmp_path / "s.h5"]
+    assert make(photos, target, tmp_path / "out.png", *own) == 0
+    errors = capsys.readouterr().err
+    assert (tmp_path / "s.rejects.tsv").read_text() == errors.split(" ", 1)[1].replace(
         ": ", "\t", 1
     )
     (photos / "bad.jpg").unlink()
-    assert make(photos, target, tmp_path / "out.png") == 0
-    assert not (tmp_path / "out.rejects.tsv").exists()
+    assert make(photos, target, tmp_path / "out.png", *own) == 0
+    assert not (tmp_path / "s.rejects.tsv").exists()
 
 
 def test_a_mosaic_among_the_photos_is_no_photo_of_the_next(
@@ -432,7 +459,7 @@ def test_an_option_that_makes_no_sense(
     assert files(tmp_path) == ["photos", "target.png"]
 
 
-@pytest.mark.parametrize("words", [["mak"], ["make"], ["make", "a"], ["paste", "a", "b"]])
+@pytest.mark.parametrize("words", [["mak"], ["make"], ["make", "a"], ["paste", "a"]])
 def test_a_command_that_is_not_complete(words: list[str], refusal: Refusal) -> None:
     assert "--help" in refusal(*words)
 
@@ -578,7 +605,6 @@ def interrupted(
     words = [*PROGRAM, "make", "slow", "slow/0.png", "-o", "new/out.jpg"]
     program = start(*words, "--workers", "2", start_new_session=True)
     wait_for(lambda: len(workers_of(program.pid)) == 2, "two workers begin")
-    assert list((tmp_path / "new").glob(".*.part.*"))
     yield program
     with contextlib.suppress(ProcessLookupError):
         os.killpg(program.pid, signal.SIGKILL)
@@ -648,8 +674,7 @@ def test_two_runs_at_once_both_end_well(
     assert run(*words).returncode == 0
     assert other.communicate(timeout=60)[1] == ""
     assert other.returncode == 0
-    kept = ["out.h5", "out.json", "out.png", "out.tab"]
-    assert files(tmp_path) == [*kept, "photos", "target.png"]
+    assert files(tmp_path) == ["out.json", "out.png", "photos", "target.png"]
 
 
 # Help and progress

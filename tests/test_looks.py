@@ -297,7 +297,6 @@ def test_more_cells_than_photos_are_refused_if_none_may_repeat(
 @pytest.mark.usefixtures("folder")
 def test_without_a_word_the_look_is_faithful() -> None:
     report = make(*GRID)
-    table = Path("out.tab").read_bytes()
     assert report.method == "spread"
     assert report.equal_neighbours == report.too_near == 0
     wanted = {"feature": "pixels", "detail": 3, "colour": "oklab"}
@@ -305,7 +304,7 @@ def test_without_a_word_the_look_is_faithful() -> None:
     assert report.recolour == {"recolour": worn("faithful").recolour}
     again = make("--look", "faithful", *GRID)
     assert again == report
-    assert Path("out.tab").read_bytes() == table
+    assert again.match
 
 
 @pytest.mark.usefixtures("folder")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,12 +13,13 @@ from typing import Literal
 import h5py
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from mosaic import Store, open_store
 from smalti import making, steps
 from smalti.command import main
-from smalti.ground.collection import describe_collection
+from smalti.ground.collection import Found, survey
 from smalti.ground.errors import MosaicError
 from smalti.making import (
     AllSettings,
@@ -33,7 +35,7 @@ from smalti.making import (
     save_mosaic,
 )
 from smalti.recolour import check_recolour
-from smalti.report import Files, Report, read_report, write_report
+from smalti.report import Files, Report, read_report, read_rows, write_report
 from smalti.steps import read_match, write_match
 
 SMALL = ["--target-res", 3, 2, "--thumb-res", 9, 6, "--workers", 1]
@@ -75,6 +77,11 @@ def make(*words: object, photos: str = "photos") -> None:
     assert main([str(word) for word in args]) == 0
 
 
+def kept() -> str:
+    """The store of out.jpg, in the cache."""
+    return read_report(Path("out.json")).files.store
+
+
 def times(counts: Counter[str], folder: str = "photos") -> list[int]:
     """How often each photo of a folder was opened."""
     return [counts[str(path)] for path in sorted(Path(folder).iterdir())]
@@ -89,29 +96,29 @@ def test_a_run_opens_each_photo_the_target_and_the_store_once(
 ) -> None:
     make("--method", method)
     assert times(opened) == [1] * 30
-    assert (opened["target.png"], opened["out.h5"]) == (1, 1)
+    assert (opened["target.png"], opened[kept()]) == (1, 1)
 
 
 def test_a_run_describes_the_collection_once(monkeypatch: pytest.MonkeyPatch) -> None:
     described: list[object] = []
 
-    def watched(paths: Sequence[str]) -> list[tuple[str, int, int]]:
+    def watched(paths: Sequence[str]) -> Found:
         described.append(paths)
-        return describe_collection(paths)
+        return survey(paths)
 
-    monkeypatch.setattr("smalti.steps.describe_collection", watched)
+    monkeypatch.setattr("smalti.steps.survey", watched)
     make()
     assert described == [("photos",)]
 
 
 def test_a_second_run_opens_no_photo_and_the_store_once(opened: Counter[str]) -> None:
     make("--look", "plain")
-    before = Path("out.h5").stat()
+    before = Path(kept()).stat().st_ino
     opened.clear()
     make("--method", "nearest", "--tint", 0.5, "--target-res", 2, 3, "--workers", 2)
     assert times(opened) == [0] * 30
-    assert (opened["target.png"], opened["out.h5"]) == (1, 1)
-    assert Path("out.h5").stat() == before
+    assert (opened["target.png"], opened[kept()]) == (1, 1)
+    assert Path(kept()).stat().st_ino == before  # a new store would be a new file
 
 
 @pytest.mark.parametrize(
@@ -140,11 +147,46 @@ def test_a_photo_that_was_changed_makes_all_of_them_anew(opened: Counter[str]) -
     assert times(opened) == [1] * 30
 
 
+def test_a_second_target_elsewhere_opens_no_photo(opened: Counter[str]) -> None:
+    make()
+    first = read_report(Path("out.json"))
+    Image.new("RGB", (60, 40), "teal").save("other.png")
+    opened.clear()
+    words = ["make", "photos/../photos", "other.png", "-o", "new/other.jpg", *SMALL]
+    assert main(list(map(str, words))) == 0
+    assert times(opened) == [0] * 30
+    second = read_report(Path("new/other.json"))
+    assert (second.store, second.files.store) == (first.store, first.files.store)
+    assert {path.name for path in Path("new").iterdir()} == {"other.jpg", "other.json"}
+
+
+def test_equal_photos_in_another_folder_have_a_store_of_their_own() -> None:
+    make()
+    shutil.copytree("photos", "copy")  # with their times
+    names = [json.loads(line)[0] for line in steps.describe_photos(["copy"])]
+    assert names == [path.name for path in sorted(Path("photos").iterdir())]
+    assert steps.describe_photos(["copy"]) == steps.describe_photos(["photos"])
+    before = kept()
+    make(photos="copy")
+    assert kept() != before
+    assert Path(kept()).read_bytes() == Path(before).read_bytes()
+
+
+def test_a_program_that_makes_other_thumbnails_does_not_find_those_of_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = steps.describe_photos(["photos"])
+    before = making.find_kept("photos", lines, WANTED)
+    assert making.find_kept("photos", lines, WANTED) == before
+    monkeypatch.setattr(making, "code_of_thumbnails", lambda: b"of tomorrow")
+    assert making.find_kept("photos", lines, WANTED) != before
+
+
 def test_a_page_opens_the_target_and_the_store_once(opened: Counter[str]) -> None:
     make()
     opened.clear()
     assert main(["page", "out.jpg"]) == 0
-    assert (opened["target.png"], opened["out.h5"]) == (1, 1)
+    assert (opened["target.png"], opened[kept()]) == (1, 1)
     assert times(opened) == [0] * 30
 
 
@@ -197,7 +239,8 @@ def test_what_a_notebook_makes_is_what_the_command_makes(store: Store) -> None:
     report = save_mosaic("m.jpg", work)
     make("--repeats", "refuse")
     assert Path("m.jpg").read_bytes() == Path("out.jpg").read_bytes()
-    assert Path("m.tab").read_bytes() == Path("out.tab").read_bytes()
+    found = read_report(Path("out.json"))
+    assert (read_rows(found, "out.json") == read_match("m.tab", store)).all()
     assert report.score == read_report(Path("out.json")).score
     assert report.size == (27, 12)
 
@@ -287,6 +330,91 @@ def test_work_is_opened_by_its_report_alone() -> None:
     assert Path("again.jpg").read_bytes() == before
 
 
+@pytest.mark.parametrize("words", [[], ["--crop", "middle"], ["--variants", "mirror"]])
+def test_a_store_that_has_gone_from_the_cache_is_made_again(words: list[object]) -> None:
+    make(*words, "--thumb-quality", 50)
+    before, store = Path("out.jpg").read_bytes(), Path(kept())
+    stored = store.read_bytes()
+    store.unlink()
+    work = open_work(Path("out.json"), {})
+    assert work.store.path == str(store)
+    assert store.read_bytes() == stored
+    save_mosaic("again.jpg", work)
+    assert Path("again.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize("change", ["edit", "move"])
+def test_a_store_that_has_gone_with_its_photos_is_one_line(
+    change: str,
+) -> None:
+    make()
+    Path(kept()).unlink()
+    if change == "edit":
+        Path("photos/07.jpg").touch()
+    else:
+        Path("photos").rename("elsewhere")
+    with pytest.raises(MosaicError) as caught:
+        open_work(Path("out.json"), {})
+    assert str(caught.value) == (
+        "the thumbnails of out.json are no longer in the cache, and its photos have "
+        "changed or moved; make the mosaic anew"
+    )
+
+
+def test_to_open_work_is_to_use_its_store() -> None:
+    make()
+    os.utime(kept(), (1, 1))
+    open_work(Path("out.json"), {}).store.file.close()
+    assert Path(kept()).stat().st_mtime > 1
+
+
+def test_a_report_of_before_names_a_table_and_a_store_beside_it() -> None:
+    make("--store", "out.h5")
+    found = read_report(Path("out.json"))
+    match = read_rows(found, "out.json")
+    write_match("out.tab", match)
+    old = replace(found, match=[], look="", files=replace(found.files, table="out.tab"))
+    write_report(Path("out.json"), old)
+    before = Path("out.jpg").read_bytes()
+    work = open_work(Path("out.json"), {})
+    assert (work.match == match).all()
+    save_mosaic("again.jpg", work)
+    assert Path("again.jpg").read_bytes() == before
+    assert read_report(Path("again.json")).files.table == "out.tab"
+
+
+def test_a_match_of_a_report_is_checked_as_one_of_a_table() -> None:
+    make()
+    found = read_report(Path("out.json"))
+    for rows, said in [
+        (["0 1 2", "3 4 30"], "numbers other than -1 to 29"),
+        (["0 1", "2 3"], "is not the report of this table"),
+        (["0 1 2", "3 4"], "its match is no table"),
+    ]:
+        write_report(Path("out.json"), replace(found, match=rows))
+        with pytest.raises(MosaicError, match=said):
+            open_work(Path("out.json"), {})
+
+
+def test_a_report_tells_all_that_decides_what_a_mosaic_looks_like() -> None:
+    make("--look", "plain", "--spacing", 1, "--method", "nearest", "--variants", "mirror")
+    found = read_report(Path("out.json"))
+    told = {"spacing": 1, "variants": ["mirror"]}
+    assert found.settings == {"target_res": [3, 2], "thumb_res": [9, 6], **told}
+    assert found.look == "plain"
+    make("--look", "plain", "--method", "nearest", "--dither")
+    assert read_report(Path("out.json")).settings["dither"] is True
+    make("--seen-from", 1.5)
+    assert read_report(Path("out.json")).settings["seen_from"] == 1.5
+    make("--spacing", 2)
+    found = read_report(Path("out.json"))
+    assert (found.look, found.settings["spacing"], found.settings["crop"]) == (
+        "faithful",
+        2,
+        "content",
+    )
+
+
 def test_work_without_its_target_has_no_scores_and_says_why() -> None:
     make("--look", "plain")
     Path("target.png").unlink()
@@ -311,6 +439,9 @@ def test_work_without_a_report_needs_a_store_and_a_table() -> None:
     Path("out.json").unlink()
     with pytest.raises(MosaicError, match=r"there is no report .*gone\.json"):
         open_work(Path("gone.json"), {})
+    make("--store", "out.h5")
+    write_match("out.tab", np.zeros((2, 3), int))
+    Path("out.json").unlink()
     work = open_work(Path("gone.json"), {}, "out.h5", "out.tab")
     assert work.match.shape == (2, 3)
     assert work.missing == "give the target by --target"
@@ -320,7 +451,7 @@ def test_a_report_of_another_table_is_refused() -> None:
     make()
     write_match("out.tab", np.zeros((2, 2), int))
     with pytest.raises(MosaicError, match="is not the report of this table"):
-        open_work(Path("out.json"), {})
+        open_work(Path("out.json"), {}, table="out.tab")
 
 
 def test_a_report_of_another_store_is_refused() -> None:
@@ -352,7 +483,7 @@ def test_a_run_that_is_refused_writes_nothing(refusal: Callable[..., str]) -> No
 
 def test_a_store_that_was_made_is_closed_at_the_end() -> None:
     make()
-    with h5py.File("out.h5", "r+"):  # which HDF5 does not allow while the file is open
+    with h5py.File(kept(), "r+"):  # which HDF5 does not allow while the file is open
         pass
-    with open_store("out.h5") as store:
+    with open_store(kept()) as store:
         assert len(store.names) == 30

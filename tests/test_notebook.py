@@ -6,16 +6,19 @@ import gc
 import io
 import json
 import signal
+import sys
 import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 from conftest import Run
 from PIL import Image
 
+from smalti import making
 from smalti.command import main
 from smalti.ground.errors import MosaicError
 from smalti.notebook import Mosaic, make_mosaic
@@ -316,28 +319,59 @@ def test_it_can_be_saved_again() -> None:
 # What is left
 
 
-def test_nothing_is_written_here_before_it_is_saved_nor_left_when_it_is_gone() -> None:
+def test_nothing_is_written_here_before_it_is_saved() -> None:
     before = files()
     mosaic = make()
     mosaic.image()
     assert mosaic.score
     assert repr(mosaic)
-    assert {name for name in files() - before if not name.startswith("temporary")} == set()
-    assert len(list(Path("temporary").iterdir())) == 1
+    assert files() == before
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # as of a folder that nobody has closed
+        warnings.simplefilter("error")  # as of a file that nobody has closed
         del mosaic
         gc.collect()
     assert files() == before
 
 
-def test_two_mosaics_do_not_share_a_folder() -> None:
-    one, other = make(), make(target_res=(6, 5))
-    assert len(list(Path("temporary").iterdir())) == 2
+def test_a_store_is_closed_when_its_mosaic_goes_and_stays_in_the_cache() -> None:
+    mosaic = make()
+    path = mosaic.work.report.files.store
+    with pytest.raises(OSError, match="already open"), h5py.File(path, "r+"):
+        pass
+    del mosaic
+    gc.collect()
+    with h5py.File(path, "r+"):  # which HDF5 does not allow while the file is open
+        pass
+
+
+def test_a_second_mosaic_of_the_same_photos_makes_no_thumbnails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = make()
+    monkeypatch.setattr(making, "make_all", None)  # so that whoever calls it fails
+    other = make(target_res=(6, 5))
+    assert other.work.store.path == one.work.store.path
     del one
     gc.collect()
-    assert len(list(Path("temporary").iterdir())) == 1
     assert other.image(60).size == (60, 35)
+
+
+def test_without_a_cache_its_thumbnails_go_with_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SMALTI_CACHE", "target.png/cache")  # which cannot be made
+    before = files()
+    mosaic = make()
+    said = capsys.readouterr().err
+    assert said.startswith("thumbnails cannot be kept in ")
+    assert said.endswith(
+        "target.png/cache (Not a directory); name a folder in SMALTI_CACHE\n"
+    )
+    assert mosaic.image(60).size == (60, 30)
+    assert len(list(Path("temporary").iterdir())) == 1
+    del mosaic
+    gc.collect()
+    assert files() == before
 
 
 def test_a_process_that_ends_leaves_nothing_and_says_nothing(
@@ -361,6 +395,31 @@ def test_no_progress_is_printed_where_there_is_no_terminal(
     mosaic = make(look="plain")
     mosaic.save("out.png")
     assert capfd.readouterr() == ("", "")
+
+
+def test_in_a_notebook_progress_is_printed_as_text_if_there_are_no_widgets(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    make(look="plain")
+    output, errors = capfd.readouterr()
+    assert output == ""
+    assert "thumbnails: " in errors
+    assert "match: " in errors
+    assert "Warning" not in errors
+
+
+def test_in_a_notebook_with_widgets_progress_is_a_widget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "ipywidgets")
+    from tqdm.notebook import tqdm
+
+    assert making.find_bar() is tqdm
 
 
 def test_no_handler_and_no_filter_is_left_behind() -> None:
@@ -397,19 +456,19 @@ def test_warnings_are_still_shown_after_the_first_mosaic(run: Run) -> None:
 # Beside the command line
 
 
-def test_a_page_of_a_mosaic_whose_store_has_gone_says_what_is_missing(
-    refusal: Callable[..., str],
+def test_a_page_and_a_dive_and_a_larger_one_are_made_of_what_was_saved(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    mosaic = make()
-    mosaic.save("out.png")
-    store = read_report(Path("out.json")).files.store
-    assert Path(store).is_file()
-    del mosaic
+    make().save("out.png")
     gc.collect()
-    before = files()
-    for words in (["page", "out.png"], ["zoom", "out.png", "dive.webp"]):
-        assert refusal(*words).startswith(f"mosaic: there is no store {store}; ")
-    assert files() == before
+    for words in (
+        "page out.png",
+        "zoom out.png dive.webp --seconds 0.1 --size 60 40",
+        "paste out.png large.png --thumb-res 9 6",
+    ):
+        assert main(words.split()) == 0
+    assert size_of("large.png") == (108, 60)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_score_needs_no_store(capsys: pytest.CaptureFixture[str]) -> None:

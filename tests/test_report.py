@@ -6,11 +6,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from msgspec.structs import replace
 
+from mosaic import Array
+from smalti.ground.cache import cache_path
 from smalti.ground.errors import MosaicError
 from smalti.report import (
     OF_A_MATCH,
@@ -19,9 +23,11 @@ from smalti.report import (
     describe_match,
     forget_match,
     read_report,
+    read_rows,
     uses_of,
     with_uses,
     write_report,
+    write_rows,
 )
 from smalti.scores import Scores, Uses
 
@@ -33,6 +39,9 @@ TEXT = st.text(st.characters(codec="utf-8"))
 COUNTS = st.integers(0, 2**53)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 PLAIN = COUNTS | NUMBERS | TEXT | st.booleans() | st.lists(COUNTS)
+MATCHES = arrays(
+    np.int64, array_shapes(min_dims=2, max_dims=2), elements=st.integers(-1, 10**9 - 1)
+)
 FILES = st.builds(
     Files,
     store=st.just("") | PATHS,
@@ -60,6 +69,9 @@ REPORTS = st.builds(
     files=FILES,
     score=st.none() | st.builds(Scores, NUMBERS, NUMBERS, NUMBERS, NUMBERS),
     size=st.none() | st.tuples(COUNTS, COUNTS),
+    skipped=st.dictionaries(NAMES, TEXT, max_size=3),
+    alike=st.lists(TEXT, max_size=3),
+    match=MATCHES.map(write_rows),
 )
 FULL = Report(
     method="unique",
@@ -77,6 +89,9 @@ FULL = Report(
     files=Files(store="/a/s.h5", photos=["/photos"]),
     score=Scores(1.0, 2.0, 0.5, 0.25),
     size=(60, 40),
+    skipped={"b.jpg": "it is empty"},
+    alike=["c.jpg, d.jpg look the same"],
+    match=["0 7 2", "-1 3 8"],
 )
 
 
@@ -118,6 +133,34 @@ def test_paths_are_as_seen_from_the_report_so_a_folder_may_move(tmp_path: Path) 
     assert moved.photos == [outside]
 
 
+def test_a_store_in_the_cache_does_not_move_with_the_folder(tmp_path: Path) -> None:
+    store = str(cache_path("0" * 64, ".h5"))
+    write_report(tmp_path / "m.json", Report(files=Files(store=store)))
+    assert json.loads((tmp_path / "m.json").read_text())["files"] == {"store": store}
+    assert read_report(tmp_path / "m.json").files.store == store
+
+
+@given(MATCHES)
+def test_a_match_goes_into_a_report_and_out(match: Array) -> None:
+    found = read_rows(Report(match=write_rows(match)), "m.json")
+    assert found.shape == match.shape
+    assert (found == match).all()
+
+
+def test_each_row_of_a_match_is_a_line_of_the_file(tmp_path: Path) -> None:
+    write_report(
+        tmp_path / "m.json", Report(match=write_rows(np.array([[7, -1], [0, 12]])))
+    )
+    lines = (tmp_path / "m.json").read_text().splitlines()
+    assert lines[-5:] == [' "match": [', '  "7 -1",', '  "0 12"', " ]", "}"]
+
+
+def test_a_match_with_rows_of_several_lengths_is_refused(tmp_path: Path) -> None:
+    write_report(tmp_path / "m.json", Report(match=["1 2", "3"]))
+    with pytest.raises(MosaicError, match=r"m\.json: its match is no table; make it anew$"):
+        read_rows(read_report(tmp_path / "m.json"), "m.json")
+
+
 def test_without_a_file_there_is_an_empty_report(tmp_path: Path) -> None:
     assert read_report(tmp_path / "gone.json") == Report()
 
@@ -157,6 +200,20 @@ def refusal(path: Path) -> str:
         '{"size": [1]}',
         '{"size": [1, 2, 3]}',
         '{"among": "few"}',
+        '{"match": "1 2"}',
+        '{"match": [1, 2]}',
+        '{"match": [[1, 2]]}',
+        '{"match": [""]}',
+        '{"match": ["1  2"]}',
+        '{"match": ["1 2 "]}',
+        '{"match": ["1 2\\n"]}',
+        '{"match": ["1\\t2"]}',
+        '{"match": ["1 -2"]}',
+        '{"match": ["1 2.5"]}',
+        '{"match": ["1 \\u0662"]}',
+        '{"match": ["1000000000"]}',
+        '{"alike": "a, b"}',
+        '{"skipped": ["a.jpg"]}',
     ],
 )
 def test_a_damaged_report_is_refused_in_one_line(text: str, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+# Made from smalti/ground/cache.md by make tangle; edit that.
+"""Files in the cache of a user, which does not grow for ever; explained in cache.md."""
+
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+
+import platformdirs
+
+VARIABLE = "SMALTI_CACHE"
+
+
+def cache_folder() -> Path:
+    """The folder of this user for what can be made again; it need not be there yet."""
+    own = os.environ.get(VARIABLE)
+    return Path(own or platformdirs.user_cache_path("smalti", appauthor=False)).absolute()
+
+
+def is_cached(path: str | Path) -> bool:
+    """Whether a file is, or was, in the cache."""
+    return cache_folder() in Path(path).absolute().parents
+
+
+def cache_path(digest: str, ending: str) -> Path:
+    """The place in the cache of what has a digest, in hexadecimal digits."""
+    return cache_folder() / f"{digest[:32]}{ending}"
+
+
+LIMIT = 4_000_000_000  # bytes
+NAME = re.compile(r"(\.\d+\.part\.)?[0-9a-f]{32}\.\w+")
+DAY = 24 * 60 * 60  # seconds
+
+
+def use(path: Path, limit: int = LIMIT) -> None:
+    """Say that a file of the cache is in use, and remove others if there are too many bytes."""
+    with contextlib.suppress(OSError):  # of somebody else, or on a disk that is only read
+        os.utime(path)
+        total = path.stat().st_size
+        for _, size, other in sorted(list_files(path.parent), reverse=True):
+            total += size if other != path else 0
+            if total > limit and other != path:
+                remove(other)
+
+
+def list_files(folder: Path) -> list[tuple[float, int, Path]]:
+    """When each of our files in a folder was used, its bytes, its path; killed ones removed."""
+    found = []
+    for path in filter(lambda path: NAME.fullmatch(path.name), folder.iterdir()):
+        with contextlib.suppress(OSError):  # another run has just removed it
+            about = path.stat()
+            if not path.name.startswith("."):
+                found.append((about.st_mtime, about.st_size, path))
+            elif about.st_mtime < time.time() - DAY:
+                remove(path)
+    return found
+
+
+def remove(path: Path) -> None:
+    """Remove a file, unless somebody else does, or needs it."""
+    with contextlib.suppress(OSError):
+        path.unlink()
