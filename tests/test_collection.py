@@ -395,3 +395,14 @@ def test_a_folder_of_raw_photos_only_is_refused_with_the_repair(
         "mosaic: no photos found; 1 mosaic of ours left out; 1 file that we cannot read: "
         "1 .dng; export them as JPEG; give a folder of photos"
     )
+
+
+@pytest.mark.parametrize("command", ["thumbnails", "list"])
+def test_a_step_tells_what_is_no_photo_on_the_terminal(
+    command: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(photos, "a.DNG", "old.jpg", old=report("old.jpg"))
+    assert main([command, str(photos), str(tmp_path / "made")]) == 0
+    assert capsys.readouterr().err == (
+        "1 mosaic of ours left out\n1 file that we cannot read: 1 .dng; export them as JPEG\n"
+    )
