@@ -26,7 +26,7 @@ from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root, describe_rest
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
-from smalti.ground.settings import Count, Flag, Given, Pair, changed
+from smalti.ground.settings import Count, Flag, Given, Pair, Size, changed
 from smalti.looks import LOOKS, advise, default_look, find_look, put_on, shape_like, wanted_cells
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
 from smalti.ours import check_folder, check_kept, check_ours, mosaic_files, store_files, table_files
@@ -53,9 +53,17 @@ class Thumbnails(StoreSettings):
     def run(self, given: Given) -> None:
         """Make the store, unless it is up to date."""
         folder = collection_root(self.photos)
-        lines = steps.read_list(self.list) if self.list else steps.describe_photos(self.photos)
+        lines = steps.read_list(self.list) if self.list else find_photos(self.photos)
         check_ours(**store_files(self.store))
         list_rejects(making.make_store(self.store, folder, lines, self), bool(self.list))
+
+
+def find_photos(paths: Sequence[str]) -> list[str]:
+    """A line about each photo of a collection; what else was found is said on the terminal."""
+    lines, found = steps.survey_photos(paths)
+    for line in describe_rest(found):
+        print(line, file=sys.stderr)
+    return lines
 
 
 def list_rejects(store: Store, allow_empty: bool = False) -> None:
@@ -87,7 +95,7 @@ class List:
 
     def run(self, given: Given) -> None:
         """Write the lists that have changed."""
-        steps.write_lists(steps.describe_photos([self.photos]), self.lists)
+        steps.write_lists(find_photos([self.photos]), self.lists)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,6 +239,7 @@ class Make(MosaicSettings):
     look: Annotated[str, LOOK_HELP] = ""
     store: Annotated[str, "where thumbnails are kept; by default in your cache folder"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
+    thumb_res: Annotated[Size, "size of a thumbnail; not given, shaped like most photos"] = (50, 50)
 
     def run(self, given: Given) -> None:
         """Put on a look, and make the mosaic."""
