@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import io
+import logging
 import os
 import struct
 import sys
@@ -95,6 +96,7 @@ def load_pixels(photo: Image.Image) -> None:
 
 
 HUSH = threading.Lock()
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @contextlib.contextmanager
