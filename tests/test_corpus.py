@@ -234,7 +234,7 @@ def test_of_damage_nothing_is_said_on_the_terminal(
 def test_of_too_many_samples_nothing_is_said_on_the_terminal(
     run: Run, tmp_path: Path
 ) -> None:
-    whole = made("tiff-rgb-plain-5")
+    whole = saved(quarters(), "TIFF")
     tag = struct.pack("<HHIHH", 277, 3, 1, 3, 0)
     assert tag in whole
     (tmp_path / "a.tif").write_bytes(whole.replace(tag, tag[:8] + b"\xff\xff\0\0"))
