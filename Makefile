@@ -38,9 +38,21 @@ stitch: .venv/book
 
 bench: .venv/bench
 	$(BIN)/python bench/placement.py
+	$(BIN)/python bench/looks.py
 
 figures: .venv/book all
 	$(BIN)/python fig/figures.py
+
+# looks at this machine before a course, in 10 s; installs nothing
+ready:
+	@python=$$(test -x $(BIN)/python && echo $(BIN)/python || echo $(PYTHON)); \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2> /dev/null \
+	  || { echo "mend  Python 3.11 or newer is needed; say make ready PYTHON=python3.12"; exit 2; }; \
+	$$python course/ready.py
+
+# the 90-minute way as an episode of the Carpentries Workbench
+episode:
+	@$(PYTHON) course/episode.py
 
 clean:
 	rm -rf _build docs/api .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
@@ -53,4 +65,4 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
-.PHONY: all test check lab site tangle stitch bench figures clean
+.PHONY: all test check lab site tangle stitch bench figures ready episode clean

@@ -1,5 +1,8 @@
 """Every look on some targets: python bench/looks.py PHOTOS TARGET... prints a table.
 
+Without words the targets and the collections are painted cats, and the table goes into the
+chapter on looks.
+
 Each mosaic is made by the command line, in a process of its own, and scored from the picture
 that it wrote, by a scorer that shares no code with the program's: the mosaic and the target, cut
 to its shape, are shrunk to 160 and to 400 pixels and compared by CIEDE2000 and by the structural
@@ -11,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
@@ -20,6 +24,11 @@ from PIL import Image, ImageOps
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
+from data import cats
+from fig.measuring import write_table
+from smalti.ground.collection import list_photos
+
+ROOT = Path(__file__).resolve().parents[1]
 LOOKS = ("faithful", "sharp", "everyone", "once", "untouched", "plain")
 HEADS = "look, target, CIEDE2000, similarity, at 400 px, photos, most often, equal neighbours, CPU s"
 Lab = NDArray[np.float64]
@@ -43,47 +52,116 @@ def compare(mosaic: Image.Image, target: Image.Image) -> Iterator[float]:
         yield float(structural_similarity(*light, data_range=100))  # type: ignore[no-untyped-call]
 
 
-def measure(photos: str, target: str, look: str, folder: str) -> list[str]:
-    """A row of the table: one look on one target."""
+@dataclass(frozen=True)
+class Row:
+    """What is known of one mosaic."""
+
+    colour: float
+    likeness: tuple[float, float]  # at 160 and at 400 pixels
+    photos: int
+    most: int
+    neighbours: int
+    cpu: float
+
+
+def measure(photos: str, target: str, look: str, folder: str) -> Row:
+    """Make a mosaic in a process of its own, with a store in the folder, and score it."""
     output, before = f"{folder}/mosaic.jpg", getrusage(RUSAGE_CHILDREN)
-    words = [
-        "make",
-        photos,
-        target,
-        "-o",
-        output,
-        "--look",
-        look,
-        "--store",
-        f"{folder}/m.h5",
-    ]
+    words = ["make", photos, target, "-o", output, "--look", look]
     subprocess.run(
-        [sys.executable, "-m", "smalti", *words], check=True, capture_output=True
+        [sys.executable, "-m", "smalti", *words, "--store", f"{folder}/m.h5"],
+        check=True,
+        capture_output=True,
     )
     after = getrusage(RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     report = json.loads(Path(output).with_suffix(".json").read_text(encoding="utf-8"))
-    uses = [report[key] for key in ("photos_used", "most_used", "equal_neighbours")]
+    photos_used, most, near = (
+        report[key] for key in ("photos_used", "most_used", "equal_neighbours")
+    )
     with Image.open(output) as mosaic, Image.open(target) as whole:
         colour, *likeness = compare(mosaic, ImageOps.exif_transpose(whole))
-    marks = [f"{colour:.1f}", *(f"{one:.3f}" for one in likeness)]
-    return [look, Path(target).stem, *marks, *(f"{one:,}" for one in uses), f"{cpu:.1f}"]
+    return Row(colour, (likeness[0], likeness[1]), photos_used, most, near, cpu)
+
+
+def print_table(photos: str, targets: Sequence[str]) -> None:
+    """Print a row for each look on each target, each made from nothing."""
+    heads = HEADS.split(", ")
+    print(f"| {' | '.join(heads)} |\n|---|---|{'--:|' * (len(heads) - 2)}")
+    for target in targets:
+        for look in LOOKS:
+            with tempfile.TemporaryDirectory() as folder:
+                row = measure(photos, target, look, folder)
+            marks = [f"{row.colour:.1f}", *(f"{one:.3f}" for one in row.likeness)]
+            marks += [f"{one:,}" for one in (row.photos, row.most, row.neighbours)]
+            print(
+                "|",
+                " | ".join([look, Path(target).stem, *marks, f"{row.cpu:.1f}"]),
+                "|",
+                flush=True,
+            )
+
+
+COLLECTIONS = (30, 200, 1000, 4000)
+CATS = {"dusk": cats.COVER, "night": 5002, "snow": 5052}  # numbers of the targets
+
+
+def gather(number: int, folder: Path) -> str:
+    """Put so many painted cats into a folder, spread over all; returns the folder."""
+    names = list_photos(str(folder))
+    place = folder.parent / str(number)
+    place.mkdir()
+    for i in range(number):
+        name = names[i * len(names) // number]
+        (place / name).hardlink_to(folder / name)
+    return str(place)
+
+
+def table_of_cats() -> list[list[str]]:
+    """The table of the chapter: all looks, collections of several sizes, three targets."""
+    each = [word for name in CATS for word in (f"{name}: colour", "likeness")]
+    rows = [["photos", "look", *each, "used", "most often"]]
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        cats.paint_collection(place / "all", max(COLLECTIONS), quiet=True)
+        for name, number in CATS.items():
+            cats.paint_cat(number, (600, 400)).save(place / f"{name}.png")
+        for number in COLLECTIONS:
+            photos = gather(number, place / "all")
+            for look in LOOKS:
+                (place / f"{number}-{look}").mkdir()
+                found = [
+                    measure(photos, f"{place}/{name}.png", look, f"{place}/{number}-{look}")
+                    for name in CATS
+                ]
+                each = [
+                    word
+                    for row in found
+                    for word in (f"{row.colour:.1f}", f"{row.likeness[0]:.2f}")
+                ]
+                rows.append(
+                    [
+                        f"{number:,}",
+                        look,
+                        *each,
+                        f"{found[0].photos:,}",
+                        f"{found[0].most:,}",
+                    ]
+                )
+                print(*rows[-1], sep="\t", flush=True)
+    return rows
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the table, row by row."""
-    if len(words) < 2:
-        print("say: python bench/looks.py PHOTOS TARGET...", file=sys.stderr)
-        return 2
+    """Print a table of the photos and targets that are named, or write that of the chapter."""
     Image.MAX_IMAGE_PIXELS = None  # our own mosaics may be large
-    heads = HEADS.split(", ")
-    print(f"| {' | '.join(heads)} |\n|---|---|{'--:|' * (len(heads) - 2)}")
-    for target in words[1:]:
-        for look in LOOKS:
-            with tempfile.TemporaryDirectory() as folder:
-                print(
-                    f"| {' | '.join(measure(words[0], target, look, folder))} |", flush=True
-                )
+    if len(words) == 1:
+        print("say: python bench/looks.py [PHOTOS TARGET...]", file=sys.stderr)
+        return 2
+    if words:
+        print_table(words[0], words[1:])
+    else:
+        write_table(ROOT / "smalti/looks.md", "looks", table_of_cats())
     return 0
 
 
