@@ -2,6 +2,7 @@
 """Paint the demo collection of ten thousand cats; tangled from data/cats.md."""
 
 import argparse
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -1017,6 +1018,44 @@ def paint_cat(number: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
+LARGE = (4000, 3000)  # width and height of a large photo
+
+
+@cache
+def strokes() -> Array:
+    """Make (1500, 2000) noise around 0: strokes of a brush that stream away from the head."""
+    width, height = LARGE[0] // 2, LARGE[1] // 2
+    noise = np.random.default_rng([SEED, 2000]).standard_normal((height, width), np.float32)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    bend = scale(cloud(64)[:300, :400].copy(), (width, height))
+    way = np.arctan2(y - height * 0.4, x - width * 0.5) + np.float32(0.8) * bend
+    for length in (1, 2, 4, 8, 16, 32):
+        rows = (y + np.sin(way) * length).astype(int) % height
+        columns = (x + np.cos(way) * length).astype(int) % width
+        noise = noise + noise[rows, columns]
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def paint_large(number: int) -> Image.Image:
+    """Paint cat picture `number` as a photo of 4000 x 3000 pixels, always the same."""
+    small = ImageOps.fit(paint_cat(number), (SIDE, SIDE * 3 // 4), centering=(0.5, 0.25))
+    height, width = strokes().shape
+    smooth = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+    y, x = np.mgrid[:height, :width]
+    rows = np.clip(y + 8 * strokes(), 0, height - 1).astype(int)
+    columns = np.clip(x + 8 * strokes()[::-1, ::-1], 0, width - 1).astype(int)
+    brushed = smooth[rows, columns] * (1 + np.float32(0.06) * strokes()[:, :, None])
+    brushed = np.clip(brushed, 0, 255).astype(np.uint8)
+    return Image.fromarray(brushed).resize(LARGE, Image.Resampling.BICUBIC)
+
+
+def save_whole(image: Image.Image, path: Path, quality: int) -> None:
+    """Save a picture as a JPEG that has its name only when it is whole."""
+    draft = path.with_suffix(".tmp")
+    image.save(draft, "JPEG", quality=quality)
+    draft.replace(path)
+
+
 def file_name(number: int) -> str:
     """Name the file of picture `number`, so that the order of names is that of numbers."""
     return f"cat_{number:05d}.jpg"
@@ -1027,15 +1066,12 @@ def paint_chunk(folder: Path, numbers: range) -> int:
     for number in numbers:
         path = folder / file_name(number)
         if not path.exists():
-            draft = path.with_suffix(".tmp")
-            paint_cat(number).save(draft, "JPEG", quality=QUALITY)
-            draft.replace(path)
+            save_whole(paint_cat(number), path, QUALITY)
     return len(numbers)
 
 
-def finish(part: Path, folder: Path, count: int) -> None:
+def finish(part: Path, folder: Path, wanted: set[str]) -> None:
     """Remove from the painted folder what does not belong there, and give it its name."""
-    wanted = {file_name(number) for number in range(count)}
     for path in part.iterdir():
         if path.name not in wanted:
             path.unlink()
@@ -1047,6 +1083,30 @@ def finish(part: Path, folder: Path, count: int) -> None:
 def ignore_interrupt() -> None:
     """Leave Ctrl-C to the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def paint_part(
+    folder: Path,
+    paint: Callable[[Path, range], int],
+    chunks: Sequence[range],
+    workers: int | None,
+    quiet: bool,
+) -> Path:
+    """Paint chunks of pictures, in parallel, into `folder` + ".part", and give that folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is not empty; remove it or name another")
+    part = folder.with_name(folder.name + ".part")
+    part.mkdir(parents=True, exist_ok=True)
+    total = sum(map(len, chunks))
+    with ProcessPoolExecutor(workers, initializer=ignore_interrupt) as pool:
+        try:
+            with tqdm(total=total, desc="painting", unit=" cats", disable=quiet or None) as bar:
+                for painted in pool.map(partial(paint, part), chunks):
+                    bar.update(painted)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return part
 
 
 def paint_collection(
@@ -1063,20 +1123,53 @@ def paint_collection(
     """
     if count < 1:
         raise ValueError(f"cannot paint {count} pictures; paint at least 1")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is not empty; remove it or name another")
-    part = folder.with_name(folder.name + ".part")
-    part.mkdir(parents=True, exist_ok=True)
     chunks = [range(k, min(k + 32, count)) for k in range(0, count, 32)]
-    with ProcessPoolExecutor(workers, initializer=ignore_interrupt) as pool:
-        try:
-            with tqdm(total=count, unit=" cats", disable=quiet or None) as bar:
-                for painted in pool.map(partial(paint_chunk, part), chunks):
-                    bar.update(painted)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
-    finish(part, folder, count)
+    part = paint_part(folder, paint_chunk, chunks, workers, quiet)
+    finish(part, folder, {file_name(number) for number in range(count)})
+
+
+MASTERS = 16  # how many large photos there are
+
+
+def large_name(number: int) -> str:
+    """Name the file of large photo `number`."""
+    return f"photo_{number:03d}.jpg"
+
+
+def paint_large_chunk(folder: Path, numbers: range) -> int:
+    """Paint those of the large photos that are not yet in `folder`; give how many there are."""
+    for number in numbers:
+        path = folder / large_name(number)
+        if not path.exists():
+            save_whole(paint_large(number), path, 75)
+    return len(numbers)
+
+
+def link_or_copy(master: Path, path: Path) -> None:
+    """Give a file a second name, or copy it where that cannot be done."""
+    path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(master)
+    except OSError:
+        draft = path.with_suffix(".tmp")
+        shutil.copyfile(master, draft)
+        draft.replace(path)
+
+
+def paint_class(
+    folder: Path, count: int = 320, workers: int | None = None, quiet: bool = False
+) -> None:
+    """Paint 16 large photos into a new folder, under `count` names, in parallel.
+
+    An interrupted run is resumed, and errors are raised, as by `paint_collection`.
+    """
+    if count < 1:
+        raise ValueError(f"cannot paint {count} photos; paint at least 1")
+    chunks = [range(k, k + 1) for k in range(min(MASTERS, count))]
+    part = paint_part(folder, paint_large_chunk, chunks, workers, quiet)
+    for number in range(MASTERS, count):
+        link_or_copy(part / large_name(number % MASTERS), part / large_name(number))
+    finish(part, folder, {large_name(number) for number in range(count)})
 
 
 class Parser(argparse.ArgumentParser):
@@ -1090,18 +1183,23 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Paint the collection from the command line; give the exit status."""
     parser = Parser(prog="cats.py", description="Paint a collection of cat pictures.")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("data/cats"))
-    parser.add_argument("--count", type=int, default=10_000, help="how many (10000)")
+    parser.add_argument("folder", nargs="?", type=Path, help="data/cats, or data/class")
+    parser.add_argument("--class", action="store_true", dest="large", help="large photos")
+    parser.add_argument("--count", type=int, help="how many (10000, or 320 large ones)")
     parser.add_argument("--workers", type=int, help="processes (one a processor)")
     args = parser.parse_args(argv)
     if args.workers is not None and args.workers < 1:
         parser.error(f"cannot paint with {args.workers} workers; use at least 1")
+    paint, usual, count = paint_collection, Path("data/cats"), 10_000
+    if args.large:
+        paint, usual, count = paint_class, Path("data/class"), 320
+    folder = usual if args.folder is None else args.folder
     try:
-        paint_collection(args.folder, args.count, args.workers)
+        paint(folder, count if args.count is None else args.count, args.workers)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
-        part = f"{args.folder}.part"
+        part = f"{folder}.part"
         print(f"interrupted; the same command goes on from {part}", file=sys.stderr)
         return 130
     return 0

@@ -161,6 +161,86 @@ def test_ctrl_c_says_one_line_and_keeps_what_is_painted(
     assert least <= len(names) < 400 and all(name.endswith(".jpg") for name in names)
 
 
+@pytest.fixture
+def two_masters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a class have two large photos, not sixteen."""
+    monkeypatch.setattr(cats, "MASTERS", 2)
+
+
+def test_a_large_photo_has_twelve_million_pixels_and_its_cats_colours() -> None:
+    large, small = cats.paint_large(5), cats.paint_cat(5)
+    assert (large.size, large.mode) == ((4000, 3000), "RGB")
+    middles = [np.asarray(image.resize((4, 3)), int)[1:, 1:3] for image in (large, small)]
+    assert np.abs(middles[0] - middles[1]).mean() < 30
+
+
+@pytest.mark.usefixtures("two_masters")
+def test_a_class_gets_few_large_photos_under_many_names(tmp_path: Path) -> None:
+    cats.paint_class(tmp_path / "class", 5, workers=1, quiet=True)
+    painted = files(tmp_path / "class")
+    assert sorted(painted) == [f"photo_00{number}.jpg" for number in range(5)]
+    inodes = [(tmp_path / "class" / name).stat().st_ino for name in sorted(painted)]
+    assert inodes == [*inodes[:2], *inodes[:2], inodes[0]] and inodes[0] != inodes[1]
+    assert painted["photo_000.jpg"] != painted["photo_001.jpg"]
+
+
+@pytest.mark.usefixtures("two_masters")
+def test_one_and_two_workers_paint_the_same_large_photos(tmp_path: Path) -> None:
+    for folder, workers in [("one", 1), ("two", 2)]:
+        cats.paint_class(tmp_path / folder, 2, workers=workers, quiet=True)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_where_a_disk_knows_no_links_a_copy_gets_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (tmp_path / "one").write_bytes(b"a cat")
+    cats.link_or_copy(tmp_path / "one", tmp_path / "two")
+    assert files(tmp_path) == {"one": b"a cat", "two": b"a cat"}
+
+
+@pytest.mark.usefixtures("two_masters")
+def test_an_interrupted_class_keeps_its_photos_and_nothing_else(tmp_path: Path) -> None:
+    part = tmp_path / "class.part"
+    part.mkdir()
+    for name in ("photo_000.jpg", "photo_001.jpg", "photo_002.jpg", "photo_001.tmp"):
+        (part / name).write_bytes(name.encode())
+    (part / "cat_00000.jpg").write_bytes(b"of another kind")
+    cats.paint_class(tmp_path / "class", 3, workers=1, quiet=True)
+    assert files(tmp_path / "class") == {
+        "photo_000.jpg": b"photo_000.jpg",
+        "photo_001.jpg": b"photo_001.jpg",
+        "photo_002.jpg": b"photo_000.jpg",  # another name of the first
+    }
+    assert (tmp_path / "class" / "photo_000.jpg").stat().st_nlink == 2
+    assert not part.exists()
+
+
+def test_a_class_is_painted_from_the_command_line(tmp_path: Path) -> None:
+    done = run(tmp_path, "--class", "--count", "1", "--workers", "1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(files(tmp_path / "data" / "class")) == ["photo_000.jpg"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of POSIX")
+def test_on_a_terminal_a_line_says_how_far_the_painter_is(tmp_path: Path) -> None:
+    import termios
+
+    terminal, screen = os.openpty()
+    termios.tcsetwinsize(screen, (24, 80))
+    command = [sys.executable, str(PROGRAM), "few", "--count=2", "--workers=1"]
+    environment = {key: os.environ[key] for key in os.environ if key != "TQDM_DISABLE"}
+    subprocess.run(command, cwd=tmp_path, stderr=screen, env=environment, check=True)
+    os.close(screen)
+    said = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+    assert "painting: 100%" in said and "2/2" in said
+
+
 def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="not empty"):
@@ -178,6 +258,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     "words",
     [
         ["--count", "0"],
+        ["--class", "--count", "0"],
         ["--count", "many"],
         ["--workers", "0"],
         ["--what"],
