@@ -207,9 +207,9 @@ class Paste(RecolourSettings):
         if len(self.parts) > 2:
             raise MosaicError("paste takes a mosaic, or a store and a table, and the image to write")
         *stores, about = self.parts
-        store, is_table = "".join(stores), Path(about).suffix.lower() in (".tab", ".csv")
-        table = about if stores or is_table else ""
-        beside = Path(about).with_suffix(".json") if table else report_path(about)
+        store, ending = "".join(stores), Path(about).suffix.lower()
+        table = about if stores or ending in (".tab", ".csv") else ""
+        beside = Path(about).with_suffix(".json") if table or ending == ".json" else report_path(about)
         work = making.open_work(beside, now, store, table, self.choices)
         files = work.report.files
         check_kept(self.output, target=files.target, store=store, mask=files.mask)

@@ -155,17 +155,21 @@ def make_store_for_now(root: str, lines: Sequence[str], settings: StoreSettings)
 def reopen_store(report: Report, report_path: Path) -> Store:
     """Open the store of a report, made again if it has gone from the cache; raises MosaicError."""
     path, paths = report.files.store, report.files.photos
-    if not is_cached(path):
-        return mosaic.open_store(path)
-    with contextlib.suppress(MosaicError):
+    try:
         store = mosaic.open_store(path)
-        use(Path(path))
+    except MosaicError:
+        if not is_cached(path):
+            raise
+    else:
+        if is_cached(path):
+            use(Path(path))
         return store
     with contextlib.suppress(MosaicError):
         root, lines = collection_root(paths), steps.describe_photos(paths, report.files.mosaic)
         settings = recall(report, {})
-        if find_kept(root, lines, settings) == path:
-            return keep_store(path, root, lines, settings)
+        kept = find_kept(root, lines, settings)
+        if Path(kept).name == Path(path).name:
+            return keep_store(kept, root, lines, settings)
     raise MosaicError(
         f"the thumbnails of {report_path} are no longer in the cache, and its photos have changed "
         "or moved; make the mosaic anew"

@@ -7,15 +7,15 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from smalti.ground.cache import DAY, cache_folder, cache_path, is_cached, use
+from smalti.ground.cache import DAY, HOUR, cache_folder, cache_path, is_cached, use
 
 
-def put(folder: Path, *ages: int, size: int = 10) -> list[Path]:
-    """Files of the cache in a folder, of so many bytes, used so many seconds ago."""
+def put(folder: Path, *ages: float, size: int = 10) -> list[Path]:
+    """Files of the cache in a folder, of so many bytes, used so many hours ago."""
     paths = [folder / f"{i:032x}.h5" for i in range(len(ages))]
     for path, age in zip(paths, ages, strict=True):
         path.write_bytes(bytes(size))
-        os.utime(path, (time.time() - age,) * 2)
+        os.utime(path, (time.time() - HOUR * age,) * 2)
     return paths
 
 
@@ -52,14 +52,15 @@ def test_the_variable_of_all_programs_moves_it(
     assert cache_folder() == tmp_path / "smalti"
 
 
-def test_a_file_is_in_the_cache_or_elsewhere(
+def test_a_file_is_of_the_cache_by_its_name_wherever_that_was(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "here"))
-    assert is_cached(tmp_path / "here" / "a.h5")
-    assert is_cached(cache_path("0123" * 16, ".h5"))
-    for other in ("a.h5", "hereafter/a.h5", "here"):
-        assert not is_cached(tmp_path / other)
+    path = cache_path("0123" * 16, ".h5")
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path))
+    assert is_cached(path)
+    for name in ("out.h5", "0" * 31 + ".h5", "0" * 32):
+        assert not is_cached(tmp_path / name)
+    assert not is_cached(path.name)  # beside the mosaic
 
 
 def test_a_name_is_the_beginning_of_the_digest() -> None:
@@ -90,10 +91,10 @@ def test_to_be_used_is_to_be_the_newest(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [paths[0], paths[2]]
 
 
-def test_what_is_in_use_stays_however_large_it_is(tmp_path: Path) -> None:
-    paths = put(tmp_path, 20, 10)
+def test_what_may_be_in_use_stays_however_large_it_is(tmp_path: Path) -> None:
+    paths = put(tmp_path, 20, 10, 0.9, 1.1)
     use(paths[0], limit=0)
-    assert sorted(tmp_path.iterdir()) == paths[:1]
+    assert sorted(tmp_path.iterdir()) == [paths[0], paths[2]]
 
 
 def test_files_of_somebody_else_stay_and_are_not_counted(tmp_path: Path) -> None:

@@ -459,6 +459,45 @@ def test_an_option_that_makes_no_sense(
     assert files(tmp_path) == ["photos", "target.png"]
 
 
+def test_a_mosaic_is_pasted_anew_from_its_report_or_from_a_store_and_a_table(
+    photos: Path, target: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    output, store = tmp_path / "out.png", tmp_path / "s.h5"
+    make(photos, target, output, "--look", "plain", "--store", store)
+    words = ["--target", str(target), "--target-res", "6", "4"]
+    assert main(["match", str(store), str(tmp_path / "m.tab"), *words]) == 0
+    for i, parts in enumerate(
+        [
+            [output],
+            [output.with_suffix(".json")],
+            [store, tmp_path / "m.tab"],
+            [tmp_path / "m.tab"],
+        ]
+    ):
+        again = tmp_path / f"{i}.png"
+        assert main(["paste", *map(str, [*parts, again])]) == 0
+        assert again.read_bytes() == output.read_bytes()
+
+
+def test_more_than_a_store_and_a_table_are_refused(refusal: Refusal) -> None:
+    said = refusal("paste", "a.h5", "b.tab", "c.tab", "d.png")
+    assert said == (
+        "mosaic: paste takes a mosaic, or a store and a table, and the image to write"
+    )
+
+
+def test_the_page_has_the_facts_of_a_report_but_not_the_numbers_of_its_match(
+    photos: Path, target: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    (photos / "bad.jpg").touch()
+    make(photos, target, tmp_path / "out.png", "--look", "plain")
+    assert main(["page", str(tmp_path / "out.png")]) == 0
+    text = (tmp_path / "out.html").read_text()
+    assert "<th>look<td>plain" in text
+    for key in ("match", "alike", "skipped"):
+        assert f"<th>{key}" not in text
+
+
 @pytest.mark.parametrize("words", [["mak"], ["make"], ["make", "a"], ["paste", "a"]])
 def test_a_command_that_is_not_complete(words: list[str], refusal: Refusal) -> None:
     assert "--help" in refusal(*words)

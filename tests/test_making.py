@@ -361,6 +361,17 @@ def test_a_store_that_has_gone_with_its_photos_is_one_line(
     )
 
 
+def test_a_store_that_has_gone_is_made_again_where_the_cache_is_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make()
+    before = Path(kept())
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "new"))
+    assert open_work(Path("out.json"), {}).store.path == str(before)
+    before.unlink()
+    assert open_work(Path("out.json"), {}).store.path == str(tmp_path / "new" / before.name)
+
+
 def test_to_open_work_is_to_use_its_store() -> None:
     make()
     os.utime(kept(), (1, 1))

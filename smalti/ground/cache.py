@@ -18,9 +18,7 @@ def cache_folder() -> Path:
     return Path(own or platformdirs.user_cache_path("smalti", appauthor=False)).absolute()
 
 
-def is_cached(path: str | Path) -> bool:
-    """Whether a file is, or was, in the cache."""
-    return cache_folder() in Path(path).absolute().parents
+NAME = re.compile(r"(\.\d+\.part\.)?[0-9a-f]{32}\.\w+")
 
 
 def cache_path(digest: str, ending: str) -> Path:
@@ -28,19 +26,23 @@ def cache_path(digest: str, ending: str) -> Path:
     return cache_folder() / f"{digest[:32]}{ending}"
 
 
+def is_cached(path: str | Path) -> bool:
+    """Whether a file is, or was, in a cache of ours, by its name."""
+    return Path(path).is_absolute() and bool(NAME.fullmatch(Path(path).name))
+
+
 LIMIT = 4_000_000_000  # bytes
-NAME = re.compile(r"(\.\d+\.part\.)?[0-9a-f]{32}\.\w+")
-DAY = 24 * 60 * 60  # seconds
+HOUR, DAY = 60 * 60, 24 * 60 * 60  # seconds
 
 
 def use(path: Path, limit: int = LIMIT) -> None:
     """Say that a file of the cache is in use, and remove others if there are too many bytes."""
     with contextlib.suppress(OSError):  # of somebody else, or on a disk that is only read
         os.utime(path)
-        total = path.stat().st_size
-        for _, size, other in sorted(list_files(path.parent), reverse=True):
-            total += size if other != path else 0
-            if total > limit and other != path:
+        total = 0
+        for used, size, other in sorted(list_files(path.parent), reverse=True):
+            total += size
+            if total > limit and used < time.time() - HOUR:
                 remove(other)
 
 
