@@ -43,6 +43,10 @@ bench: .venv/bench
 figures: .venv/book all
 	$(BIN)/python fig/figures.py
 
+# make exercise WAY="90 minutes" writes four; a workbook that is there stays as it is
+exercise: .venv/book
+	$(BIN)/python -m course.workbook $(if $(WAY),--way "$(WAY)")
+
 # looks at this machine before a course, in 10 s; installs nothing
 ready:
 	@python=$$(test -x $(BIN)/python && echo $(BIN)/python || echo $(PYTHON)); \
@@ -65,4 +69,4 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
-.PHONY: all test check lab site tangle stitch bench figures ready episode clean
+.PHONY: all test check lab exercise site tangle stitch bench figures ready episode clean
