@@ -258,7 +258,7 @@ class Make(MosaicSettings):
         besides = list(describe_rest(found, [one.name for one in store.rejects]))
         clock.append(time.perf_counter())
         uses = self.max_uses if "max_uses" in given else None
-        cells = wanted_cells(look, len(set(store.names)), uses)
+        cells = wanted_cells(look, making.count_photos(store, self), uses)
         view, made = match_and_tell(store, target, self, files, cells, brief=True)
         clock.append(time.perf_counter())
         report = replace(made.report, look=name)

@@ -238,6 +238,13 @@ def find_photos(store: Store, settings: MatchSettings) -> tuple[Array, list[str]
     return alike[photo] if settings.dedupe else photo, lines
 
 
+def count_photos(store: Store, settings: MatchSettings) -> int:
+    """The number of photos in a store, where with `dedupe` those that look the same are one."""
+    if settings.dedupe:
+        return len(np.unique(find_photos(store, settings)[0]))
+    return len(set(store.names))
+
+
 @dataclasses.dataclass(frozen=True)
 class Made:
     """A match, (rows, cols), its report, and a line for each group of photos that look the same."""

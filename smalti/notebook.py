@@ -103,7 +103,7 @@ def make_mosaic(
         settings = shape_like(settings, worn, given, names, root)
         kept = making.find_kept(root, lines, settings)
         store = stack.enter_context(making.keep_store(kept, root, lines, settings))
-        cells = worn.cells(uses * len(set(store.names)))
+        cells = worn.cells(uses * making.count_photos(store, settings))
         view = making.open_view(image, store.thumb_res, settings, cells)
         files = Files(store=kept, target=path, mask=settings.mask, photos=paths)
         with making.watch_proof() as on_round:

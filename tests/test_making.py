@@ -25,6 +25,8 @@ from smalti.making import (
     AllSettings,
     MosaicSettings,
     StoreSettings,
+    count_photos,
+    find_photos,
     make_match,
     make_store,
     open_same,
@@ -268,6 +270,25 @@ def test_photos_that_look_the_same_are_listed_in_a_unique_match(store: Store) ->
     for asked, count in [(WANTED, 1), (nearest, 0)]:
         made = make_match(store, view, asked, Files(table="m.tab"))
         assert bool(made.alike) == Path("m.alike.txt").exists() == bool(count)
+
+
+def test_photos_that_look_the_same_are_counted_as_one_if_they_are_used_as_one() -> None:
+    for name in ("a", "b"):
+        shutil.copy("photos/00.jpg", f"photos/{name}.jpg")
+    with make_store("s.h5", "photos", steps.describe_photos(["photos"]), WANTED) as store:
+        assert count_photos(store, WANTED) == 32
+        alike = dataclasses.replace(WANTED, dedupe=True)
+        photo, groups = find_photos(store, alike)
+        assert count_photos(store, alike) == len(set(photo.tolist())) <= 30
+        assert any("a.jpg" in line and "b.jpg" in line for line in groups)
+
+
+def test_once_has_a_cell_for_each_photo_that_looks_like_no_other() -> None:
+    shutil.copy("photos/00.jpg", "photos/a.jpg")
+    words = ["make", "photos", "target.png", "-o", "out.jpg", "--look", "once", "--dedupe"]
+    assert main([*words, "--workers", "1"]) == 0
+    found = read_report(Path("out.json"))
+    assert found.cells == found.photos_used
 
 
 @pytest.mark.parametrize(
