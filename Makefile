@@ -25,8 +25,8 @@ lab: .venv/book
 site: .venv/site
 	$(BIN)/python docs/weave.py
 	rm -rf _build/site
-	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs -d _build/doctrees . _build/site
-	@echo "the book is in _build/site/mosaic.html"
+	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs -d _build/doctrees _build/pages _build/site
+	@echo "the book is in _build/site/index.html"
 
 # make tangle FORCE=1 overwrites programs that were edited by hand
 tangle: .venv/book
@@ -59,14 +59,16 @@ episode:
 	@$(PYTHON) course/episode.py
 
 clean:
-	rm -rf _build docs/api .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
+	rm -rf _build .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
 
-# one environment; each set of packages is installed when it is first wanted
+# one environment; each set of packages is installed when it is first wanted, and notebooks
+# find its Python without asking
 .venv/%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; say make PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@test ! -d .venv/share/jupyter/kernels || $(BIN)/python -m ipykernel install --sys-prefix 2> /dev/null
 	@touch $@
 
 .PHONY: all test check lab exercise site tangle stitch bench figures ready episode clean

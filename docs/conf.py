@@ -1,4 +1,7 @@
-"""Settings of the site; build it in the project's root: sphinx-build -E -W -c docs . _build/site."""
+"""Settings of the site, of what weave.py has written:
+
+sphinx-build -E -W -c docs _build/pages _build/site
+"""
 
 import sys
 from pathlib import Path
@@ -7,11 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 project = html_title = "Creating a photo mosaic in Python"
 language = "en"
-root_doc = "mosaic"
+root_doc = "index"
 extensions = ["myst_nb", "sphinx_copybutton", "weave"]
 
-# weave.py chooses the pages and runs their cells before MyST-NB sees them
-exclude_patterns = [".*", "_build", "data/*/*"]  # not to be searched for documents
+# the pages are notebooks with outputs, whatever their names say
 nb_custom_formats = {".md": ["weave.load", {}, False]}
 nb_execution_mode = "off"
 nb_merge_streams = True

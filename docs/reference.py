@@ -15,7 +15,7 @@ from tangle import Line, whole
 CODE = re.compile(r"(`+)(.+?)\1")
 SPECIAL = re.compile(r"([\\*|`]|_(?!\w)|(?<!\w)_)")
 EXPLAINED = re.compile(r"; explained in [\w/]+\.md(?=\.)")  # a link says so
-FOLDER = "docs/api"
+FOLDER = "api"
 
 
 def pages(

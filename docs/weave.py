@@ -1,20 +1,30 @@
-"""Weave: show a literate document as a page, with the outputs of its cells.
+"""Weave: show the literate documents as pages, with the outputs of their cells.
 
 A Python block without `.noeval` is a cell for Jupytext. This program runs the cells, puts a
-caption over every named block, and turns every <<reference>> into a link, into other
-documents, too. Sphinx calls `setup`; as a program, `python docs/weave.py` runs the cells of
-every document.
+caption over every named block, and turns every <<reference>> into a link, into other pages,
+too. As a program it runs the cells of all documents and writes what Sphinx shall read:
+
+    python docs/weave.py             into _build/pages
+    python docs/weave.py FOLDER      into another folder
+    python docs/weave.py --measure   the times that the cells print into docs/measured.json
+
+Sphinx calls `setup`.
 """
 
+import argparse
 import hashlib
+import json
 import os
+import platform
 import posixpath
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -22,24 +32,49 @@ from pathlib import Path
 import jupytext
 import nbformat
 import reference
+from dark import draw_dark
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from filelock import FileLock
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from pages import (
+    Page,
+    check_paths,
+    divide,
+    files,
+    find_places,
+    headed,
+    outside,
+    relinked,
+    set_apart,
+)
 from sphinx.application import Sphinx
-from sphinx.config import Config
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.errors import SphinxError
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 from tangle import Block, blocks, documents, read_documents, read_text, tangled, write_text
+
+from smalti.ground.settings import cores
 
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 REFERENCE = re.compile(r"^\s*<<([\w-]+)>>\s*$", re.M)
 HTML_REFERENCE = re.compile(r"&lt;&lt;((?:<[^>]+>|[\w-])+?)&gt;&gt;")
 PROGRAMS = ["*.py", "config.toml", "Snakefile", "data/*.py", "fig/*.py", "smalti/**/*.py"]
 PROGRAMS += ["course/*.py", "smalti/*.css", "smalti/*.js", "smalti/*.html"]
+
+BOOK = "mosaic.md"
+FOLDERS = {
+    "course/": "The course",
+    "smalti/ground/": "Ground",
+    "smalti/": "Further chapters",
+}
+MEASURED = "docs/measured.json"  # what the cells print of times, measured once
+TIMES = re.compile(r"\d (s|ms|seconds|milliseconds)\b|times (faster|slower)")
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 
 
 # Run the cells
@@ -99,6 +134,9 @@ def run(text: str, document: Path, root: Path) -> NotebookNode:
         raise CellError(
             f"{document}:{line}: {error.ename}: {error.evalue}\n\n{trace}"
         ) from None
+    about = about_now()
+    for cell in filter(speaks_of_times, code_cells(notebook)):
+        cell.metadata["measured"] = about
     return notebook
 
 
@@ -116,47 +154,61 @@ def anchor(name: str, part: int = 1) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """Where blocks are defined and used: documents by name, and for each name its users."""
+    """Where blocks are defined and used: for each name the page of each of its parts, and for
+    each name its users; and of which document a page is.
+    """
 
-    homes: dict[str, str]
-    users: dict[str, dict[str, str]]  # name -> name of the block that uses it -> document
+    homes: dict[str, list[str]]
+    users: dict[str, dict[str, str]]  # name -> name of the block that uses it -> page
     labels: dict[str, str]
+    documents: dict[str, str]
 
     def link(self, name: str, here: str, label: str = "", part: int = 1) -> str:
         """Link to a block from a page; a block of another document is shown with its name."""
-        home = self.homes.get(name, here)
-        words = label or self.labels[name]
-        goal = f"#{anchor(name, part)}"
-        if home == here:
-            return f'<a href="{goal}">{escape(words)}</a>'
-        return (
-            f'<a href="{page_link(home, here)}{goal}">{escape(words)}</a> of {escape(home)}'
-        )
+        home = self.homes.get(name, [here])[part - 1]
+        goal, document = goal_link(home, here, anchor(name, part)), self.document(home)
+        away = f" of {escape(document)}" if document != self.document(here) else ""
+        return f'<a href="{goal}">{escape(label or self.labels[name])}</a>{away}'
+
+    def document(self, page: str) -> str:
+        """The document of a page."""
+        return self.documents.get(page, page)
 
 
-def page_link(document: str, here: str) -> str:
-    """The page of a document, as seen from that of another.
+def goal_link(page: str, here: str, place: str) -> str:
+    """A link to a place on a page, from another page or from the same.
+
+    >>> goal_link("a.md", "a.md", "x"), goal_link("a.md", "b/c.md", "x")
+    ('#x', '../a.html#x')
+    """
+    return f"{'' if page == here else page_link(page, here)}#{place}"
+
+
+def page_link(page: str, here: str) -> str:
+    """The address of a page, as seen from another.
 
     >>> page_link("mosaic.md", "smalti/grid.md"), page_link("smalti/grid.md", "mosaic.md")
     ('../mosaic.html', 'smalti/grid.html')
     """
-    page = posixpath.splitext(document)[0] + ".html"
-    return posixpath.relpath(page, posixpath.dirname(here) or ".")
+    address = posixpath.splitext(page)[0] + ".html"
+    return posixpath.relpath(address, posixpath.dirname(here) or ".")
 
 
-def find_names(texts: Mapping[str, str]) -> Names:
-    """Find where the blocks of all documents are defined and used."""
-    homes: dict[str, str] = {}
+def find_names(
+    texts: Mapping[str, str], documents: Mapping[str, str] | None = None
+) -> Names:
+    """Find where the blocks of all pages are defined and used."""
+    homes: dict[str, list[str]] = defaultdict(list)
     users: dict[str, dict[str, str]] = defaultdict(dict)
     labels: dict[str, str] = {}
-    for document, text in texts.items():
+    for page, text in texts.items():
         for block in blocks(text):
             if block.name:
-                homes.setdefault(block.name, document)
+                homes[block.name].append(page)
                 labels.setdefault(block.name, block.target or f"«{block.name}»")
                 for reference in block.references:
-                    users[reference][block.name] = document
-    return Names(homes, users, labels)
+                    users[reference][block.name] = page
+    return Names(dict(homes), users, labels, dict(documents or {}))
 
 
 def captions(named: list[Block], here: str, names: Names) -> Iterator[str]:
@@ -164,27 +216,30 @@ def captions(named: list[Block], here: str, names: Names) -> Iterator[str]:
 
     At the right stands where the block is used, and which other documents it takes blocks of.
     """
-    total, seen = Counter(block.name for block in named), Counter[str]()
+    seen = Counter[str]()
     for block in named:
         name = str(block.name)
+        part = names.homes[name].index(here) + seen[name] + 1
         seen[name] += 1
-        part = seen[name]
         links = [names.link(user, here) for user in names.users.get(name, {})]
         uses = ["used in " + ", ".join(links)] if links else []
-        away = {names.homes.get(r, here): r for r in reversed(block.references)}
-        away.pop(here, None)
+        wanted = {
+            r: names.document(names.homes.get(r, [here])[0]) for r in block.references
+        }
+        away = {document: r for r, document in reversed(wanted.items())}
+        away.pop(names.document(here), None)
         if away:
             uses += [
                 "with " + ", ".join(names.link(r, here) for r in reversed(away.values()))
             ]
-        if part < total[name]:
-            uses += [
-                f'<a href="#{anchor(name, part + 1)}" title="the next part">more ↓</a>'
-            ]
+        if part < len(names.homes[name]):
+            goal = goal_link(names.homes[name][part], here, anchor(name, part + 1))
+            uses += [f'<a href="{goal}" title="the next part">more ↓</a>']
         label = ("file: " if block.target else "") + names.labels[name]
+        first = goal_link(names.homes[name][0], here, anchor(name))
         yield (
             f'<div class="chunk" id="{anchor(name, part)}"><span>'
-            f'<a href="#{anchor(name)}">{escape(label)}</a> {"≡" if part == 1 else "+≡"}</span>'
+            f'<a href="{first}">{escape(label)}</a> {"≡" if part == 1 else "+≡"}</span>'
             f'<span class="chunk-use">{" · ".join(uses)}</span></div>'
         )
 
@@ -216,28 +271,134 @@ def linked(html: str, here: str, names: Names) -> str:
         name = re.sub("<[^>]+>", "", found[1])
         if name not in names.homes:
             return found[0]
-        home = names.homes[name]
-        page = "" if home == here else page_link(home, here)
-        title = f' title="in {escape(home)}"' if page else ""
-        goal = f"{page}#{anchor(name)}"
+        home = names.homes[name][0]
+        document = names.document(home)
+        title = (
+            f' title="in {escape(document)}"' if document != names.document(here) else ""
+        )
+        goal = goal_link(home, here, anchor(name))
         return f'<a class="chunk-ref" href="{goal}"{title}>&lt;&lt;{name}&gt;&gt;</a>'
 
     return HTML_REFERENCE.sub(replace, html)
 
 
-# Sphinx
+# What cells say of times
 
 
-def woven(text: str, ran: NotebookNode) -> NotebookNode:
-    """Read a document with captions, and give its cells the outputs of the run."""
+@dataclass(frozen=True)
+class Measured:
+    """What a cell printed, and when and where it ran."""
+
+    text: str
+    about: str
+
+
+def cell_key(cell: NotebookNode) -> str:
+    """Name a cell by its code."""
+    return hashlib.sha256(cell.source.strip().encode()).hexdigest()[:16]
+
+
+def printed(cell: NotebookNode) -> str:
+    """What a cell has printed."""
+    return "".join(o.text for o in cell.outputs if o.output_type == "stream")
+
+
+def speaks_of_times(cell: NotebookNode) -> bool:
+    """Whether a cell prints times, which are others on another machine."""
+    return bool(TIMES.search(printed(cell)))
+
+
+def dated(run: NotebookNode, measured: Mapping[str, Measured]) -> list[NotebookNode]:
+    """The outputs of a cell; times are those of the measurement, with a line that dates it."""
+    outputs = list(run.outputs)
+    if not speaks_of_times(run):
+        return outputs
+    now = Measured(printed(run), run.metadata.get("measured", ""))
+    shown = measured.get(cell_key(run), now)
+    first = next(i for i, o in enumerate(outputs) if o.output_type == "stream")
+    rest = [o for o in outputs[first:] if o.output_type != "stream"]
+    stream = nbformat.v4.new_output("stream", name="stdout", text=shown.text)
+    note = f'<p class="measured">Measured {escape(shown.about)}.</p>' if shown.about else ""
+    data = {"text/html": note, "text/plain": f"Measured {shown.about}."}
+    notes = [nbformat.v4.new_output("display_data", data=data)] if note else []
+    return [*outputs[:first], stream, *notes, *rest]
+
+
+def about_now() -> str:
+    """The date and the machine, in words."""
+    day = datetime.now(tz=UTC)
+    where = f"{cores()} cores" if cores() > 1 else "one core"
+    python = platform.python_version()
+    return f"on {day.day} {day:%B %Y}, on {where}, with Python {python}"
+
+
+def read_measured(root: Path) -> dict[str, Measured]:
+    """Read the measurements that are kept with the documents."""
+    path = root / MEASURED
+    kept = json.loads(read_text(path)) if path.is_file() else {}
+    return {
+        key: Measured(**entry)
+        for entries in kept.values()
+        for key, entry in entries.items()
+    }
+
+
+def write_measured(root: Path) -> None:
+    """Keep what the cells of all documents print of times."""
+    kept: dict[str, dict[str, dict[str, str]]] = {}
+    for document in documents(root):
+        for cell in filter(speaks_of_times, code_cells(executed(document, root))):
+            entry = {"text": printed(cell), "about": cell.metadata.get("measured", "")}
+            kept.setdefault(document.as_posix(), {})[cell_key(cell)] = entry
+    write_text(root / MEASURED, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+
+# Cells on a page
+
+
+def woven(
+    text: str, ran: list[NotebookNode], measured: Mapping[str, Measured]
+) -> NotebookNode:
+    """Read the text of a page with captions, and give its cells the outputs of the run.
+
+    Pictures are described by the words that introduce their cell. What a cell says of times is
+    what was measured once, if `measured` has it.
+    """
     notebook: NotebookNode = jupytext.reads(text, fmt="md")
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "raw"]
-    notebook.metadata = ran.metadata
-    pairs = zip(code_cells(notebook), code_cells(ran), strict=True)
-    for cell, done in pairs:
-        cell.outputs, cell.execution_count = done.outputs, done.execution_count
-        cell.metadata = {"mystnb": {"image": {"alt": "what the code above shows"}}}
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
+    words, seen = "", Counter[str]()
+    done = iter(ran)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            words = last_sentence(cell.source) or words
+        elif cell.cell_type == "code":
+            run = next(done)
+            cell.outputs, cell.execution_count = dated(run, measured), run.execution_count
+            shown = words or "What the code above shows"
+            seen[shown] += 1
+            alt = f"{shown} ({seen[shown]})" if seen[shown] > 1 else shown
+            folded = cell.metadata.get("jupyter", {}).get("source_hidden")
+            cell.metadata = {"mystnb": {"image": {"alt": alt}}}
+            cell.metadata |= {"tags": ["hide-input"]} if folded else {}
     return notebook
+
+
+def last_sentence(markdown: str) -> str:
+    """The last sentence before a cell, as plain words; a picture is described by it.
+
+    >>> last_sentence("# A\\n\\nIt rains. Here is [a photo](x.jpg), *as it\\nis*:\\n\\n<div>b</div>")
+    'Here is a photo, as it is'
+    """
+    free = zip(markdown.split("\n"), outside(markdown), strict=True)
+    text = "\n".join(line if is_free else "" for line, is_free in free)
+    paragraphs = [part.strip() for part in text.split("\n\n")]
+    prose = [part for part in paragraphs if part and part[0] not in "#|!$<"]
+    if not prose:
+        return ""
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", " ".join(prose[-1].split()))
+    plain = re.sub(r"(?<!\w)[*_]+|[*_]+(?!\w)|[`$]", "", plain)
+    return re.split(r"(?<=[.!?)])\s+(?=[A-Z(])", plain)[-1].strip("() ").rstrip(".:;,")
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -245,22 +406,53 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+# Pages
+
+
+@cache
+def pages_in(root: Path) -> tuple[Page, ...]:
+    """The pages of all documents, in the order of the documents, with their links led right."""
+    texts = read_documents(root)
+    pages = [page for document, text in texts.items() for page in divide(document, text)]
+    places = find_places(texts, pages)
+    return tuple(
+        replace(page, text=relinked(page, places)) if page.text else page for page in pages
+    )
+
+
+def book_order(pages: Iterable[Page]) -> list[Page]:
+    """The pages of the book, with the pages of other documents between them."""
+    return [page for page in pages if page.document == BOOK or not page.text]
+
+
 @cache
 def names_in(root: Path) -> Names:
     """Find the names of all blocks once."""
-    return find_names(read_documents(root))
+    pages = [page for page in pages_in(root) if page.text]
+    return find_names(
+        {page.path: page.text for page in pages},
+        {page.path: page.document for page in pages},
+    )
 
 
-def contents(chapters: list[str], book: str, modules: list[str]) -> str:
-    """Write the table of contents that the theme shows at the side, in parts."""
-    parts: dict[str, list[str]] = {"The book": ["self"], "Further chapters": []}
-    parts |= {"Ground": [], "Appendices": [], "Reference": modules}
-    for name in chapters:
-        if name.startswith("smalti/ground/"):
-            parts["Ground"].append(name)
-        elif name != book:
-            part = "Further chapters" if name.startswith("smalti/") else "Appendices"
-            parts[part].append(name)
+def contents(pages: Iterable[Page], order: str, modules: list[str]) -> str:
+    """Write the table of contents that the theme shows at the side, in parts.
+
+    Documents come in the order in which the text `order` leads to them.
+    """
+    book = book_order(pages)
+    parts = {
+        "The book": [
+            f"{p.title} <{stem(p.path)}>" if p.title else stem(p.path) for p in book
+        ]
+    }
+    parts |= {"The course": [], "Further chapters": [], "Ground": [], "Appendices": []}
+    inside = {page.path for page in book}
+    names = [stem(page.path) for page in pages if page.path not in inside]
+    for name in reading_order(names, order):
+        folder = next((f for f in FOLDERS if name.startswith(f)), "")
+        parts[FOLDERS.get(folder, "Appendices")].append(name)
+    parts["Reference"] = modules
     return "\n\n".join(
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *entries, "```"])
         for caption, entries in parts.items()
@@ -268,30 +460,62 @@ def contents(chapters: list[str], book: str, modules: list[str]) -> str:
     )
 
 
-def reading_order(names: list[str], book: str) -> list[str]:
-    """Sort documents as the end of the book names them; what it does not name comes last.
+def stem(path: str) -> str:
+    """A path without its ending: the name of a page for Sphinx."""
+    return posixpath.splitext(path)[0]
+
+
+def reading_order(names: list[str], text: str) -> list[str]:
+    """Sort documents as a text leads to them last; what it does not name comes last.
 
     >>> reading_order(["a", "b", "c"], "[c](c.md) first, now [c](c.md), [b](b.md)")
     ['c', 'b', 'a']
     """
-    places = {name: book.rfind(f"({name}.md") for name in names}
+    places = {name: text.rfind(f"({name}.md") for name in names}
     return sorted(names, key=lambda name: (places[name] < 0, places[name]))
 
 
-def read(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Replace a document's text by its woven notebook, which MyST-NB then reads."""
-    root, document = Path(app.srcdir), f"{docname}.md"
-    chapters = [path.as_posix() for path in documents(root)]
-    if document not in chapters:
-        return
-    text = captioned(source[0], document, names_in(root))
-    notebook = woven(text, executed(Path(document), root))
-    if docname == app.config.root_doc:
-        names = [name.removesuffix(".md") for name in chapters]
-        modules = [name.removesuffix(".rst") for name in reference_pages(root)]
-        table = contents(reading_order(names, source[0]), docname, modules)
-        notebook.cells.append(nbformat.v4.new_markdown_cell(table))
-    source[0] = nbformat.writes(notebook)
+def write_pages(root: Path, folder: Path) -> None:
+    """Write every page as a notebook with outputs, and what it shows, into an empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    pages, names, measured = pages_in(root), names_in(root), read_measured(root)
+    check_paths([page for page in pages if page.text])
+    book = book_order(pages)
+    minutes = {page.path: page.minutes for page in book}
+    shown = set[str]()
+    rest: dict[str, list[NotebookNode]] = {}
+    for page in pages:
+        if page.text:
+            cells = rest.setdefault(
+                page.document, code_cells(executed(Path(page.document), root))
+            )
+            place = next((i for i, one in enumerate(book, 1) if one.path == page.path), 0)
+            page = replace(page, minutes=minutes.get(page.path, page.minutes))
+            place = place if len(book) > 1 else 0
+            text = set_apart(headed(page, place, len(book)))
+            text = captioned(text, page.path, names)
+            notebook = woven(text, cells, measured)
+            del cells[: len(code_cells(notebook))]
+            write_text(folder / page.path, nbformat.writes(notebook))
+            shown.update(files(page))
+    assert not any(rest.values()), "a page has lost a cell"
+    for path, text in reference_pages(root).items():
+        write_text(folder / path, text)
+    front = Page("index.md", "", "docs/index.md", read_text(root / "docs/index.md"))
+    front = replace(front, text=relinked(front, find_places(read_documents(root), pages)))
+    shown.update(files(front))
+    order = front.text + "".join(page.text for page in pages if page.document == BOOK)
+    modules = [stem(name) for name in reference_pages(root)]
+    table = contents(pages, order, modules)
+    cell = nbformat.v4.new_markdown_cell(f"{front.text}\n\n{table}\n")
+    write_text(folder / front.path, nbformat.writes(nbformat.v4.new_notebook(cells=[cell])))
+    for path in shown:
+        if (root / path).is_file() and not path.endswith(".md"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / path, folder / path)
+
+
+# Sphinx
 
 
 @cache
@@ -304,8 +528,9 @@ def reference_pages(root: Path) -> dict[str, str]:
         for block in blocks(text):
             if block.name:
                 seen[block.name] += 1
-                goal = f"{page_link(document, reference.FOLDER + '/x')}#"
-                goal += anchor(block.name, seen[block.name])
+                part = seen[block.name]
+                home = names.homes[block.name][part - 1]
+                goal = goal_link(home, f"{reference.FOLDER}/x", anchor(block.name, part))
                 words = f"{names.labels[block.name]} of {document}"
                 links[document, block.line] = f'<a href="{goal}">{escape(words)}</a>'
     return reference.pages(tangled(root, texts), links)
@@ -320,18 +545,57 @@ def load(text: str) -> NotebookNode:
 def finish_page(
     app: Sphinx, page: str, template: str, context: dict[str, object], tree: object
 ) -> None:
-    """Link the references in the finished HTML of a page."""
+    """Link the references in the finished HTML of a page, and add drawings for the dark."""
     if "body" in context:
-        names = names_in(Path(app.srcdir))
-        context["body"] = linked(str(context["body"]), f"{page}.md", names)
+        names = names_in(Path(app.confdir).parent)
+        body = linked(str(context["body"]), f"{page}.md", names)
+        context["body"] = with_dark(body, drawings(app))
+
+
+def drawings(app: Sphinx) -> dict[str, str]:
+    """The dark version of each drawing that a page shows, by the names of their files."""
+    assert isinstance(app.builder, StandaloneHTMLBuilder)
+    folder, found = Path(app.outdir) / "_images", dict[str, str]()
+    for source, name in app.builder.images.items():
+        goal = folder / f"dark-{Path(name).stem}.png"
+        if goal.is_file() or draw_dark(Path(app.srcdir) / source, goal):
+            found[name] = goal.name
+    return found
+
+
+def with_dark(html: str, dark: Mapping[str, str]) -> str:
+    """Put the dark version of each drawing beside it; the theme shows one of the two.
+
+    >>> with_dark('<img alt="a" src="../_images/b.png" />', {"b.png": "dark-b.png"})
+    '<img class="only-light" alt="a" src="../_images/b.png" /><img class="only-dark" alt="a" src="../_images/dark-b.png" />'
+    """
+
+    def replace(found: re.Match[str]) -> str:
+        other = dark.get(found["name"])
+        if not other:
+            return found[0]
+        plain = re.sub(r' class="[^"]*"', "", found[0])
+        light, night = (
+            plain.replace("<img", f'<img class="only-{when}"') for when in ("light", "dark")
+        )
+        return light + night.replace(f"_images/{found['name']}", f"_images/{other}")
+
+    return re.sub(r'<img[^>]*src="[^"]*_images/(?P<name>[^"]+)"[^>]*>', replace, html)
 
 
 def finish_site(app: Sphinx, error: Exception | None) -> None:
-    """Let the site's index.html lead to the book."""
+    """Add what readers may take with them: the book as a notebook, and the program."""
     if error is None:
-        goal = f"{app.config.root_doc}.html"
-        page = f'<!doctype html><meta http-equiv="refresh" content="0; url={goal}">\n'
-        write_text(Path(app.outdir) / "index.html", page)
+        for name, text in downloads(Path(app.confdir).parent).items():
+            write_text(Path(app.outdir) / "downloads" / name, text)
+
+
+def downloads(root: Path) -> dict[str, str]:
+    """The files for readers, by their names."""
+    notebook: NotebookNode = jupytext.reads(read_text(root / BOOK), fmt="md")
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
+    program = {"mosaic.py": read_text(root / "mosaic.py")}
+    return {"mosaic.ipynb": nbformat.writes(notebook), **program}
 
 
 def inline_math(translator: HTML5Translator, node: nodes.math) -> None:
@@ -347,28 +611,22 @@ def block_math(translator: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def find_pages(app: Sphinx, config: Config) -> None:
-    """Make pages of the literate documents and of the modules, and of nothing else."""
-    root = Path(app.srcdir)
-    for page, text in reference_pages(root).items():
-        if not (root / page).is_file() or read_text(root / page) != text:
-            write_text(root / page, text)
-    config.include_patterns = [path.as_posix() for path in documents(root)]
-    config.include_patterns += reference_pages(root)
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Tell Sphinx when to call what."""
-    app.connect("config-inited", find_pages)
-    app.connect("source-read", read)
     app.connect("html-page-context", finish_page)
     app.connect("build-finished", finish_site)
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def main(root: Path) -> int:
-    """Run every document that has changed; print its name, or what failed and where."""
+def main(root: Path, words: list[str] | None = None) -> int:
+    """Run every document that has changed, print its name, or what failed and where; and write
+    the pages, or what was measured.
+    """
+    parser = argparse.ArgumentParser(description="Run the cells and write the pages.")
+    parser.add_argument("folder", nargs="?", type=Path, default=root / "_build" / "pages")
+    parser.add_argument("--measure", action="store_true", help="only keep the times")
+    options = parser.parse_args(words)
     for document in documents(root):
         try:
             cells = code_cells(executed(document, root))
@@ -376,6 +634,10 @@ def main(root: Path) -> int:
             print(error)
             return 1
         print(f"{document}: all {len(cells)} cells run")
+    if options.measure:
+        write_measured(root)
+    else:
+        write_pages(root, options.folder)
     return 0
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import check
+import dark
 import nbformat
+import pages
 import pytest
 import reference
 import stitch
@@ -111,7 +113,9 @@ def test_the_documents_are_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [check, reference, stitch, tangle, weave], ids=lambda module: module.__name__
+    "module",
+    [check, dark, pages, reference, stitch, tangle, weave],
+    ids=lambda module: module.__name__,
 )
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
@@ -666,7 +670,7 @@ def test_a_failing_cell_is_named_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project(tmp_path, "# Hello\n\n```python\nn = 0\n```\n\n```python\n1 / n\n```\n")
-    assert weave.main(tmp_path) == 1
+    assert weave.main(tmp_path, []) == 1
     said = capsys.readouterr().out
     assert said.startswith("mosaic.md:7: ZeroDivisionError: division by zero\n")
     assert "\x1b" not in said

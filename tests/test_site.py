@@ -1,55 +1,64 @@
 """The site, as a reader sees it: built once from the documents, opened in a real browser."""
 
 import functools
+import itertools
 import subprocess
 import sys
+from collections import defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import pages
 import pytest
 import reference
 import tangle
+import weave
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+
+def address(path: str) -> str:
+    """The file of a page of the site."""
+    return Path(path).with_suffix(".html").as_posix()
+
 
 ROOT = Path(__file__).parents[1]
 TEXTS = tangle.read_documents(ROOT)
-BLOCKS = tangle.blocks(TEXTS["mosaic.md"])
-NAMED = [block for block in BLOCKS if block.name]
+BOOK = [page for page in weave.pages_in(ROOT) if page.document == "mosaic.md"]
+NAMED = [b for page in BOOK for b in tangle.blocks(page.text) if b.name]
 TARGETS = [
     Path(b.target) for text in TEXTS.values() for b in tangle.blocks(text) if b.target
 ]
 MODULES = [path for path in TARGETS if path.suffix == ".py" and reference.is_public(path)]
-CHAPTERS = [Path(document).with_suffix(".html").as_posix() for document in TEXTS]
+CHAPTERS = [address(page.path) for page in weave.pages_in(ROOT) if page.text]
 REFERENCE = [f"{reference.FOLDER}/{reference.module(path)}.html" for path in MODULES]
-PAGES = [*CHAPTERS, *REFERENCE]
+PAGES = ["index.html", *CHAPTERS, *REFERENCE]
+SEARCHES = {  # words that a reader may look for, and what a heading that answers says
+    "GIL": "gil",
+    "wildcard": "wildcard",
+    "thumbnail": "thumbnail",
+    "optimal transport": "optimal transport",
+    "Amdahl": "amdahl",
+    "race": "race",
+    "Dask": "dask",
+}
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site; the cells run only if no earlier test or build has run them."""
     folder = tmp_path_factory.mktemp("site")
-    sphinx = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-E",
-        "-W",
-        "--keep-going",
-        "-c",
-        "docs",
-    ]
-    run = subprocess.run(
-        [*sphinx, "-d", folder / "trees", ".", folder / "html"],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
+    weave = ["docs/weave.py", str(folder / "pages")]
+    sphinx = ["-m", "sphinx", "-q", "-E", "-W", "--keep-going", "-c", "docs"]
+    sphinx += ["-d", str(folder / "trees"), str(folder / "pages"), str(folder / "html")]
+    for words in (weave, sphinx):
+        run = subprocess.run(
+            [sys.executable, *words], cwd=ROOT, text=True, capture_output=True, check=False
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
     return folder / "html"
 
 
@@ -71,6 +80,12 @@ def requests(browser: Chrome) -> str:
     return " ".join(entry["message"] for entry in log)
 
 
+def shown_images(browser: Chrome) -> list[WebElement]:
+    """The pictures of a page, but for those that wait for the dark or for the light."""
+    every = browser.find_elements(By.CSS_SELECTOR, "article img")
+    return [image for image in every if image.value_of_css_property("display") != "none"]
+
+
 def text_of(element: WebElement) -> str:
     """The text of an element, even of one that is folded away."""
     return str(element.get_property("textContent"))
@@ -84,11 +99,14 @@ class Page(HTMLParser):
         self.places = {""}
         self.links: list[str] = []
         self.sources: list[str] = []
+        self.images: list[tuple[str, str]] = []
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         self.places.add(found.get("id", ""))
+        if tag == "img":
+            self.images.append((found["src"], found.get("alt", "")))
         if tag == "a" and "href" in found:
             self.links.append(found["href"])
         elif link := found.get("src") or (tag == "link" and found.get("href")):
@@ -104,7 +122,7 @@ def parsed(path: Path) -> Page:
 # Without a browser
 
 
-@pytest.mark.parametrize("page", ["index.html", *PAGES])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_link_inside_the_site_leads_somewhere(site: Path, page: str) -> None:
     for link in parsed(site / page).links:
         if not urlsplit(link).scheme:
@@ -122,18 +140,63 @@ def test_a_page_fetches_nothing_from_elsewhere(site: Path, page: str) -> None:
 
 def test_every_document_and_every_module_is_a_page_and_nothing_else_is(site: Path) -> None:
     made = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
-    assert made == {*PAGES, "index.html", "search.html", "genindex.html"}
+    assert made == {*PAGES, "search.html", "genindex.html"}
 
 
 # In a browser
 
 
-def test_the_first_page_is_the_book(browser: Chrome, site: Path) -> None:
+def test_the_front_page_leads_to_the_book_and_has_it_to_take_along(
+    browser: Chrome, site: Path
+) -> None:
     look(browser, site, "index.html")
-    assert browser.current_url.endswith("/mosaic.html")
+    (image,) = shown_images(browser)
+    assert image.get_attribute("alt")
+    for name in ["mosaic.ipynb", "mosaic.py"]:
+        assert (site / "downloads" / name).is_file()
+        assert f"downloads/{name}" in parsed(site / "index.html").links
+    browser.find_element(By.LINK_TEXT, "the book").click()
     assert browser.find_element(By.TAG_NAME, "h1").text.startswith(
         "Creating a photo mosaic"
     )
+
+
+def test_next_leads_through_the_book_from_page_to_page(browser: Chrome, site: Path) -> None:
+    order = [address(page.path) for page in weave.book_order(weave.pages_in(ROOT))]
+    look(browser, site, order[0])
+    for here, there in itertools.pairwise(order):
+        browser.find_element(By.CSS_SELECTOR, "a.next-page").click()
+        assert browser.current_url.endswith(f"/{there}")
+        assert "minutes" in browser.find_element(By.CSS_SELECTOR, "p.minutes").text
+        back = browser.find_element(By.CSS_SELECTOR, "a.prev-page")
+        assert str(back.get_attribute("href")).endswith(f"/{here}")
+
+
+def test_no_page_of_the_book_takes_longer_than_25_minutes() -> None:
+    assert all(page.minutes <= 25 for page in BOOK)
+    assert len(BOOK) == 1 or all(page.minutes for page in BOOK)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_no_error(browser: Chrome, site: Path, page: str) -> None:
+    look(browser, site, page)
+    log = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry for entry in log if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize("word", SEARCHES)
+def test_a_search_finds_the_heading_that_answers(
+    browser: Chrome, site: Path, word: str
+) -> None:
+    answer = SEARCHES[word]
+    every = [h for page in weave.pages_in(ROOT) for _, _, h in pages.headings(page.text)]
+    if not any(answer in heading.lower() for heading in every):
+        pytest.skip(f"no heading speaks of {word} yet")
+    look(browser, site, f"search.html?q={word}")
+    found = WebDriverWait(browser, 30).until(
+        lambda b: b.find_elements(By.CSS_SELECTOR, "#search-results li > a")
+    )
+    assert any(answer in text_of(link).lower() for link in found[:5])
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -150,9 +213,33 @@ def test_every_image_loads_and_says_what_it_shows(
     browser: Chrome, site: Path, page: str
 ) -> None:
     look(browser, site, page)
-    for image in browser.find_elements(By.CSS_SELECTOR, "article img"):
+    for image in shown_images(browser):
         assert image.get_property("naturalWidth") != 0, image.get_attribute("src")
         assert image.get_attribute("alt"), image.get_attribute("src")
+
+
+def test_different_pictures_have_different_descriptions(site: Path) -> None:
+    sources: dict[str, set[str]] = defaultdict(set)
+    for page in PAGES:
+        for source, words in parsed(site / page).images:
+            sources[words].add(Path(source).name.removeprefix("dark-").rpartition(".")[0])
+    assert {words: names for words, names in sources.items() if len(names) > 1} == {}
+
+
+def test_drawings_have_a_version_for_the_dark_and_photos_do_not(
+    browser: Chrome, site: Path
+) -> None:
+    seen: dict[str, set[str]] = {}
+    for scheme in ["light", "dark"]:
+        for page in CHAPTERS:
+            if any("/kd-tree" in source for source, _ in parsed(site / page).images):
+                look(browser, site, page, scheme=scheme)
+                images = [str(i.get_attribute("src")) for i in shown_images(browser)]
+                seen[scheme] = {Path(source).name for source in images}
+    assert "kd-tree.png" in seen["light"]
+    assert "dark-kd-tree.png" in seen["dark"]
+    assert len(seen["light"]) == len(seen["dark"])
+    assert any(not name.startswith("dark-") for name in seen["dark"])
 
 
 @pytest.mark.parametrize("width", [390, 1400])
@@ -183,67 +270,77 @@ def test_the_page_follows_the_reader_into_the_dark(
 
 
 def test_every_named_block_has_its_caption(browser: Chrome, site: Path) -> None:
-    look(browser, site, "mosaic.html")
-    captions = browser.find_elements(By.CSS_SELECTOR, ".chunk > span:first-child")
-    shown = [text_of(caption) for caption in captions]
+    shown = []
+    for page in BOOK:
+        look(browser, site, address(page.path))
+        captions = browser.find_elements(By.CSS_SELECTOR, ".chunk > span:first-child")
+        shown += [text_of(caption).rpartition(" ")[0] for caption in captions]
     names = [
         f"file: {block.target}" if block.target else f"«{block.name}»" for block in NAMED
     ]
-    assert [caption.rpartition(" ")[0] for caption in shown] == names
+    assert shown == names
 
 
 def test_every_reference_leads_to_its_block(browser: Chrome, site: Path) -> None:
-    look(browser, site, "mosaic.html")
-    links = browser.find_elements(By.CSS_SELECTOR, "pre a.chunk-ref")
-    shown = [text_of(link).strip("<>") for link in links]
-    assert shown == [name for block in BLOCKS for name in block.references]
-    first = next(link for link in links if link.is_displayed())
-    browser.execute_script("arguments[0].click()", first)
-    goal = browser.find_element(By.CSS_SELECTOR, ".chunk:target")
-    assert f"«{text_of(first).strip('<>')}»" in goal.text
+    for page in BOOK:
+        look(browser, site, address(page.path))
+        links = browser.find_elements(By.CSS_SELECTOR, "pre a.chunk-ref")
+        shown = [text_of(link).strip("<>") for link in links]
+        assert shown == [
+            name for block in tangle.blocks(page.text) for name in block.references
+        ]
+        for first in [link for link in links if link.is_displayed()][:1]:
+            name = text_of(first).strip("<>")
+            browser.execute_script("arguments[0].click()", first)
+            goal = browser.find_element(By.CSS_SELECTOR, ".chunk:target")
+            assert f"«{name}»" in goal.text
 
 
 def test_a_reference_into_another_document_leads_there(site: Path) -> None:
     homes = {b.name: document for document in TEXTS for b in tangle.blocks(TEXTS[document])}
     away = {name for b in NAMED for name in b.references if homes[name] != "mosaic.md"}
-    links = parsed(site / "mosaic.html").links
+    links = [link for page in BOOK for link in parsed(site / address(page.path)).links]
     for name in away:
-        page = Path(homes[name]).with_suffix(".html").as_posix()
-        assert f"{page}#chunk-{name}" in links
+        assert f"{address(str(homes[name]))}#chunk-{name}" in links
 
 
 def test_a_module_has_its_functions_with_a_link_to_the_block_of_each(site: Path) -> None:
     page = parsed(site / reference.FOLDER / "mosaic.html")
     assert {"mosaic.cut_cells", "mosaic.match_nearest", "mosaic.Thumbnail"} <= page.places
-    assert any(link.startswith("../../mosaic.html#chunk-") for link in page.links)
+    (home,) = (own.path for own in BOOK if "\ndef cut_cells(" in own.text)
+    assert f"../{address(home)}#chunk-cut-the-target-2" in page.links
 
 
-def test_solutions_are_folded_until_they_are_asked_for(browser: Chrome, site: Path) -> None:
-    look(browser, site, "mosaic.html")
-    folds = browser.find_elements(By.TAG_NAME, "details")
-    assert folds
-    for fold in folds:
-        (*_, last) = fold.find_elements(By.CSS_SELECTOR, "p, pre")
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_solutions_are_folded_until_they_are_asked_for(
+    browser: Chrome, site: Path, page: str
+) -> None:
+    if "<details>" not in (site / page).read_text("utf-8"):
+        pytest.skip("nothing is folded on this page")
+    look(browser, site, page)
+    for fold in browser.find_elements(
+        By.CSS_SELECTOR, "article details:not(.toggle-details)"
+    ):
+        (*_, last) = fold.find_elements(By.CSS_SELECTOR, "p, pre, li, td")
         assert not last.is_displayed()
         summary = fold.find_element(By.TAG_NAME, "summary")
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", summary)
         summary.click()
         assert last.is_displayed()
-
-
-def test_code_in_solutions_has_its_colours(browser: Chrome, site: Path) -> None:
-    look(browser, site, "mosaic.html")
     for block in browser.find_elements(
-        By.CSS_SELECTOR, "details div[class*=highlight-] pre"
+        By.CSS_SELECTOR, "details .highlight-ipython3 pre, details .highlight-python pre"
     ):
         assert block.find_elements(By.TAG_NAME, "span")
 
 
 def test_every_formula_is_shown(browser: Chrome, site: Path) -> None:
-    look(browser, site, "mosaic.html")
-    formulas = browser.find_elements(By.TAG_NAME, "math")
-    assert formulas
-    browser.execute_script(
-        "document.querySelectorAll('details').forEach(d => d.open = true)"
-    )
-    assert all(formula.rect["width"] > 0 for formula in formulas)
+    shown = 0
+    for page in BOOK:
+        look(browser, site, address(page.path))
+        browser.execute_script(
+            "document.querySelectorAll('details').forEach(d => d.open = true)"
+        )
+        formulas = browser.find_elements(By.TAG_NAME, "math")
+        assert all(formula.rect["width"] > 0 for formula in formulas)
+        shown += len(formulas)
+    assert shown
