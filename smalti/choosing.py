@@ -2,8 +2,9 @@
 """Choose photos for cells in every way, by the settings; explained in choosing.md."""
 
 import dataclasses
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 
 import numpy as np
@@ -37,26 +38,42 @@ class MatchSettings(FeatureSettings, ChoiceSettings, ConstraintSettings, Placeme
 
 
 AT_ONCE = 1024  # thumbnails or cells
+Keep = Callable[[str, Callable[[], Array]], Array]
+
+
+def make_anew(what: str, make: Callable[[], Array]) -> Array:
+    """An array, made by a function; others may keep it by its name."""
+    return make()
 
 
 def make_tiles_and_cells(
-    draw: Draw, mean: Array, thumb_res: tuple[int, int], view: View, settings: FeatureSettings
+    draw: Draw,
+    mean: Array,
+    thumb_res: tuple[int, int],
+    view: View,
+    settings: FeatureSettings,
+    keep: Keep = make_anew,
 ) -> tuple[Array, Array]:
     """Features of n thumbnails, (n, f), and of the filled cells of a view, (m, f).
 
-    `mean` is (n, 3), the thumbnails' mean RGB; `draw` decodes them.
+    `mean` is (n, 3), the thumbnails' mean RGB; `draw` decodes them. What follows from the
+    thumbnails alone is made by `keep`.
     """
     filled = ~view.empty.ravel()
     if (settings.feature, settings.colour) == ("mean", "rgb"):
         tiles, cells = mean, mosaic.mean_colour(view.cut()[filled])
     else:
+        own = features.options_of(settings)
+
         def make(images: Array) -> Array:
-            own = features.options_of(settings)
             return features.make_features(images, settings.feature, settings.colour, **own)
 
-        numbers = np.arange(len(mean))
-        starts = range(0, max(1, len(mean)), AT_ONCE)
-        tiles = np.concatenate([make(draw(numbers[i : i + AT_ONCE], thumb_res)) for i in starts])
+        def make_tiles() -> Array:
+            starts = range(0, max(1, len(mean)), AT_ONCE)
+            every = np.arange(len(mean))
+            return np.concatenate([make(draw(every[i : i + AT_ONCE], thumb_res)) for i in starts])
+
+        tiles = keep(f"{settings.feature} {settings.colour} {sorted(own.items())}", make_tiles)
         cells = make(view.cut(cell_size(view, thumb_res, 2 * (settings.detail or 3)))[filled])
     return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
 
@@ -103,17 +120,19 @@ def find_match(
     if settings.method == "spread":
         match, near = match_spread(tiles, cells, settings, constraints, empty, weight)
     elif settings.seen_from:
-        match = match_from_afar(tiles, cells, settings.seen_from, constraints, empty)
+        match = match_from_afar(tiles, cells, settings, constraints, empty)
     elif settings.spacing or settings.dither:
         match, near = match_in_grid(tiles, cells, settings, constraints, empty)
     elif settings.method == "nearest":
         match = nearest.nearest(tiles, cells, settings.metric)
     else:
-        match, proof = match_within(tiles, cells, settings, constraints, on_round)
+        match, proof = match_within(tiles, cells, settings, constraints, on_round, weight)
     cost = total_cost(tiles, cells, match, settings.metric)
-    grid = np.full(empty.shape, -1)
+    plain, grid = levels(cost, cells, settings), np.full(empty.shape, -1)
     grid[~empty] = match
-    return grid, Outcome(cost, levels(cost, cells, settings), near, proof)
+    if proof and weight is not None:  # what is proven is about weighted errors
+        cost = proof.cost
+    return grid, Outcome(cost, plain, near, proof)
 
 
 def levels(cost: float, cells: Array, settings: FeatureSettings) -> float | None:
@@ -130,6 +149,7 @@ def match_within(
     settings: MatchSettings,
     constraints: Constraints,
     on_round: Watch | None = None,
+    weight: Array | None = None,
 ) -> tuple[Array, Certificate | None]:
     """Match within budgets at the least cost: tile numbers (m,), and what is proven."""
     most, least = constraints.most, constraints.least
@@ -138,10 +158,15 @@ def match_within(
         raise MosaicError("`variants` need solver = sparse and metric = euclidean or cosine")
     if not squared or (dense and least.any()):
         costs = features.cost_matrix(tiles, cells, settings.metric)
+        if weight is not None:
+            costs = costs * afar.attention(weight)
         return placement.place_dense(costs, int(most[0]), int(least[0])), None
     tiles, cells = (features.prepare(one, settings.metric) for one in (tiles, cells))
+    place = placement.place
+    if weight is not None:
+        place = functools.partial(afar.place_with_focus, weight)
     try:
-        match, proof = placement.place(
+        match, proof = place(
             tiles,
             cells,
             most,
@@ -187,13 +212,18 @@ def match_in_grid(
 
 
 def match_from_afar(
-    tiles: Array, cells: Array, distance: float, constraints: Constraints, empty: Array
+    tiles: Array,
+    cells: Array,
+    settings: MatchSettings,
+    constraints: Constraints,
+    empty: Array,
 ) -> Array:
-    """Match within budgets for an eye so many cells away: tile numbers (m,)."""
+    """Match within budgets for an eye that stands back: tile numbers (m,)."""
     if empty.any():
         raise MosaicError("`seen_from` needs a target without empty cells")
     budgets = (constraints.most, constraints.least, constraints.photo)
-    return afar.place_from_afar(tiles, cells, empty.shape, distance, *budgets)
+    both, axes = (tiles, cells), afar.axes_of(settings.colour)
+    return afar.place_from_afar(*both, empty.shape, settings.seen_from, *budgets, axes)
 
 
 def match_spread(
@@ -270,8 +300,8 @@ def check_match(settings: MatchSettings) -> None:
         (settings.dither and settings.method != "nearest", "`dither` needs method = nearest"),
         (settings.dither and settings.spacing, "`dither` does not go with `spacing`"),
         (
-            settings.seen_from and (settings.feature, settings.colour) != ("mean", "rgb"),
-            "`seen_from` needs feature = mean and colour = rgb",
+            settings.seen_from and settings.feature == "histogram",
+            "`seen_from` needs feature = mean or pixels",
         ),
         (settings.seen_from and settings.method != "unique", "`seen_from` needs method = unique"),
         (

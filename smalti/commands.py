@@ -164,9 +164,10 @@ def match_and_tell(
     with making.watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
     if made.alike:
-        hint = "share their budgets" if settings.dedupe else "can share budgets: --dedupe"
-        groups = "1 group" if len(made.alike) == 1 else f"{len(made.alike)} groups"
-        print(f"alike    {groups} of photos that look the same {hint}")
+        hint = "each counts as one" if settings.dedupe else "--dedupe counts each as one"
+        one = len(made.alike) == 1
+        groups = "1 group of photos looks" if one else f"{len(made.alike)} groups of photos look"
+        print(f"alike    {groups} the same; {hint}")
     far = spacing_of(settings, len(set(store.names)))
     asked = changed(settings, FeatureSettings)
     near = {"dither": settings.dither, "spacing": far, "seen_from": settings.seen_from}

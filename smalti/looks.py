@@ -60,15 +60,16 @@ def wanted_cells(look: Look, n: int, max_uses: int | None) -> int:
 
 
 REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab", "crop": "content"}
+APART = {"method": "spread", "dedupe": True}
 LOOKS = {
     "faithful": Look(
         "like the target, with few repeats and none nearby",
-        {**REGIONS, "method": "spread", "spacing": 3, "recolour": 0.4},
+        {**REGIONS, **APART, "spacing": 3, "recolour": 0.4},
         enough,
     ),
     "sharp": Look(
         "edges above all: finer comparison, and equal photos may stand closer",
-        {**REGIONS, "detail": 5, "method": "spread", "spacing": 1, "recolour": 0.4},
+        {**REGIONS, **APART, "detail": 5, "spacing": 1, "recolour": 0.4},
         enough,
     ),
     "everyone": Look(
@@ -78,12 +79,12 @@ LOOKS = {
     ),
     "once": Look(
         "no photo twice, and half of them to choose from",
-        {**REGIONS, "repeats": "refuse", "recolour": 0.4},
+        {**REGIONS, "dedupe": True, "repeats": "refuse", "recolour": 0.4},
         half,
     ),
     "untouched": Look(
         "as faithful, with the photos as they are",
-        {**REGIONS, "method": "spread", "spacing": 3},
+        {**REGIONS, **APART, "spacing": 3},
         enough,
     ),
     "plain": Look("the book's way: mean colours, each photo once, if they are enough", {}, as_many),

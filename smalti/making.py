@@ -13,8 +13,9 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,14 +24,14 @@ from PIL import Image
 
 import mosaic
 from mosaic import Array, Store
-from smalti import choosing, crops, likeness, output, scores, steps, tables, variants
+from smalti import choosing, crops, features, likeness, output, scores, steps, tables, variants
 from smalti.choosing import ChoiceSettings, MatchSettings
 from smalti.constraints import make_constraints
 from smalti.features import FeatureSettings
 from smalti.grid import FEWEST_CELLS, GridSettings, View, check_grid, make_view, wanted_size
 from smalti.ground import photos
 from smalti.ground.archives import load_image
-from smalti.ground.cache import VARIABLE, cache_path, is_cached, use
+from smalti.ground.cache import VARIABLE, cache_path, is_cached, keep_array, use
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import write_text
@@ -68,8 +69,11 @@ def check_table(settings: TableSettings) -> None:
     """Raise MosaicError if settings of a match do not go together."""
     check_grid(settings)
     choosing.check_match(settings)
-    if settings.focus and settings.method != "spread":
-        raise MosaicError("`focus` needs method = spread, as in the look faithful")
+    if settings.focus and settings.method == "nearest":
+        raise MosaicError("`focus` needs method = spread or unique")
+    for other in ("gap", "seen_from", "spacing"):
+        if settings.focus and settings.method == "unique" and getattr(settings, other):
+            raise MosaicError(f"`focus` does not go with {other}; leave out one of them")
 
 
 def make_store(path: str, folder: str, lines: Sequence[str], settings: StoreSettings) -> Store:
@@ -115,9 +119,8 @@ def make_all(
 
 
 @functools.cache
-def code_of_thumbnails() -> bytes:
-    """A digest of the program's own lines that decide what a thumbnail looks like."""
-    modules = (mosaic, variants, crops, photos)
+def code_of(*modules: ModuleType) -> bytes:
+    """A digest of the program's own lines in some modules."""
     code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     return hashlib.sha256(code).digest()
 
@@ -125,7 +128,7 @@ def code_of_thumbnails() -> bytes:
 def find_kept(root: str, lines: Sequence[str], settings: StoreSettings) -> str:
     """The path in the cache of the store of photos below a folder, whether it is there or not."""
     about = [find_origin(lines, settings).encode(), os.fsencode(os.path.realpath(root))]
-    digest = hashlib.sha256(b"\0".join([*about, code_of_thumbnails()])).hexdigest()
+    digest = hashlib.sha256(b"\0".join([*about, code_of(mosaic, variants, crops, photos)])).hexdigest()
     return str(cache_path(digest, ".h5"))
 
 
@@ -222,20 +225,31 @@ def open_view(
     return make_view(target, thumb_res, settings, cells, mask)
 
 
+def keep_with(store: Store, what: str, make: Callable[[], Array]) -> Array:
+    """An array that follows from a store: made once if the store is in the cache."""
+    if not is_cached(store.path):
+        return make()
+    code = code_of(mosaic, features, likeness)
+    return keep_array(code + f"{store.digest} {store.thumb_res} {what}".encode(), make)
+
+
 def find_photos(store: Store, settings: MatchSettings) -> tuple[Array, list[str]]:
     """The photo of each thumbnail, (n,), and a line for each group that looks the same."""
     photo = variants.photo_numbers(store.names)
     first = np.unique(photo, return_index=True)[1]
     if not settings.dedupe and (settings.method != "unique" or len(first) > 100_000):
         return photo, []
-    size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
-    looks = [
-        likeness.fingerprint(mosaic.read_thumbnails(store, first[i : i + 1024], size))
-        for i in range(0, len(first), 1024)
-    ]
-    alike = likeness.find_alike(np.concatenate(looks)) if looks else first
+    alike = keep_with(store, "alike", lambda: compare_photos(store, first))
     lines = list(likeness.list_duplicates([store.names[i] for i in first], alike))
     return alike[photo] if settings.dedupe else photo, lines
+
+
+def compare_photos(store: Store, which: Array) -> Array:
+    """Groups of thumbnails that look the same: (k,) numbers to (k,) numbers of groups."""
+    size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
+    parts = (mosaic.read_thumbnails(store, which[i : i + 1024], size) for i in range(0, len(which), 1024))
+    looks = [likeness.fingerprint(part) for part in parts]
+    return likeness.find_alike(np.concatenate(looks)) if looks else which
 
 
 def count_photos(store: Store, settings: MatchSettings) -> int:
@@ -269,7 +283,8 @@ def make_match(
     shape, unique = view.empty.shape, settings.method == "unique"
     constraints = make_constraints(store.names, photo, shape, settings, view.empty, unique)
     draw = functools.partial(mosaic.read_thumbnails, store)
-    both = choosing.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings)
+    keep = functools.partial(keep_with, store)
+    both = choosing.make_tiles_and_cells(draw, store.mean, store.thumb_res, view, settings, keep)
     weight = view.weight[~view.empty] if settings.focus else None
     match, outcome = choosing.find_match(
         *both, settings, constraints, view.empty, on_round, weight
@@ -287,7 +302,10 @@ def make_match(
         settings=known | {"target_res": view.grid, "thumb_res": store.thumb_res},
         files=files,
     )
-    report = with_uses(report, scores.count_uses(match, constraints.photo))
+    uses = scores.count_uses(match, variants.photo_numbers(store.names))
+    same = scores.count_uses(match, constraints.photo)
+    uses = dataclasses.replace(uses, most_used=same.most_used, equal_neighbours=same.equal_neighbours)
+    report = with_uses(report, uses)
     report = replace(report, most_used_photo=most_used(match, store))
     if proof := outcome.proof:
         report = replace(

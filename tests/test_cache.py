@@ -4,10 +4,20 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 import pytest
+from numpy.typing import NDArray
 
-from smalti.ground.cache import DAY, HOUR, cache_folder, cache_path, is_cached, use
+from smalti.ground.cache import (
+    DAY,
+    HOUR,
+    cache_folder,
+    cache_path,
+    is_cached,
+    keep_array,
+    use,
+)
 
 
 def put(folder: Path, *ages: float, size: int = 10) -> list[Path]:
@@ -125,3 +135,43 @@ def test_what_another_run_is_writing_stays_but_not_what_was_left_yesterday(
 def test_a_file_that_has_just_gone_is_no_trouble(tmp_path: Path) -> None:
     use(tmp_path / "gone.h5")
     use(tmp_path / "nowhere" / "gone.h5")
+
+
+# An array that is made once
+
+
+def test_an_array_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "here"))
+    made = []
+
+    def make() -> NDArray[np.int64]:
+        made.append("")
+        return np.array([[1, 2, 3], [4, 5, 6]])
+
+    for about in (b"a", b"a", b"b", b"a"):
+        assert keep_array(about, make).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("place", [0, 31, 32, 60, -1])
+def test_a_damaged_array_is_made_anew(
+    place: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path))
+    keep_array(b"a", lambda: np.arange(9))
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+    assert keep_array(b"a", lambda: np.arange(9)).tolist() == list(range(9))
+    path.write_bytes(content[:20])
+    assert keep_array(b"a", lambda: np.arange(9)).tolist() == list(range(9))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_a_cache_an_array_is_made_each_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "file"))
+    assert [keep_array(b"a", lambda: np.arange(3)).sum() for _ in range(2)] == [3, 3]

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,11 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from mosaic import Store, open_store
+import mosaic
+from mosaic import Array, Store, open_store
 from smalti import making, steps
 from smalti.command import main
+from smalti.ground.cache import cache_folder
 from smalti.ground.collection import Found, survey
 from smalti.ground.errors import MosaicError
 from smalti.making import (
@@ -101,6 +103,49 @@ def test_a_run_opens_each_photo_the_target_and_the_store_once(
     assert (opened["target.png"], opened[kept()]) == (1, 1)
 
 
+@pytest.mark.parametrize("look", ["faithful", "once"])
+def test_a_second_mosaic_decodes_only_the_thumbnails_that_it_pastes(
+    look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "cache"))
+    decoded, read = list[int](), mosaic.read_thumbnails
+
+    def watched(store: Store, which: Iterable[int], size: tuple[int, int]) -> Array:
+        decoded.extend(numbers := list(which))
+        return read(store, numbers, size)
+
+    monkeypatch.setattr(mosaic, "read_thumbnails", watched)
+    for first in (True, False):
+        decoded.clear()
+        make("--look", look)
+        pasted = set(read_rows(read_report(Path("out.json")), "out.json").ravel())
+        assert (len(decoded) > 30) == first
+        assert first or set(decoded) == pasted
+
+
+def test_what_is_kept_of_a_store_belongs_to_these_thumbnails_and_this_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make()
+    made = list[int]()
+
+    def count() -> Array:
+        made.append(0)
+        return np.zeros(1)
+
+    with open_store(kept()) as store:
+        for what, code in [("a", b"1"), ("a", b"1"), ("b", b"1"), ("a", b"2")]:
+            monkeypatch.setattr(making, "code_of", lambda *modules, code=code: code)
+            making.keep_with(store, what, count)
+    assert len(made) == 3
+
+
+def test_nothing_is_kept_of_a_store_that_is_not_in_the_cache() -> None:
+    before = list(cache_folder().glob("*.npy"))
+    make("--store", "own.h5")
+    assert list(cache_folder().glob("*.npy")) == before
+
+
 def test_a_run_describes_the_collection_once(monkeypatch: pytest.MonkeyPatch) -> None:
     described: list[object] = []
 
@@ -180,7 +225,7 @@ def test_a_program_that_makes_other_thumbnails_does_not_find_those_of_before(
     lines = steps.describe_photos(["photos"])
     before = making.find_kept("photos", lines, WANTED)
     assert making.find_kept("photos", lines, WANTED) == before
-    monkeypatch.setattr(making, "code_of_thumbnails", lambda: b"of tomorrow")
+    monkeypatch.setattr(making, "code_of", lambda *modules: b"of tomorrow")
     assert making.find_kept("photos", lines, WANTED) != before
 
 

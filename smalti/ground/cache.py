@@ -2,12 +2,20 @@
 """Files in the cache of a user, which does not grow for ever; explained in cache.md."""
 
 import contextlib
+import hashlib
+import io
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import platformdirs
+from numpy.typing import NDArray
+
+from smalti.ground.files import atomic
 
 VARIABLE = "SMALTI_CACHE"
 
@@ -63,3 +71,20 @@ def remove(path: Path) -> None:
     """Remove a file, unless somebody else does, or needs it."""
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def keep_array(about: bytes, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:  # Any: a number
+    """The array that follows from `about`: from the cache, or made, and kept there."""
+    path = cache_path(hashlib.sha256(about).hexdigest(), ".npy")
+    with contextlib.suppress(OSError, ValueError):
+        content = path.read_bytes()
+        if hashlib.sha256(content[32:]).digest() == content[:32]:
+            use(path)
+            return np.load(io.BytesIO(content[32:]), allow_pickle=False)  # type: ignore[no-any-return]
+    made, buffer = make(), io.BytesIO()
+    np.save(buffer, made, allow_pickle=False)
+    with contextlib.suppress(OSError):
+        with atomic(path) as part:
+            part.write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+        use(path)
+    return made
