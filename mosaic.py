@@ -10,7 +10,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -27,7 +26,7 @@ from smalti.ground.files import Disk, atomic
 from smalti.ground.photos import explain, make_averageable, orientation, scaled
 from smalti.ground.photos import to_srgb, turn_upright, upright_size
 from smalti.ground.settings import Count, Pair, Size, Whole, cores, load_settings
-from smalti.ground.workers import prepare_worker
+from smalti.ground.workers import map_in_pool
 
 Array = NDArray[Any]  # Any: of whole numbers or of fractions; each function says which
 
@@ -180,8 +179,7 @@ def in_parallel(
     if workers == 1:
         yield from map(task, names)
         return
-    with ProcessPoolExecutor(workers, initializer=prepare_worker) as pool:
-        yield from pool.map(task, names, chunksize=32)
+    yield from map_in_pool(task, names, workers, chunksize=32)
 
 
 def make_thumbnails(

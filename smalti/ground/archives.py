@@ -24,6 +24,7 @@ from PIL import Image
 
 from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.photos import load_pixels, open_photo
+from smalti.ground.workers import LOST
 
 INSIDE = re.compile(r"(?<=.)\.(?:zip|tar|tar\.gz|tgz)(?=!/.)", re.DOTALL | re.IGNORECASE)
 NUMBERED = re.compile(r"(.+\.bin)#(\d+)", re.DOTALL | re.IGNORECASE)
@@ -47,7 +48,7 @@ def readings(name: str) -> list[Place]:
     """
     numbered = NUMBERED.fullmatch(name)
     name, number = (numbered[1], int(numbered[2])) if numbered else (name, -1)
-    ends = [found.end() for found in INSIDE.finditer(name)]
+    ends = [found.end() for found in INSIDE.finditer(name)] if "!/" in name else []
     places = [Place(name[:end], name[end + 2 :], number) for end in ends]
     return [*places, Place(name, "", number)]
 
@@ -258,16 +259,20 @@ def open_record(path: str, member: str, number: int) -> Image.Image:
 
 def check_file(path: str) -> None:
     """Raise Unreadable if a file, if it is there, is not regular, or too large for a photo."""
-    with contextlib.suppress(OSError):  # whoever opens it is told
-        about = Path(path).stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise Unreadable("not a regular file")
-        if about.st_size > FILE_LIMIT:
-            raise Unreadable(f"{about.st_size} bytes are too many for a photo")
+    try:
+        about = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return  # whoever opens it is told
+    if not stat.S_ISREG(about.st_mode):
+        raise Unreadable("not a regular file")
+    if about.st_size > FILE_LIMIT:
+        raise Unreadable(f"{about.st_size} bytes are too many for a photo")
 
 
 def open_any(root: str, name: str) -> Image.Image:
     """Open a photo by its name below a folder; raises Unreadable."""
+    if name in LOST:
+        raise Unreadable("its decoder crashed, or did not come to an end")
     place = find_place(root, name)
     path = str(Path(root, place.path))
     if place.number >= 0:

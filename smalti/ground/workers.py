@@ -1,19 +1,30 @@
 # Made from smalti/ground/workers.md by make tangle; edit that.
-"""What a process of a pool does before its first task; explained in workers.md."""
+"""Processes of a pool: how they begin and end, and what replaces them; explained in workers.md."""
 
+import faulthandler
+import functools
 import multiprocessing
 import os
 import signal
 import threading
 import warnings
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TypeVar
+
+LOST = set[str]()  # names of photos that have ended a worker
 
 
-def prepare_worker() -> None:
-    """Leave Ctrl-C and warnings to the main process, and end when it ends."""
+def prepare_worker(lost: Collection[str] = ()) -> None:
+    """Leave Ctrl-C and warnings to the main process, end when it ends, and know what is lost."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     warnings.simplefilter("ignore")
     threading.Thread(target=follow_parent, daemon=True).start()
+    LOST.update(lost)
 
 
 def follow_parent() -> None:
@@ -21,3 +32,57 @@ def follow_parent() -> None:
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
+
+
+PATIENCE = 60.0  # seconds that some tasks, or a single one, may take
+
+Result = TypeVar("Result")
+
+
+def watched(task: Callable[[str], Result], patience: float, names: Sequence[str]) -> list[Result]:
+    """The results of a task for some names; ends the process if they take too long."""
+    with Path(os.devnull).open("wb") as nobody:
+        faulthandler.dump_traceback_later(patience, exit=True, file=nobody)
+        try:
+            return [task(name) for name in names]
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def map_in_pool(
+    task: Callable[[str], Result],
+    names: Sequence[str],
+    workers: int,
+    chunksize: int = 1,
+    patience: float = PATIENCE,
+) -> Iterator[Result]:
+    """The results of a task for each name, in their order, by a pool that is replaced if broken.
+
+    The names that have broken it are in `LOST` when the task is called for them. Raises
+    BrokenProcessPool if they break it once more.
+    """
+    chunks = deque(names[i : i + chunksize] for i in range(0, len(names), chunksize))
+    lost = set[str]()
+    while chunks:
+        try:
+            yield from map_chunks(functools.partial(watched, task, patience), chunks, workers, lost)
+        except BrokenProcessPool:
+            if chunksize > 1:
+                yield from map_in_pool(task, chunks.popleft(), 1, patience=patience)
+            elif chunks[0][0] in lost:
+                raise
+            else:
+                lost.add(chunks[0][0])
+
+
+def map_chunks(
+    task: Callable[[Sequence[str]], list[Result]],
+    chunks: deque[Sequence[str]],
+    workers: int,
+    lost: Collection[str],
+) -> Iterator[Result]:
+    """The results of a task for chunks of names, which are taken out of the queue one by one."""
+    with ProcessPoolExecutor(workers, initializer=prepare_worker, initargs=(lost,)) as pool:
+        for results in pool.map(task, list(chunks)):
+            chunks.popleft()
+            yield from results

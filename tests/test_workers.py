@@ -1,0 +1,113 @@
+"""Workers: what one of them breaks costs no more than that."""
+
+import ctypes
+import functools
+import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mosaic
+from smalti.command import what_happened
+from smalti.ground.workers import LOST, map_in_pool
+
+NAMES = [f"{i:03}" for i in range(50)]
+
+
+def pet(name: str, tigers: tuple[str, ...] = (), traces: str = "") -> str:
+    """A task that some names do not survive; leaves a trace of each call in a folder."""
+    if traces:
+        Path(traces, f"{name}-{os.getpid()}").touch()
+    if name in LOST:
+        return f"{name} is lost"
+    if name in tigers:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return name
+
+
+def stare(name: str) -> str:
+    """A task that never ends for one name, nor lets Python do anything else meanwhile."""
+    if name == "012" and name not in LOST:
+        ctypes.PyDLL(None).sleep(1000)
+    return "lost" if name in LOST else name
+
+
+def explode(name: str) -> str:
+    """A task with a mistake of ours."""
+    raise ZeroDivisionError(name)
+
+
+def die(name: str) -> str:
+    """A task that ends each process, whatever it is told."""
+    os._exit(len(name))
+
+
+def make(name: str, folder: str) -> mosaic.Thumbnail | mosaic.Reject:
+    """A thumbnail, made by a decoder that crashes for one photo."""
+    crash = functools.partial(os.kill, os.getpid(), signal.SIGKILL)
+    if name == "b.jpg" and name not in LOST:
+        crash()
+    return mosaic.make_thumbnail(name, folder, (5, 5))
+
+
+@pytest.mark.parametrize("chunksize", [1, 7, 32, 100])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_results_come_in_the_order_of_the_names(workers: int, chunksize: int) -> None:
+    assert list(map_in_pool(pet, NAMES, workers, chunksize)) == NAMES
+    assert list(map_in_pool(pet, [], workers, chunksize)) == []
+
+
+@pytest.mark.parametrize(
+    "tigers", [("000",), ("049",), ("031", "032"), ("003", "004", "040")], ids="-".join
+)
+def test_a_name_that_ends_a_process_costs_only_itself(tigers: tuple[str, ...]) -> None:
+    task = functools.partial(pet, tigers=tigers)
+    expected = [f"{name} is lost" if name in tigers else name for name in NAMES]
+    assert list(map_in_pool(task, NAMES, 2, chunksize=8)) == expected
+    assert not LOST
+
+
+def test_what_was_handed_on_before_is_not_done_again(tmp_path: Path) -> None:
+    task = functools.partial(pet, tigers=("049",), traces=str(tmp_path))
+    assert list(map_in_pool(task, NAMES, 1, chunksize=10))[-1] == "049 is lost"
+    calls = [path.name.partition("-")[0] for path in tmp_path.iterdir()]
+    assert all(calls.count(name) == 1 for name in NAMES[:40])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a call that never ends")
+def test_a_name_for_which_a_task_never_ends_costs_only_itself() -> None:
+    names = ["011", "012", "013"]
+    found = list(map_in_pool(stare, names, 2, chunksize=3, patience=3))
+    assert found == ["011", "lost", "013"]
+
+
+def test_a_pool_that_breaks_whatever_it_is_told_is_an_error() -> None:
+    with pytest.raises(BrokenProcessPool):
+        list(map_in_pool(die, NAMES, 2, chunksize=8))
+
+
+def test_a_pool_that_breaks_for_good_is_one_line() -> None:
+    killed = "a worker was killed, most likely for want of memory; try --workers 1"
+    assert what_happened(BrokenProcessPool()) == killed
+
+
+def test_a_mistake_of_ours_stays_one() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(map_in_pool(explode, NAMES, 2, chunksize=8))
+
+
+def test_a_photo_that_crashes_its_decoder_is_named_and_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / name)
+    task = functools.partial(make, folder=str(tmp_path))
+    first, second, third = mosaic.in_parallel(task, ["a.jpg", "b.jpg", "c.jpg"], 2)
+    assert isinstance(first, mosaic.Thumbnail)
+    assert isinstance(third, mosaic.Thumbnail)
+    reason = "its decoder crashed, or did not come to an end"
+    assert second == mosaic.Reject("b.jpg", reason)
