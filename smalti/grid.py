@@ -152,11 +152,19 @@ def weigh_cells(
     target: Image.Image,
     grid: tuple[int, int],
     thumb_res: tuple[float, float],
+    middle: tuple[int, int] | None = None,
 ) -> Array:
-    """How much each cell of a (cols, rows) grid matters, from 0 to 1: (rows, cols)."""
+    """How much each cell of a (cols, rows) grid matters, from 0 to 1: (rows, cols).
+
+    `middle` is the size of the part of the target that has cells, if that is not all of it.
+    """
     if not focus:
         return np.zeros(grid[::-1])
-    return cell_means(draw_focus(focus, upright_size(target)), grid, thumb_res) / 255
+    grey = draw_focus(focus, upright_size(target))
+    if middle:
+        left, top = (grey.width - middle[0]) // 2, (grey.height - middle[1]) // 2
+        grey = grey.crop((left, top, left + middle[0], top + middle[1]))
+    return cell_means(grey, grid, thumb_res) / 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +191,8 @@ def make_view(
 ) -> View:
     """See a target as the settings say; in about so many `cells` if no grid is given."""
     check_grid(settings)
-    grid, shape = settings.target_res, (float(thumb_res[0]), float(thumb_res[1]))
+    whole, grid = target, settings.target_res
+    shape = (float(thumb_res[0]), float(thumb_res[1]))
     if settings.tile:
         if mask and upright_size(mask) == upright_size(target):
             mask = crop_to_tiles(mask, settings.tile, thumb_res)[0]
@@ -200,5 +209,6 @@ def make_view(
         empty = empty | mask_cells(mask, grid, shape)
     if empty.all():
         raise MosaicError("no cell is left to fill: the target is transparent, or the mask dark")
-    weight = weigh_cells(settings.focus, target, grid, shape)
+    middle = target.size if settings.tile else None
+    weight = weigh_cells(settings.focus, whole, grid, shape, middle)
     return View(target, grid, shape, empty, weight)

@@ -436,10 +436,12 @@ def rounds(task: Task) -> Iterator[Round]:
 
 def bound_from(task: Task, now: Round) -> float:
     """A bound for the task itself from the prices of a round of any level."""
+    if now.bound > -np.inf:  # the level is the task itself
+        return now.bound
     level = group(task, 0.0)
     v = opening_prices(task, level, 0.0, now.cells, now.u)
     u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
-    return max(level.bound(u, v), now.bound)
+    return level.bound(u, v)
 
 
 def rounded_up(share: float) -> str:

@@ -14,6 +14,7 @@ from smalti.choosing import MatchSettings, Outcome, check_match, find_match, var
 from smalti.constraints import Constraints, make_constraints, simple_constraints
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import make_settings
+from smalti.placement import Solver
 from smalti.spacing import twins
 from smalti.spreading import fair_budget
 
@@ -238,3 +239,37 @@ def test_pairs_too_near_are_counted_by_photo_and_not_by_tile() -> None:
     match, outcome = find_match(tiles, cells, asked, constraints, empty)
     assert photo[match[~empty]].tolist() == [0] * 4
     assert outcome.too_near == 2
+
+
+# Where it matters
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "cityblock", "chebyshev"])
+@pytest.mark.parametrize("solver", ["auto", "dense"])
+def test_the_cell_in_the_focus_gets_the_better_photo(metric: str, solver: Solver) -> None:
+    tiles, cells = np.array([[9.0, 1, 1], [1, 9, 1]]), np.array([[9.0, 1, 1], [8, 1, 1]])
+    asked = MatchSettings(metric=metric, solver=solver)
+    constraints = simple_constraints(2, 2, asked, True)
+    empty, found = np.zeros((1, 2), bool), []
+    for weight in (np.array([1.0, 0.0]), np.array([0.0, 1.0])):
+        match, _ = find_match(tiles, cells, asked, constraints, empty, weight=weight)
+        found.append(match.tolist())
+    assert found == [[[0, 1]], [[1, 0]]]
+
+
+# For an eye that stands back
+
+
+@pytest.mark.parametrize("colour", ["rgb", "linear", "lab", "oklab"])
+@pytest.mark.parametrize("regions", [1, 4])
+def test_from_afar_colours_of_every_space_and_regions_are_placed_once(
+    colour: str, regions: int
+) -> None:
+    rng = np.random.default_rng(3)
+    tiles, cells = (rng.uniform(0, 255, (n, 3 * regions)) for n in (15, 12))
+    feature: Literal["mean", "pixels"] = "mean" if regions == 1 else "pixels"
+    asked = MatchSettings(seen_from=2, feature=feature, colour=colour)
+    check_match(asked)
+    match, outcome = matched(tiles, cells, asked)
+    assert len(set(match.tolist())) == 12
+    assert outcome.cost >= matched(tiles, cells, MatchSettings())[1].cost * (1 - 1e-9)

@@ -327,6 +327,16 @@ def test_a_box_that_covers_half_of_a_cell_weighs_it_by_half() -> None:
     assert weight.round(2).tolist() == [[0.5, 0, 0], [0.5, 0, 0]]
 
 
+def test_a_box_stays_where_it_is_if_the_edges_of_the_target_are_cut_off() -> None:
+    target, settings = (
+        Image.new("RGB", (66, 45)),
+        GridSettings(tile=20, focus=("23,2,20,20",)),
+    )
+    view = make_view(target, (10, 10), settings)
+    assert view.target.size == (60, 40)  # 3 pixels are cut off at the left, 2 at the top
+    assert view.weight.tolist() == [[0, 1, 0], [0, 0, 0]]
+
+
 def test_boxes_and_a_painted_image_add_up(tmp_path: Path) -> None:
     painted = Image.new("L", (6, 4))
     painted.paste(255, (4, 2, 6, 4))

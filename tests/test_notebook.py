@@ -239,7 +239,7 @@ def test_without_a_look_it_is_that_of_the_command_line(
         ({"thumb_res": 7}, "thumb_res = 7: it must be two whole numbers"),
         ({"tint": 0.2, "blend": 0.2}, "`tint` does not go with `blend`"),
         ({"seen_from": 2, "spacing": 2}, "seen_from does not go with spacing"),
-        ({"focus": ["0,0,9,9"], "look": "plain"}, "`focus` needs method = spread"),
+        ({"focus": ["0,0,9,9"], "method": "nearest"}, "`focus` needs method = spread"),
         ({"focus": ["gone.png"]}, "cannot open the focus gone.png"),
         (
             {"look": "once", "target_res": (20, 20)},

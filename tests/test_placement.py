@@ -411,3 +411,12 @@ def test_nonsense_is_refused(tiles: ArrayLike, cells: ArrayLike, asked: Asked) -
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
     assert doctest.testmod(placement).failed == 0
+
+
+@pytest.mark.parametrize("gap", [1e-9, 1e-3, 0.2])
+def test_a_gap_is_proven_for_many_features_too(gap: float) -> None:
+    rng = np.random.default_rng(7)
+    tiles, cells = rng.uniform(0, 255, (700, 12)), rng.uniform(0, 255, (400, 12))
+    proof = place(tiles, cells, settings=PlacementSettings(gap=gap))[1]
+    assert proof.gap <= gap
+    assert proof.bound <= place(tiles, cells)[1].cost * (1 + 1e-9)

@@ -98,6 +98,7 @@ class Found(TypedDict, total=False):
     method: str
     cells: int
     cost: float
+    bound: float
     levels: float
     proof: str
     too_near: int
@@ -993,8 +994,9 @@ def test_from_afar_no_cell_may_be_empty(refusal: Refusal) -> None:
 
 @pytest.mark.parametrize(("row", "col"), [(0, 0), (0, 2), (1, 1), (1, 2)])
 @pytest.mark.parametrize("painted", [False, True])
+@pytest.mark.parametrize("method", ["spread", "unique"])
 def test_the_cell_that_matters_gets_the_photo_that_is_there_once(
-    row: int, col: int, painted: bool
+    row: int, col: int, painted: bool, method: str
 ) -> None:
     prepare([["red", "maroon", "brown", "orange"]], [["red"] * 3] * 2)
     Path("b.csv").write_text("name,min,max\nred.png,0,1\n")
@@ -1004,8 +1006,19 @@ def test_the_cell_that_matters_gets_the_photo_that_is_there_once(
             ["white" if (i, j) == (row, col) else "black" for j in range(3)] for i in (0, 1)
         ]
         focus = picture("focus.png", rows, (8, 8))
-    make("--method", "spread", "--budgets", "b.csv", "--max-uses", 9, "--focus", focus)
+    make("--method", method, "--budgets", "b.csv", "--max-uses", 9, "--focus", focus)
     assert np.argwhere(np.array(chosen()) == "red").tolist() == [[row, col]]
+
+
+def test_of_weighted_errors_cost_and_bound_are_weighted_too() -> None:
+    prepare_many()
+    make("--target-res", 6, 4)
+    once = report()
+    make("--target-res", 6, 4, "--focus", "0,0,9999,9999")
+    assert report()["cost"] == pytest.approx(4 * once["cost"])
+    assert report()["bound"] == pytest.approx(4 * once["bound"])
+    assert report()["levels"] == once["levels"]
+    assert report()["proof"] == "24 photos placed, proven optimal"
 
 
 def test_several_boxes_matter() -> None:
@@ -1298,16 +1311,18 @@ CLASHES: list[tuple[list[object], str]] = [
     (["--feature", "pixels", "--detail", 17], "detail = 17"),
     (["--seen-from", 2, *NEAREST], "`seen_from` needs method = unique"),
     (["--seen-from", 2, "--method", "spread"], "`seen_from` needs method = unique"),
-    (["--seen-from", 2, "--look", "faithful"], "`seen_from` needs feature = mean"),
-    (["--seen-from", 2, "--feature", "pixels"], "`seen_from` needs feature = mean"),
-    (["--seen-from", 2, "--colour", "lab"], "`seen_from` needs feature = mean"),
+    (["--seen-from", 2, "--look", "faithful"], "`seen_from` needs method = unique"),
+    (["--seen-from", 2, "--feature", "histogram"], "`seen_from` needs feature = mean or"),
     (["--seen-from", 2, "--spacing", 1], "seen_from does not go with spacing"),
     (["--seen-from", 2, "--solver", "sparse"], "solver does not go with seen_from"),
     (["--seen-from", 2, "--metric", "cosine"], "metric does not go with seen_from"),
     (["--seen-from", 2, "--weights", 1, 2, 1], "weights does not go with seen_from"),
     (["--seen-from", -1], "seen_from = -1: it must be a number at least 0"),
     (["--seen-from", "inf"], "seen_from = inf: it must be a number at least 0"),
-    (["--focus", "0,0,9,9"], "`focus` needs method = spread"),
+    (["--focus", "0,0,9,9", *NEAREST], "`focus` needs method = spread or unique"),
+    (["--focus", "0,0,9,9", "--seen-from", 2], "`focus` does not go with seen_from"),
+    (["--focus", "0,0,9,9", "--spacing", 2], "`focus` does not go with spacing"),
+    (["--focus", "0,0,9,9", "--gap", 0.1], "`focus` does not go with gap"),
     (["--focus", "gone.png", "--method", "spread"], "cannot open the focus gone.png"),
     (["--focus", "99,0,9,9", "--method", "spread"], "focus = 99,0,9,9: nothing of that"),
 ]
