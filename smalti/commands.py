@@ -163,16 +163,16 @@ def match_and_tell(
     view = making.open_view(target, store.thumb_res, settings, cells)
     with making.watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
-    if made.alike:
-        hint = "each counts as one" if settings.dedupe else "--dedupe counts each as one"
-        one = len(made.alike) == 1
-        groups = "1 group of photos looks" if one else f"{len(made.alike)} groups of photos look"
-        print(f"alike    {groups} the same; {hint}")
     far = spacing_of(settings, len(set(store.names)))
     asked = changed(settings, FeatureSettings)
     near = {"dither": settings.dither, "spacing": far, "seen_from": settings.seen_from}
     asked |= {name: value for name, value in near.items() if value}
     print(*describe_match(made.report, asked, brief), sep="\n")
+    if made.alike:
+        hint = "each counts as one" if settings.dedupe else "--dedupe counts each as one"
+        one = len(made.alike) == 1
+        groups = "1 group of photos looks" if one else f"{len(made.alike)} groups of photos look"
+        print(f"alike    {groups} the same; {hint}")
     if settings.choices > 1:
         path = Path(files.table or files.mosaic).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
