@@ -116,7 +116,7 @@ def hushed() -> Iterator[None]:
 
 
 PHOTO_LIMIT = 1 << 28  # bytes that the pixels of one photo may take
-BYTES = {"L": 1, "RGB": 4, "CMYK": 4, "YCbCr": 4, "LAB": 4, "1": 5}  # others take 8
+BYTES = {"L": 1, "RGB": 4, "CMYK": 4, "YCbCr": 4, "LAB": 4, "1": 5, "I": 13, "F": 13}
 
 
 def check_bounds(photo: Image.Image, each: float) -> None:
@@ -134,7 +134,8 @@ def check_progressive(photo: Image.Image) -> None:
 
 def load_bounded(photo: Image.Image) -> None:
     """Decode the pixels of an opened photo of a collection; raises Unreadable."""
-    check_bounds(photo, BYTES.get(photo.mode, 8))
+    twice = photo.format in ("WEBP", "AVIF", "HEIF")
+    check_bounds(photo, 8 if twice else BYTES.get(photo.mode, 8))
     load_pixels(photo)
 
 
@@ -244,7 +245,7 @@ def make_averageable(photo: Image.Image) -> Image.Image:
     if photo.mode.startswith("I") or "levels" in photo.info:
         return to_eight_bits(photo)
     with decoding():
-        if photo.has_transparency_data:
+        if photo.has_transparency_data and photo.mode != "RGBA":
             return (photo.convert("LA") if photo.mode == "La" else photo).convert("RGBA")
         return photo.convert("RGB") if photo.mode in ("P", "1") else photo
 
