@@ -30,7 +30,8 @@ from tangle import (
 )
 from tornado.web import HTTPError
 
-INFO = re.compile(r"[a-z][\w+-]*(\s+(#[\w-]+|file=[\w./-]+|\.[a-z]+))*")
+FOLDED = r'python jupyter=\{"source_hidden": true\}'  # a cell that JupyterLab shows folded
+INFO = re.compile(r"[a-z][\w+-]*(\s+(#[\w-]+|file=[\w./-]+|\.[a-z]+))*|" + FOLDED)
 TEXT = {"", ".py", ".toml", ".yaml", ".yml", ".smk", ".sh", ".css", ".js", ".html"}
 SENTENCE = re.compile(r"(\S+\s+){2,}\S*[\w)`'\"*_\]$][.:!?…,;][)*_\"']*(\s|$)")
 NO_PROSE = re.compile(r"\s*(#{1,6}\s|\||\$\$|\\|!\[|<)")

@@ -17,7 +17,7 @@ from tangle import Problem, blocks
 MARK = re.compile(r"<!-- page: (?P<title>[^|]*[^|\s])(\s*\|\s*(?P<minutes>\d+))? -->\s*")
 HEADING = re.compile(r"(?P<level>#{1,6}) (?P<title>.*?)\s*")
 LINK = re.compile(r"\]\((?P<goal>[^()\s]+)\)")
-ASIDES = {"*Questions": "questions", "**Key points": "key-points"}
+ASIDES = {"*Questions": "questions", "*You will": "questions", "**Key points": "key-points"}
 Places = dict[tuple[str, str], tuple[str, str]]
 
 

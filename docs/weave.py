@@ -19,6 +19,7 @@ import platform
 import posixpath
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -361,17 +362,19 @@ def woven(
 ) -> NotebookNode:
     """Read the text of a page with captions, and give its cells the outputs of the run.
 
-    Pictures are described by the words that introduce their cell. What a cell says of times is
+    Pictures are described by the words that introduce their cell. A cell that JupyterLab shows
+    folded is folded here, too, unless it is inside a fold of the text. What a cell says of times is
     what was measured once, if `measured` has it.
     """
     notebook: NotebookNode = jupytext.reads(text, fmt="md")
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "raw"]
     notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
-    words, seen = "", Counter[str]()
+    words, seen, inside = "", Counter[str](), 0
     done = iter(ran)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             words = last_sentence(cell.source) or words
+            inside += cell.source.count("<details") - cell.source.count("</details>")
         elif cell.cell_type == "code":
             run = next(done)
             cell.outputs, cell.execution_count = dated(run, measured), run.execution_count
@@ -380,7 +383,7 @@ def woven(
             alt = f"{shown} ({seen[shown]})" if seen[shown] > 1 else shown
             folded = cell.metadata.get("jupyter", {}).get("source_hidden")
             cell.metadata = {"mystnb": {"image": {"alt": alt}}}
-            cell.metadata |= {"tags": ["hide-input"]} if folded else {}
+            cell.metadata |= {"tags": ["hide-input"]} if folded and not inside else {}
     return notebook
 
 
@@ -584,18 +587,23 @@ def with_dark(html: str, dark: Mapping[str, str]) -> str:
 
 
 def finish_site(app: Sphinx, error: Exception | None) -> None:
-    """Add what readers may take with them: the book as a notebook, and the program."""
+    """Add what readers may take with them."""
     if error is None:
         for name, text in downloads(Path(app.confdir).parent).items():
             write_text(Path(app.outdir) / "downloads" / name, text)
 
 
 def downloads(root: Path) -> dict[str, str]:
-    """The files for readers, by their names."""
+    """The book as a notebook, the workbook and the program, by the names of their files."""
     notebook: NotebookNode = jupytext.reads(read_text(root / BOOK), fmt="md")
     notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
-    program = {"mosaic.py": read_text(root / "mosaic.py")}
-    return {"mosaic.ipynb": nbformat.writes(notebook), **program}
+    found = {"mosaic.ipynb": nbformat.writes(notebook)}
+    found["mosaic.py"] = read_text(root / "mosaic.py")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "exercise.ipynb"
+        words = [sys.executable, "course/workbook.py", str(path)]
+        subprocess.run(words, cwd=root, check=True, stdout=subprocess.DEVNULL)
+        return found | {path.name: read_text(path)}
 
 
 def inline_math(translator: HTML5Translator, node: nodes.math) -> None:

@@ -595,6 +595,7 @@ def test_a_toy_may_be_used_nowhere() -> None:
         "css file=a.css",
         "js #a .noeval",
         "html file=a.html .noeval",
+        'python jupyter={"source_hidden": true}',
     ],
 )
 def test_a_well_formed_fence_is_no_fault(fence: str) -> None:
@@ -608,7 +609,8 @@ def test_a_fence_that_would_run_as_a_cell_is_found(language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "info", ["python#a", "{.python #a}", "python #a b", " python id=a"]
+    "info",
+    ["python#a", "{.python #a}", "python #a b", " python id=a", 'python jupyter={"a": 1}'],
 )
 def test_a_malformed_fence_is_found(info: str) -> None:
     (fault,) = fence_faults(f"```{info}\n1\n```")

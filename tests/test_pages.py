@@ -1,12 +1,14 @@
 """The pages of the site: how documents are divided, and what their cells show."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import dark
+import jupytext
 import nbformat
 import numpy as np
 import pages
@@ -212,11 +214,30 @@ def test_times_are_those_that_were_measured_once(project: Path) -> None:
 
 def test_the_book_can_be_taken_along_as_a_notebook(project: Path) -> None:
     tangle.write_text(project / "mosaic.py", "x = 1\n")
+    write = "import pathlib, sys\npathlib.Path(sys.argv[1]).write_text('{}')\n"
+    tangle.write_text(project / "course/workbook.py", write)
     files = weave.downloads(project)
+    assert files["exercise.ipynb"] == "{}"
     notebook = nbformat.reads(files["mosaic.ipynb"], as_version=4)
     assert notebook.metadata.kernelspec.name == "python3"
     assert len(weave.code_cells(notebook)) == 3
     assert files["mosaic.py"] == "x = 1\n"
+
+
+def test_the_front_page_has_the_ways_through_that_the_exercises_have() -> None:
+    rows = re.compile(r"^\| (90 minutes|half a day|a day) \|.*$", re.M)
+    front, course = (
+        {
+            row[1]: set(re.findall(r"\b\d+\b|\ball\b", row[0].split("|")[column]))
+            for row in found
+        }
+        for found, column in [
+            (rows.finditer(tangle.read_text(ROOT / "docs/index.md")), 3),
+            (rows.finditer(tangle.read_text(ROOT / "course/exercises.md")), 2),
+        ]
+    )
+    assert front == course
+    assert front["90 minutes"] == {"1", "3", "4", "6"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the kernel is elsewhere")
@@ -229,6 +250,14 @@ def test_a_document_runs_as_a_notebook_without_naming_a_kernel(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     (cell,) = weave.code_cells(weave.load((tmp_path / "small.ipynb").read_text()))
     assert cell.outputs[0].text == "42\n"
+
+
+def test_a_cell_that_is_folded_in_jupyterlab_is_folded_on_the_site_once() -> None:
+    cell = '```python jupyter={"source_hidden": true}\n1\n```\n'
+    text = f"A cell.\n\n{cell}\n<details>\n\nOne more.\n\n{cell}\n</details>\n"
+    ran = weave.code_cells(jupytext.reads(text, fmt="md"))
+    shown = weave.code_cells(weave.woven(text, ran, {}))
+    assert [one.metadata.get("tags") for one in shown] == [["hide-input"], None]
 
 
 # Drawings in the dark
