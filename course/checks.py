@@ -846,7 +846,7 @@ def judge_memory(match: Function, tiles: Array, cells: Array) -> None:
     )
 
 
-WORK = np.array([[1.0, 2.0, 6.0], [2.0, 4.0, 9.0], [5.0, 7.0, 20.0]])
+WORK = np.array([[5.0, 8.0, 6.0], [2.0, 7.0, 9.0], [1.0, 1.0, 3.0]])
 
 
 def judge_transport(plan: Sequence[int], marry: Function) -> str:
@@ -947,6 +947,7 @@ def judge_jobs(jobs: set[str], divide: Function) -> str:
 def judge_divide(divide: Function) -> None:
     """Raise Wrong if one more name changes more than one part, or names get lost."""
     names = [cats.file_name(i) for i in range(40)]
+    refuse(divide(names, 4) is None, "divide returns nothing; return the lists.")
     old, new = ([list(part) for part in divide(some, 4)] for some in (names, [ADDED, *names]))
     refuse(
         len(old) != 4 or sorted(itertools.chain(*old)) != names,
@@ -1008,7 +1009,7 @@ def read_rows(path: str) -> list[str] | None:
 def judge_kill(write: Function) -> str:
     """Exercise 13: write(path, rows) leaves the old file or the new one, whenever it dies."""
     old, new = ["an", "old", "file"], ["one", "two", "three", "four"]
-    for before, after in itertools.product((None, old), range(len(new) + 1)):
+    for after, before in itertools.product((3, 2, 1, 0, 4), (None, old)):
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/rows.txt"
             if before:
@@ -1017,6 +1018,11 @@ def judge_kill(write: Function) -> str:
             judge_half(path, before, after)
             if not after:
                 write(path, iter(new))
+                refuse(not Path(path).exists(), "When nothing happens, there is no file.")
+                refuse(
+                    read_rows(path) is None,
+                    "A whole file does not say that it is complete, so nobody can trust it.",
+                )
                 refuse(read_rows(path) != new, "When nothing happens, not all rows are there.")
     return "Right: whoever looks finds the old file or the new one, and never half of one."
 

@@ -1,0 +1,834 @@
+"""The exercises: an empty answer, every wrong attempt that a check knows, and the solution."""
+
+import itertools
+import json
+import pickle
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import tangle
+from PIL import Image, ImageOps
+
+from course import checks, workbook
+from course.checks import Verdict
+from mosaic import Array, Thumbnail, crop_box, match_nearest
+
+COURSE = Path(__file__).parents[1] / "course"
+EXERCISES = (COURSE / "exercises.md").read_text("utf-8")
+SOLUTIONS = (COURSE / "solutions.md").read_text("utf-8")
+SECTIONS = {n: text for n, text in workbook.sections(EXERCISES) if n}
+LIBRARIES = 6  # the number of the exercise that needs Dask and joblib
+
+
+def needs(number: int) -> None:
+    """Skip what needs libraries that are not here."""
+    if number == LIBRARIES:
+        pytest.importorskip("dask", reason="pip install 'dask[bag]' joblib")
+        pytest.importorskip("joblib", reason="pip install 'dask[bag]' joblib")
+
+
+# Wrong attempts, in the order of the exercises
+
+Size = tuple[int, int]
+
+
+def decodes_all(photo: Image.Image, size: Size) -> Image.Image:
+    return ImageOps.fit(photo, size)
+
+
+def rounds(photo: Image.Image, size: Size) -> Image.Image:
+    photo.draft("RGB", (2 * size[0], 2 * size[1]))
+    box = tuple(map(round, crop_box(photo.size, size)))
+    return photo.crop(box).resize(size)  # type: ignore[arg-type]
+
+
+def fits_the_rounded_size(photo: Image.Image, size: Size) -> Image.Image:
+    photo.draft("RGB", (2 * size[0], 2 * size[1]))
+    return ImageOps.fit(photo, size)
+
+
+def swaps(photo: Image.Image, size: Size) -> Image.Image:
+    return rounds(photo, size[::-1])
+
+
+def decodes_too_little(photo: Image.Image, size: Size) -> Image.Image:
+    photo.thumbnail((10, 10))
+    return photo.resize(size)
+
+
+GRAPH = checks.GRAPH
+Make = Callable[..., Any]
+
+
+def as_they_finish(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> Iterator[object]:
+    with ProcessPoolExecutor(workers) as pool:
+        tasks = [pool.submit(make, name, folder) for name in names]
+        yield from (task.result() for task in as_completed(tasks))
+
+
+def by_lambda(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> Iterator[object]:
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(lambda name: make(name, folder), names)
+
+
+def only_the_good(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> Iterator[object]:
+    with ProcessPoolExecutor(workers) as pool:
+        made = pool.map(partial(make, folder=folder), names, chunksize=8)
+        yield from (one for one in made if isinstance(one, Thumbnail))
+
+
+def as_a_list(make: Make, names: Sequence[str], folder: str, workers: int) -> list[object]:
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(partial(make, folder=folder), names, chunksize=8))
+
+
+def over_a_list(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> Iterator[object]:
+    with ProcessPoolExecutor(workers) as pool:
+        return pool.map(partial(make, folder=folder), names, chunksize=8)
+
+
+def alone(make: Make, names: Sequence[str], folder: str, workers: int) -> Iterator[object]:
+    return (make(name, folder) for name in names)
+
+
+Ways = dict[str, Callable[[list[str]], Iterable[object]]]
+Raced = dict[str, tuple[float, bool]]
+
+
+def believes(ways: Ways, names: list[str]) -> Raced:
+    found = {}
+    for name, way in ways.items():
+        started = time.perf_counter()
+        list(way(names))
+        found[name] = (time.perf_counter() - started, True)
+    return found
+
+
+def reads_later(ways: Ways, names: list[str]) -> Raced:
+    found, expected = {}, None
+    for name, way in ways.items():
+        started = time.perf_counter()
+        results = way(names)
+        seconds = time.perf_counter() - started
+        expected = expected or list(results)
+        found[name] = (seconds, list(results) == expected)
+    return found
+
+
+def counts_cpu(ways: Ways, names: list[str]) -> Raced:
+    found, expected = {}, None
+    for name, way in ways.items():
+        started = time.process_time()
+        results = list(way(names))
+        expected = expected or results
+        found[name] = (time.process_time() - started, results == expected)
+    return found
+
+
+Work = Callable[[int], object]
+
+
+def seconds_of(work: Work, size: int) -> float:
+    started = time.perf_counter()
+    work(size)
+    return time.perf_counter() - started
+
+
+def one_point(work: Work, sizes: list[int]) -> dict[int, float]:
+    work(32)
+    return {32: seconds_of(work, 32)}
+
+
+def cold_first(work: Work, sizes: list[int]) -> dict[int, float]:
+    return {size: seconds_of(work, size) for size in sizes}
+
+
+One = Callable[[str], object]
+
+
+def bag_by_item(make: One, names: Sequence[str], partitions: int) -> list[object]:
+    bag = pytest.importorskip("dask.bag")
+    return [bag.from_sequence([name]).map(make).compute()[0] for name in names]
+
+
+def bag_planned(make: One, names: Sequence[str], partitions: int) -> object:
+    bag = pytest.importorskip("dask.bag")
+    return bag.from_sequence(names, npartitions=partitions).map(make)
+
+
+def bag_of_ones(make: One, names: Sequence[str], partitions: int) -> object:
+    bag = pytest.importorskip("dask.bag")
+    return bag.from_sequence(names, partition_size=1).map(make).compute()
+
+
+def delayed_by_item(make: One, names: Sequence[str]) -> list[object]:
+    dask = pytest.importorskip("dask")
+    return [dask.delayed(make)(name).compute() for name in names]
+
+
+def delayed_planned(make: One, names: Sequence[str]) -> list[object]:
+    dask = pytest.importorskip("dask")
+    return [dask.delayed(make)(name) for name in names]
+
+
+def joblib_by_item(make: One, names: Sequence[str], workers: int) -> list[object]:
+    import joblib
+
+    run = joblib.Parallel(n_jobs=workers)
+    return [run([joblib.delayed(make)(name)])[0] for name in names]
+
+
+Load = Callable[[], tuple[str, ...]]
+Save = Callable[[tuple[str, ...]], None]
+
+
+def unlocked(load: Load, save: Save, lock: Any, name: str) -> None:
+    save((*load(), name))
+
+
+def sleeps(load: Load, save: Save, lock: Any, name: str) -> None:
+    time.sleep(len(name) / 10)
+    save((*load(), name))
+
+
+def locks_alone(load: Load, save: Save, lock: Any, name: str) -> None:
+    with threading.Lock():
+        save((*load(), name))
+
+
+def lets_go(load: Load, save: Save, lock: Any, name: str) -> None:
+    with lock:
+        names = load()
+    save((*names, name))
+
+
+def first_mine(one: Any, other: Any) -> None:
+    with one.lock, other.lock:
+        one.things, other.things = one.things - 1, other.things + 1
+
+
+def only_mine(one: Any, other: Any) -> None:
+    with one.lock:
+        one.things, other.things = one.things - 1, other.things + 1
+
+
+def tiles_each_time(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+    with Pool(2) as pool:
+        return list(pool.map(partial(match_nearest, tiles), blocks))
+
+
+def in_one_task(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+    with Pool(2) as pool:
+        return [pool.submit(match_nearest, tiles, np.concatenate(blocks)).result()]
+
+
+def by_a_lambda(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+    with Pool(2) as pool:
+        return list(pool.map(lambda block: match_nearest(tiles, block), blocks))
+
+
+def with_painting(seconds: dict[str, float], shared: set[str], workers: float) -> float:
+    return checks.amdahl(seconds, shared, workers)
+
+
+def as_many_times(seconds: dict[str, float], shared: set[str], workers: float) -> float:
+    return workers
+
+
+def what_is_left(seconds: dict[str, float], shared: set[str], workers: float) -> float:
+    rest = {step: taken for step, taken in seconds.items() if step != "paint"}
+    return 1 / checks.amdahl(rest, shared, workers)
+
+
+def differences(tiles: Array, cells: Array) -> Array:
+    return tiles[:, None].astype(float) - cells[None]
+
+
+def along_the_wrong_axis(tiles: Array, cells: Array) -> Array:
+    found: Array = (differences(tiles, cells) ** 2).sum(axis=2).argmin(axis=1)
+    return found
+
+
+def in_uint8(tiles: Array, cells: Array) -> Array:
+    found: Array = ((tiles[:, None] - cells[None]) ** 2).sum(axis=2).argmin(axis=0)
+    return found
+
+
+def in_memory(tiles: Array, cells: Array) -> Array:
+    found: Array = (differences(tiles, cells) ** 2).sum(axis=2).argmin(axis=0)
+    return found
+
+
+def first_come(likes: list[list[int]], liked: list[list[int]]) -> list[int]:
+    taken: list[int] = []
+    for cells in likes:
+        taken.append(next(cell for cell in cells if cell not in taken))
+    return taken
+
+
+RIGHT_JOBS = checks.jobs_again()
+(PART,) = checks.changed_parts()
+
+
+def in_slices(names: Sequence[str], parts: int) -> list[list[str]]:
+    size = -(-len(names) // parts)
+    return [list(names[i * size : (i + 1) * size]) for i in range(parts)]
+
+
+def by_turns(names: Sequence[str], parts: int) -> list[list[str]]:
+    return [list(names[i::parts]) for i in range(parts)]
+
+
+def by_salt(names: Sequence[str], parts: int) -> list[list[str]]:
+    return [[name for name in names if hash(name) % parts == i] for i in range(parts)]
+
+
+def promises(path: str, rows: Iterable[str]) -> None:
+    with Path(path).open("w") as file:
+        print("complete", file=file)
+        for row in rows:
+            print(row, file=file, flush=True)
+
+
+def in_place(path: str, rows: Iterable[str]) -> None:
+    with Path(path).open("w") as file:
+        for row in rows:
+            print(row, file=file, flush=True)
+        print("complete", file=file)
+
+
+def says_nothing(path: str, rows: Iterable[str]) -> None:
+    part = Path(path + ".part")
+    with part.open("w") as file:
+        file.writelines(row + "\n" for row in rows)
+    part.replace(path)
+
+
+Plan = list[tuple[str, list[str]]]
+
+
+def one_file(names: Sequence[str], workers: int, folder: str) -> Plan:
+    return [(f"{folder}/all.h5", list(names[i::workers])) for i in range(workers)]
+
+
+def twice(names: Sequence[str], workers: int, folder: str) -> Plan:
+    return [(f"{folder}/{i}.h5", list(names)) for i in range(workers)]
+
+
+def forgets(names: Sequence[str], workers: int, folder: str) -> Plan:
+    size = len(names) // workers
+    return [
+        (f"{folder}/{i}.h5", list(names[i * size : (i + 1) * size])) for i in range(workers)
+    ]
+
+
+def unsorted(names: Sequence[str], workers: int, folder: str) -> Plan:
+    return [(f"{folder}/{i}.h5", list(names[::-1][i::workers])) for i in range(workers)]
+
+
+def answers(number: int) -> dict[str, Any]:
+    """What the solution of an exercise defines: its cells, run as a module."""
+    module = ModuleType(f"solution_{number}")
+    sys.modules[module.__name__] = module  # so that its functions have a name for workers
+    text = dict(workbook.sections(SOLUTIONS))
+    for section in (text[0] if number else "", text[number]):
+        for block in tangle.blocks(section):
+            if block.info == "python":
+                exec(block.code, module.__dict__)
+    return module.__dict__
+
+
+once = cache(answers)
+
+
+def solved(number: int, name: str) -> Any:
+    """One of the things that the solution of an exercise defines."""
+    needs(number)
+    return once(number)[name]
+
+
+KNOWN: list[tuple[int, str, Callable[[], tuple[Any, ...]], str]] = [
+    (1, "nothing drafted", lambda: (decodes_all,), "All 411 x 333 pixels were decoded"),
+    (1, "a rounded crop box", lambda: (rounds,), "the crop box was rounded"),
+    (1, "a rounded crop box", lambda: (fits_the_rounded_size,), "the crop box was rounded"),
+    (1, "width and height swapped", lambda: (swaps,), "sizes are (width, height)"),
+    (1, "too small a draft", lambda: (decodes_too_little,), "fewer than the thumbnail has"),
+    (
+        2,
+        "the wrong order",
+        lambda: (GRAPH | {"store": {"match"}},),
+        "This is the wrong order",
+    ),
+    (
+        2,
+        "the store missing",
+        lambda: (GRAPH | {"paste": {"match"}},),
+        "paste reads what store has made",
+    ),
+    (
+        2,
+        "an arrow too many",
+        lambda: (GRAPH | {"paste": {"store", "match", "thumbnails"}},),
+        "never looks at what thumbnails has made",
+    ),
+    (3, "the order of completion", lambda: (as_they_finish,), "as_completed gives that"),
+    (3, "a lambda", lambda: (by_lambda,), "a lambda"),
+    (3, "a lost reject", lambda: (only_the_good,), "broken.jpg was lost"),
+    (3, "a list instead of an iterator", lambda: (as_a_list,), "it is a list"),
+    (
+        3,
+        "an iterator over a finished list",
+        lambda: (over_a_list,),
+        "handed on until the last",
+    ),
+    (3, "a single worker", lambda: (alone,), "by a single worker"),
+    (
+        4,
+        "timed without looking at the result",
+        lambda: (believes,),
+        "without looking at the",
+    ),
+    (
+        4,
+        "a generator that nobody reads",
+        lambda: (reads_later,),
+        "a generator does nothing",
+    ),
+    (4, "the CPU time of the main process", lambda: (counts_cpu,), "use perf_counter"),
+    (5, "one point", lambda: (one_point,), "One point is no curve"),
+    (5, "a warm cache", lambda: (cold_first,), "find in a warm cache"),
+    (
+        6,
+        "compute per item",
+        lambda: (bag_by_item, solved(6, "with_delayed"), solved(6, "with_joblib")),
+        "compute of with_bag is called 12 times, once for each photo: compute per item",
+    ),
+    (
+        6,
+        "compute per item",
+        lambda: (solved(6, "with_bag"), delayed_by_item, solved(6, "with_joblib")),
+        "compute of with_delayed is called 12 times",
+    ),
+    (
+        6,
+        "compute per item",
+        lambda: (solved(6, "with_bag"), solved(6, "with_delayed"), joblib_by_item),
+        "Parallel is called 12 times",
+    ),
+    (
+        6,
+        "nothing computed",
+        lambda: (bag_planned, solved(6, "with_delayed"), solved(6, "with_joblib")),
+        "nothing happens before compute",
+    ),
+    (
+        6,
+        "nothing computed",
+        lambda: (solved(6, "with_bag"), delayed_planned, solved(6, "with_joblib")),
+        "nothing happens before compute",
+    ),
+    (
+        6,
+        "partitions ignored",
+        lambda: (bag_of_ones, solved(6, "with_delayed"), solved(6, "with_joblib")),
+        "asked for 3 partitions and made",
+    ),
+    (7, "no lock", lambda: (unlocked, solved(7, "move")), "Nobody took the lock"),
+    (
+        7,
+        "sleeping instead of locking",
+        lambda: (sleeps, solved(7, "move")),
+        "Sleeping is no lock",
+    ),
+    (
+        7,
+        "a lock for each process",
+        lambda: (locks_alone, solved(7, "move")),
+        "A lock for each process keeps nobody out",
+    ),
+    (
+        7,
+        "a lock that is released too early",
+        lambda: (lets_go, solved(7, "move")),
+        "belong into the same `with lock`",
+    ),
+    (7, "a deadlock", lambda: (solved(7, "add"), first_mine), "This is a deadlock"),
+    (7, "one lock of two", lambda: (solved(7, "add"), only_mine), "the locks of both"),
+    (
+        8,
+        "the array pickled for each task",
+        lambda: (tiles_each_time,),
+        "The array is pickled for each task: 8 tasks sent 77",
+    ),
+    (8, "one task", lambda: (in_one_task,), "The pool was given 1 task"),
+    (8, "a lambda", lambda: (by_a_lambda,), "a lambda"),
+    (9, "painting counted in", lambda: (with_painting,), "Painting is counted in"),
+    (9, "as many times faster as workers", lambda: (as_many_times,), "2 workers are not 2"),
+    (
+        9,
+        "the part of the time that is left",
+        lambda: (what_is_left,),
+        "the time that is left",
+    ),
+    (10, "the wrong axis", lambda: (along_the_wrong_axis,), "the wrong axis"),
+    (10, "uint8", lambda: (in_uint8,), "With uint8 it goes wrong"),
+    (10, "n·m·3 memory", lambda: (in_memory,), "by an array of n·m·f numbers"),
+    (
+        11,
+        "greedy by photos",
+        lambda: ([0, 1, 2], solved(11, "marry")),
+        "This is greedy, photo by photo",
+    ),
+    (
+        11,
+        "greedy by cells",
+        lambda: ([2, 1, 0], solved(11, "marry")),
+        "This is greedy, cell by cell",
+    ),
+    (
+        11,
+        "a greedy marriage",
+        lambda: ([2, 0, 1], first_come),
+        "who came first has kept the cell",
+    ),
+    (
+        12,
+        "all parts",
+        lambda: (RIGHT_JOBS | {f"thumbnails {i}" for i in range(8)}, solved(12, "divide")),
+        "All parts would be made again if they were slices",
+    ),
+    (
+        12,
+        "another part",
+        lambda: (
+            RIGHT_JOBS - {f"thumbnails {PART}"} | {f"thumbnails {(PART + 1) % 8}"},
+            solved(12, "divide"),
+        ),
+        "One part it is, but another one",
+    ),
+    (
+        12,
+        "the matches forgotten",
+        lambda: (
+            {job for job in RIGHT_JOBS if "match" not in job},
+            solved(12, "divide"),
+        ),
+        "is made again, too: match nearest, match unique",
+    ),
+    (
+        12,
+        "painting",
+        lambda: (RIGHT_JOBS | {"paint"}, solved(12, "divide")),
+        "nothing is painted again",
+    ),
+    (12, "slices", lambda: (RIGHT_JOBS, in_slices), "All parts that come later change"),
+    (12, "slices", lambda: (RIGHT_JOBS, by_turns), "All parts that come later change"),
+    (
+        12,
+        "Python's own hash",
+        lambda: (RIGHT_JOBS, by_salt),
+        "another number in every process",
+    ),
+    (
+        13,
+        "the complete flag written first",
+        lambda: (promises,),
+        "the flag was written first",
+    ),
+    (13, "the flag last, but in place", lambda: (in_place,), "write under another name"),
+    (13, "no flag", lambda: (says_nothing,), "does not say that it is complete"),
+    (14, "workers sharing one file", lambda: (one_file,), "3 workers share one file"),
+    (14, "a photo made twice", lambda: (twice,), "Two workers make 00.jpg"),
+    (14, "a photo forgotten", lambda: (forgets,), "Nobody makes"),
+    (14, "an unsorted part", lambda: (unsorted,), "A part is not sorted by name"),
+]
+
+
+# The matrix
+
+
+def test_there_are_fourteen_exercises_and_a_judge_and_a_solution_for_each() -> None:
+    numbers = list(range(1, 15))
+    assert list(SECTIONS) == numbers
+    assert list(checks.JUDGES) == numbers
+    assert [n for n, _ in workbook.sections(SOLUTIONS) if n] == numbers
+
+
+@pytest.mark.parametrize("number", checks.JUDGES)
+def test_an_empty_answer_is_told_to_begin(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    first = workbook.sections(EXERCISES)[0][1]
+    for block in [*tangle.blocks(first), *tangle.blocks(SECTIONS[number])]:
+        if block.info == "python":
+            exec(block.code, names)
+    last = capsys.readouterr().out.strip().split("\n")
+    (said,) = {line for line in last if line.startswith(f"Exercise {number}: ")}
+    assert re.fullmatch(rf"Exercise {number}: There is no \w+ yet; .*", said)
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "yours", "says"),
+    KNOWN,
+    ids=[f"{n}: {name}" for n, name, *_ in KNOWN],
+)
+def test_a_wrong_attempt_is_told_what_may_be_the_misconception(
+    number: int,
+    name: str,
+    yours: Callable[[], tuple[Any, ...]],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    needs(number)
+    answer = yours()
+    capsys.readouterr()
+    verdict = checks.check(number, *answer)
+    assert not verdict
+    assert says in verdict.says
+    assert capsys.readouterr().out == f"Exercise {number}: {verdict.says}\n"
+
+
+@pytest.mark.parametrize("number", checks.JUDGES)
+def test_the_solution_is_right(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs(number)
+    verdicts: list[Verdict] = []
+    plain = checks.check
+
+    def kept(number: int, *yours: object) -> Verdict:
+        verdicts.append(plain(number, *yours))
+        return verdicts[-1]
+
+    monkeypatch.setattr(checks, "check", kept)
+    answers(number)
+    assert [verdict.says for verdict in verdicts if not verdict] == []
+    assert verdicts
+
+
+@pytest.mark.parametrize("number", checks.JUDGES)
+def test_the_exercise_lists_the_wrong_attempts_that_are_tested(number: int) -> None:
+    (listed,) = re.findall(r"\*The check knows: ([^*]*)\.\*", SECTIONS[number])
+    tested = [name for n, name, *_ in KNOWN if n == number]
+    assert " ".join(listed.split()).split("; ") == list(dict.fromkeys(tested))
+
+
+def nothing(*_: object) -> None:
+    print(end="")
+
+
+HALF: dict[int, tuple[Any, ...]] = {
+    2: ({"thumbnails": set()},),
+    6: (nothing, nothing, nothing),
+    7: (nothing, nothing),
+    11: ([2, 0, 1], nothing),
+    12: (RIGHT_JOBS, nothing),
+}
+
+
+@pytest.mark.parametrize("number", checks.JUDGES)
+def test_an_answer_that_was_only_begun_is_no_error(number: int) -> None:
+    needs(number)
+    verdict = checks.check(number, *HALF.get(number, (nothing,)))
+    assert not verdict
+    assert "TypeError" not in verdict.says
+
+
+def test_an_error_in_an_answer_is_told_and_not_raised() -> None:
+    def divides(*_: object) -> float:
+        return 1 / 0
+
+    assert (
+        "ended with ZeroDivisionError: division by zero" in checks.check(10, divides).says
+    )
+
+
+def test_an_exercise_that_there_is_not_or_too_few_answers_are_told() -> None:
+    assert checks.check(15, 1).says == "There is none; they are numbered 1 to 14."
+    assert checks.check(7, unlocked).says == "Hand over add, move: check(7, add, move)."
+
+
+def test_a_curve_needs_points_from_one_to_hundreds() -> None:
+    measure = solved(5, "measure")
+    assert "3 points has no bottom" in checks.check(5, measure, {1: 3, 9: 2, 800: 3}).says
+    assert "too narrow" in checks.check(5, measure, {8: 3, 9: 2, 16: 2, 99: 3}).says
+    good = {1: 3, 8: 2, 32: 1, 800: 3}
+    assert checks.check(5, measure, good).says.startswith("Measured well. Here 32 was best")
+
+
+def test_without_the_libraries_it_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    verdict = checks.check(6, joblib_by_item, joblib_by_item, joblib_by_item)
+    assert not verdict
+    assert "not installed; say pip install 'dask[bag]' joblib" in verdict.says
+
+
+def test_a_merged_store_is_judged(tmp_path: Path) -> None:
+    plan = solved(14, "plan_parts")
+    (tmp_path / "store.h5").write_text("no store")
+    verdict = checks.check(14, plan, str(tmp_path / "store.h5"), ["a.jpg"])
+    assert "The merged store cannot be read" in verdict.says
+
+
+def test_a_match_by_the_book_is_right_everywhere() -> None:
+    assert checks.check(10, match_nearest)
+
+
+def test_a_verdict_shows_nothing_more_in_a_notebook(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Verdict(True, "Right.")._ipython_display_()
+    assert capsys.readouterr().out == ""
+    assert pickle.loads(pickle.dumps(Verdict(True, "Right."))) == Verdict(True, "Right.")
+
+
+# The ways through, and the workbook
+
+
+def test_the_minutes_of_each_way_are_those_of_its_exercises() -> None:
+    rows = re.findall(
+        r"^\| (90 minutes|half a day|a day) \|[^|]*\| (\d+) \|$", EXERCISES, re.M
+    )
+    minutes = dict.fromkeys(workbook.WAYS, 0)
+    for section in SECTIONS.values():
+        taken, ways = workbook.about(section)
+        for way in ways:
+            minutes[way] += taken
+    assert {way: int(taken) for way, taken in rows} == minutes
+    assert minutes["90 minutes"] <= 90
+    assert minutes["half a day"] <= 240
+    assert minutes["a day"] <= 480
+
+
+def test_each_way_has_the_exercises_of_its_row() -> None:
+    chosen = {
+        way: [n for n, text in SECTIONS.items() if way in workbook.about(text)[1]]
+        for way in workbook.WAYS
+    }
+    assert chosen["90 minutes"] == [1, 3, 4, 6]
+    assert chosen["half a day"] == sorted([1, 3, 4, 6, 5, 7, 9, 12, 13])
+    assert chosen["a day"] == list(range(1, 15))
+    for way, more in (("90 minutes", "1, 3, 4, 6"), ("half a day", "also 5, 7, 9, 12, 13")):
+        assert f"| {way} | {more} |" in EXERCISES
+
+
+def test_where_a_number_is_asked_for_it_is_predicted_first_and_compared_last() -> None:
+    asked = [n for n, text in SECTIONS.items() if "predict(" in text]
+    assert asked == [1, 4, 5, 6, 8, 9, 10, 12]
+    for number in asked:
+        section = SECTIONS[number]
+        assert section.index(f"predict({number}, ...)") < section.index(f"check({number}, ")
+        assert section.index(f"check({number}, ") < section.index(f"measured({number}, ")
+
+
+def test_the_workbook_is_a_notebook_with_a_kernel_and_the_checks(tmp_path: Path) -> None:
+    path = tmp_path / "exercise.ipynb"
+    assert workbook.main([str(path)]) == 0
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    assert book.metadata.kernelspec.name == "python3"
+    code = "\n".join(cell.source for cell in book.cells if cell.cell_type == "code")
+    for number in checks.JUDGES:
+        assert f"check({number}, " in code
+    assert "](mosaic.md" in json.dumps(book)
+    assert "](../" not in json.dumps(book)
+
+
+def test_every_link_of_the_workbook_leads_to_a_file() -> None:
+    text = "\n".join(cell.source for cell in workbook.notebook(EXERCISES).cells)
+    links = re.findall(r"\]\(([\w./-]+)", text)
+    assert links
+    assert [link for link in links if not (COURSE.parent / link).is_file()] == []
+
+
+def test_a_workbook_with_answers_is_never_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "exercise.ipynb"
+    path.write_text("my answers")
+    assert workbook.main([str(path)]) == 0
+    assert path.read_text() == "my answers"
+    assert "is there already and stays as it is" in capsys.readouterr().out
+
+
+def test_a_way_has_its_own_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "exercise.ipynb"
+    workbook.main([str(path), "--way", "90 minutes"])
+    found = re.findall(r"## Exercise (\d+)", path.read_text())
+    assert list(map(int, found)) == [1, 3, 4, 6]
+
+
+def test_a_prediction_is_kept_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "data" / "predictions.json")
+    for act in (
+        partial(workbook.predict, 4),
+        partial(workbook.predict, 4, 4),
+        partial(workbook.predict, 12, 6),
+        partial(workbook.measured, 4, 1.8321),
+        partial(workbook.measured, 12, 6),
+        partial(workbook.measured, 10, 9.96),
+    ):
+        act(path=path)
+    assert capsys.readouterr().out.splitlines() == [
+        "Put your guess, a number, in place of the dots.",
+        "Exercise 4: you predict 4.",
+        "Exercise 12: you predict 6.",
+        "Exercise 4: you predicted 4, it was 1.8.",
+        "Exercise 12: it was 6, as you predicted.",
+        "Exercise 10: it was 10; you did not predict.",
+    ]
+
+
+def test_the_programs_are_found_as_the_commands_say(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "course.workbook", str(tmp_path / "one.ipynb")],
+        cwd=COURSE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "make lab" in done.stdout
+
+
+def test_plain_threads_make_a_parallel_map_as_well() -> None:
+    def by_threads(make: Make, names: Sequence[str], folder: str, workers: int) -> Any:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(partial(make, folder=folder), names)
+
+    assert checks.check(3, by_threads)
+
+
+def test_every_stable_match_is_accepted_and_every_other_one_is_refused() -> None:
+    def blocked(cells: Sequence[int]) -> bool:
+        return any(
+            checks.LIKES[p].index(c) < checks.LIKES[p].index(cells[p])
+            and checks.LIKED[c].index(p) < checks.LIKED[c].index(cells.index(c))
+            for p, c in itertools.product(range(4), range(4))
+        )
+
+    found = solved(11, "marry")(checks.LIKES, checks.LIKED)
+    assert not blocked(found)
+    assert blocked(first_come(checks.LIKES, checks.LIKED))
