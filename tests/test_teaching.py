@@ -2,17 +2,22 @@
 
 import ast
 import os
+import re
 import socket
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tangle
+import yaml
 
-from course import ready
+from course import episode, ready
 from course.ready import Finding
+from data import cats
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -268,3 +273,386 @@ def test_no_word_of_the_program_is_newer_than_python_3_7() -> None:
     assert "from __future__" not in text_of(
         "course/ready.py"
     )  # 3.6 knows no annotations there
+
+
+# The episode
+
+HEAD = "---\ntitle: 'Cats'\nteaching: 1\nexercises: 2\n---\n"
+BOXES = "\n".join(f"::: {name}\n- a\n:::\n" for name in episode.REQUIRED)
+
+
+def faults(text: str) -> list[str]:
+    """What is wrong with the boxes of an episode."""
+    return list(episode.div_faults(text))
+
+
+def test_an_episode_with_its_three_boxes_is_in_order() -> None:
+    assert faults(BOXES) == []
+    assert (
+        faults(
+            BOXES + "\n:::: challenge\n::: hint\na\n:::\n::: solution ::::\nb\n:::\n::::"
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("::: callout\na", "the callout is not closed"),
+        ("::: challenge\n::: hint\na\n:::", "the challenge is not closed"),
+        (":::", "10: nothing is open that could be closed"),
+        ("::: chalenge\n:::", "10: the Workbench knows no chalenge"),
+        ("::: solution\n:::", "10: a solution belongs into a challenge"),
+        ("::: questions\n:::", "it has 2 of questions"),
+    ],
+)
+def test_a_box_that_the_workbench_would_not_show_is_found(text: str, fault: str) -> None:
+    assert faults(BOXES.replace("\n\n", "\n") + text) == [fault]
+
+
+def test_colons_inside_a_block_of_code_are_no_box() -> None:
+    assert faults(BOXES + "```text\n::: nonsense\n```") == []
+
+
+def test_an_episode_without_key_points_is_found() -> None:
+    assert faults(BOXES.replace("keypoints", "callout")) == ["it has 0 of keypoints"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("## A\n\n### B\n\n## C\n", ""),
+        ("# A\n", "level 1"),
+        ("### A\n", "level 3 after 1"),
+        ("## A\n\n#### B\n", "level 4 after 2"),
+        ("## A\n\n## A\n", "two headings A"),
+        ("## A\n\n```bash\n# a remark\n```\n", ""),
+    ],
+)
+def test_headings_go_down_one_step_at_a_time_and_have_names_of_their_own(
+    text: str, found: str
+) -> None:
+    told = list(episode.head_faults(HEAD + text))
+    assert found in " ".join(told)
+    assert bool(told) == bool(found)
+
+
+@pytest.mark.parametrize("key", ["title", "teaching", "exercises"])
+def test_a_header_lacks_nothing(key: str) -> None:
+    lines = [line for line in HEAD.split("\n") if not line.startswith(key)]
+    assert list(episode.head_faults("\n".join(lines))) == [f"the header has no {key}"]
+
+
+def test_links_and_pictures_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    (tmp_path / "fig").mkdir()
+    (tmp_path / "fig" / "cat.jpg").touch()
+    good = "![A cat](fig/cat.jpg){alt='A cat'} and [Dask](https://www.dask.org)"
+    assert list(episode.link_faults(good, tmp_path)) == []
+    bad = "![A dog](fig/dog.jpg) and [here](#there) and [book](mosaic.md)"
+    assert list(episode.link_faults(bad, tmp_path)) == [
+        "there is no picture fig/dog.jpg",
+        "the picture fig/dog.jpg has no description",
+        "the link here leads to #there",
+        "the link book leads to mosaic.md",
+    ]
+
+
+def test_the_markdown_of_the_book_becomes_that_of_the_workbench() -> None:
+    ours = """<!-- page: Cats | 5 -->
+See [Cores](cores.md#the-gil).
+
+```python #count .noeval
+x = [1](2)
+```
+
+```console
+$ make
+two mosaics
+```
+
+<details>
+<summary>Hint</summary>
+
+Look.
+
+</details>
+
+![A cat's
+nap](../fig/nap.jpg)
+"""
+    theirs = episode.translate(ours)
+    assert theirs.startswith("See Cores.\n\n```python\nx = ")
+    assert "```bash\nmake\ntwo mosaics\n```" in theirs
+    assert re.search(r"^:::+ hint\n\nLook\.\n\n:::+$", theirs, re.M)
+    assert theirs.endswith("![A cat's nap](fig/nap.jpg){alt='A cat’s nap'}\n")
+
+
+@pytest.mark.parametrize(
+    ("link", "page"),
+    [
+        ("mosaic.md", "mosaic.html"),
+        ("../smalti/crops.md#b", "smalti/crops.html#b"),
+        ("#hint", "course/exercises.html#hint"),
+    ],
+)
+def test_with_an_address_of_the_site_links_lead_there(link: str, page: str) -> None:
+    here = "course/exercises.md" if link != "mosaic.md" else "README.md"
+    told = episode.translate(f"[it]({link})", "https://cats.example/", here)
+    assert told == f"[it](https://cats.example/{page})"
+
+
+EXERCISES = """# Exercises
+
+## Exercise 1: one
+
+*10 minutes; 90 minutes, a day*
+
+Do it.
+
+*The check knows: a;
+b.*
+
+## Exercise 2: two
+
+*5 minutes; a day*
+
+## Exercise 3: three
+
+*20 minutes; 90 minutes, half a day*
+"""
+
+
+def test_the_way_of_an_exercise_is_read_from_its_first_line() -> None:
+    assert episode.ways(EXERCISES) == {1: 10, 3: 20}
+    assert episode.ways(EXERCISES, "a day") == {1: 10, 2: 5}
+
+
+def test_a_challenge_has_its_solution_inside_and_the_notes_behind() -> None:
+    texts = {
+        "course/exercises.md": EXERCISES,
+        "course/solutions.md": "## Exercise 1: one\n\nDone.\n\n### More\n\nMuch more.",
+        "course/teaching.md": "### Exercise 1: one\n\n“Why?”",
+    }
+    lines = [line for line in episode.challenge(1, texts).split("\n") if line]
+    fences = [line.strip(":") or ":" for line in lines if line.startswith(":::")]
+    assert fences == [" challenge", " solution", ":", ":", " instructor", ":"]
+    words = [line for line in lines if not line.startswith(":::")]
+    head = "### Exercise 1: one (10 minutes)"
+    assert words == [head, "Do it.", "Done.", "The check knows: a; b.", "“Why?”"]
+
+
+def test_an_exercise_that_does_not_say_what_its_check_knows_is_named() -> None:
+    with pytest.raises(episode.Problem, match="exercise 3 says not"):
+        episode.challenge(3, {"course/exercises.md": EXERCISES})
+
+
+def test_a_section_ends_before_the_next_heading_of_its_level() -> None:
+    text = "# A\na\n## B\nb\n### C\nc\n## D\nd"
+    assert episode.section(text, "B") == "b\n### C\nc"
+    with pytest.raises(episode.Problem, match="no heading 'E'"):
+        episode.section(text, "E")
+
+
+def test_the_episode_of_the_project_has_no_fault(tmp_path: Path) -> None:
+    assert episode.write(ROOT, tmp_path) == []
+    text = (tmp_path / "photo-mosaic.md").read_text(encoding="utf-8")
+    assert text.startswith("---\ntitle: '")
+    assert "\nexercises: 70\n---\n" in text
+    assert re.findall(r"^### Exercise (\d+)", text, re.M) == ["1", "3", "4", "6"]
+    assert text.count(" solution\n") == 4
+    assert "<<" not in text.replace("<<<", "")
+    assert "<!--" not in text
+
+
+def test_the_episode_fills_ninety_minutes() -> None:
+    text = episode.episode({name: text_of(name) for name in episode.DOCUMENTS})
+    minutes = re.findall(r"^(?:teaching|exercises): (\d+)$", text, re.M)
+    assert sum(map(int, minutes)) == 90
+
+
+def test_a_missing_document_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert episode.main([str(tmp_path / "made")], root=tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("episode: ")
+    assert not (tmp_path / "made").exists()
+
+
+# The page for teachers
+
+TEACHING = text_of("course/teaching.md")
+PLANS = {"Ninety minutes": ("90 minutes", 90), "Half a day": ("half a day", 240)}
+
+
+@pytest.mark.parametrize("title", PLANS)
+def test_a_schedule_fills_its_time_with_the_exercises_of_its_way(title: str) -> None:
+    way, total = PLANS[title]
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", episode.section(TEACHING, title), re.M)
+    assert sum(int(minutes) for minutes, _ in rows) == total
+    planned = {}
+    for minutes, what in rows:
+        if number := re.match(r"Exercise (\d+): (.*)", what):
+            planned[int(number[1])] = int(minutes)
+            assert f"## {what}\n" in text_of("course/exercises.md")
+    assert planned == episode.ways(text_of("course/exercises.md"), way)
+
+
+def test_every_exercise_has_a_note_under_its_own_title() -> None:
+    titles = re.findall(r"^## (Exercise \d+: .*)$", text_of("course/exercises.md"), re.M)
+    assert len(titles) == 14
+    assert re.findall(r"^### (Exercise \d+: .*)$", TEACHING, re.M) == titles
+
+
+def test_ten_things_go_wrong_and_each_has_a_cure() -> None:
+    things = re.split(
+        r"^\*\*(?=\d+\. )", episode.section(TEACHING, "Ten things"), flags=re.M
+    )
+    assert [thing.split(".")[0] for thing in things[1:]] == [str(n) for n in range(1, 11)]
+    assert [thing for thing in things[1:] if "Cure" not in thing] == []
+
+
+def test_every_link_of_the_page_leads_to_a_file() -> None:
+    goals = [goal for goal in re.findall(r"\]\(([^)#]*)", TEACHING) if "://" not in goal]
+    assert goals
+    assert [goal for goal in goals if not (ROOT / "course" / goal).is_file()] == []
+
+
+MISHAPS = {
+    "two writers": """
+import h5py, subprocess, sys
+code = "import h5py; h5py.File('two.h5', 'w', locking=True)"
+with h5py.File("two.h5", "w", locking=True):
+    subprocess.run([sys.executable, "-c", code])
+""",
+    "one writer twice": """
+import h5py
+file = h5py.File("two.h5", "w")
+h5py.File("two.h5", "w")
+""",
+    "a function of nowhere": """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+def twice(x): return 2 * x
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        print(list(pool.map(twice, [1])))
+""",
+    "a killed worker": """
+import os, signal
+from concurrent.futures import ProcessPoolExecutor
+def die(x): os.kill(os.getpid(), signal.SIGKILL)
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1) as pool:
+        print(list(pool.map(die, [1])))
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("mishap", "message"),
+    [
+        ("two writers", "unable to lock file, errno = 11"),
+        ("one writer twice", "unable to truncate a file which is already open"),
+        ("a function of nowhere", "Can't get attribute 'twice' on <module '__main__'"),
+        (
+            "a killed worker",
+            "BrokenProcessPool: A process in the process pool was terminated abruptly",
+        ),
+    ],
+)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="numbers of errors differ")
+def test_learners_read_the_messages_that_the_page_quotes(
+    run: Run, mishap: str, message: str
+) -> None:
+    assert message in run("-c", MISHAPS[mishap]).stderr
+    assert message in " ".join(TEACHING.split())
+
+
+# The paper
+
+PAPER = text_of("paper.md")
+HEADER = yaml.safe_load(PAPER.split("---\n")[1])
+CITED = set(re.findall(r"@([\w-]+)", PAPER.split("---\n", 2)[2]))
+ENTRIES = {
+    found[1]: found[2]
+    for found in re.finditer(
+        r"^@\w+\{([\w-]+),\n(.*?)^\}$", text_of("paper.bib"), re.M | re.S
+    )
+}
+
+
+def test_the_paper_has_the_header_that_the_journal_asks_for() -> None:
+    wanted = {"title", "tags", "authors", "affiliations", "date", "bibliography"}
+    assert wanted == set(HEADER)
+    assert (ROOT / HEADER["bibliography"]).is_file()
+    known = {one["index"] for one in HEADER["affiliations"]}
+    assert {one["affiliation"] for one in HEADER["authors"]} == known
+    assert re.fullmatch(r"\d{1,2} \w+ 20\d\d", HEADER["date"])
+
+
+def test_the_paper_names_the_authors_of_the_project_and_no_others() -> None:
+    names = [one["name"] for one in HEADER["authors"]]
+    assert names == [one["name"] for one in PROJECT["authors"]]
+
+
+def test_the_paper_has_all_parts() -> None:
+    assert re.findall(r"^# (.*)$", PAPER, re.M) == [
+        "Summary",
+        "Statement of need",
+        "Learning objectives",
+        "Content and instructional design",
+        "How to adopt it",
+        "The story of the project",
+        "Acknowledgements",
+        "References",
+    ]
+
+
+def test_the_paper_is_as_short_as_the_journal_wants_it() -> None:
+    body = re.sub(r"\[@[^]]*\]|^#.*$", "", PAPER.split("---\n", 2)[2], flags=re.M)
+    assert 700 <= len(body.split()) <= 1000
+
+
+def test_all_that_is_cited_is_listed_and_all_that_is_listed_is_cited() -> None:
+    assert set(ENTRIES) == CITED
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_has_an_author_a_title_a_year_and_a_place_to_read_it(name: str) -> None:
+    keys = set(re.findall(r"^  (\w+) +=", ENTRIES[name], re.M))
+    assert {"author", "title", "year"} <= keys
+    assert keys & {"doi", "url"}
+    assert ENTRIES[name].count("{") == ENTRIES[name].count("}")
+    if doi := re.search(r"doi += \{(.*)\}", ENTRIES[name]):
+        assert re.fullmatch(r"10\.\d{4,5}/\S+", doi[1])
+
+
+def test_the_figures_of_the_paper_are_those_of_the_project() -> None:
+    ways = ["90 minutes", "half a day", "a day"]
+    counts = [len(episode.ways(text_of("course/exercises.md"), way)) for way in ways]
+    assert counts == [4, 9, 14]
+    assert "ninety minutes (four exercises), half a day (nine), and a day (all)" in PAPER
+    assert "fourteen exercises" in PAPER
+    assert cats.MASTERS == 16
+    assert "320 large photos" in PAPER
+
+
+# Two licences
+
+
+def test_text_and_code_have_each_a_licence_and_every_place_says_the_same() -> None:
+    told = text_of("LICENSE-text")
+    assert "https://creativecommons.org/licenses/by/4.0/" in told
+    assert "Apache License, Version 2.0" in told
+    assert PROJECT["license"] == "Apache-2.0 AND CC-BY-4.0"
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert "(LICENSE-text)" in text_of(name)
+        assert "(LICENSE)" in text_of(name)
+
+
+def test_the_licence_of_the_text_names_every_folder_of_documents() -> None:
+    folders = {path.parent.as_posix() for path in tangle.documents(ROOT)} - {"."}
+    tops = {folder.split("/")[0] for folder in folders}
+    assert [top for top in tops if f"{top}/" not in text_of("LICENSE-text")] == []
