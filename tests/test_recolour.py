@@ -215,7 +215,9 @@ def test_a_region_is_dark_although_pixels_cannot_be_darker_than_black() -> None:
     tile[0, :, 3:9] = 200  # a bright bar before black
     cell = np.full((1, 8, 8, 3), 10, np.uint8)
     found = regions(recolour.recolour_tiles(tile, cell, 1.0))
-    plain = tile + recolour.interpolate(10.0 - regions(tile).reshape(1, 3, 3, 3), tile.shape)
+    plain = tile + recolour.interpolate(
+        10.0 - regions(tile).reshape(1, 3, 3, 3), tile.shape
+    )
     assert found.mean() < regions(recolour.to_bytes(plain)).mean()
 
 
