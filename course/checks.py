@@ -75,7 +75,8 @@ def is_blank(answer: object) -> bool:
             and ("CONST" not in step.opname or step.argval in (None, ...))
             for step in dis.get_instructions(answer)
         )
-    return answer is None or answer is ... or answer in ("", [], {}, set(), ())
+    kinds = (str, list, tuple, dict, set)
+    return answer is None or answer is ... or (isinstance(answer, kinds) and not answer)
 
 
 def mentions(function: Function, *words: str) -> bool:
@@ -522,6 +523,7 @@ class Stage:
         self.doing = dict.fromkeys("AB", "coming")
         self.wants: dict[str, SharedLock] = {}
         self.errors: list[Exception] = []
+        self.over = False
 
     def say(self, what: str) -> str:
         """Note what this actor is doing; return the name of the other one."""
@@ -554,7 +556,12 @@ class Stage:
         for actor in actors:
             actor.start()
         for actor in actors:
-            actor.join(10 * PATIENCE)
+            actor.join(4 * PATIENCE)
+        self.over = any(actor.is_alive() for actor in actors)
+        if self.over:
+            self.errors.append(Deadlock())
+            with self.turn:
+                self.turn.notify_all()
 
 
 class SharedLock:
@@ -568,18 +575,21 @@ class SharedLock:
         """Take the lock, or wait for it; raises Deadlock."""
         stage, me = self.stage, threading.current_thread().name
         with stage.turn:
-            while self.owner:
+            if self.owner:
                 if not blocking:
                     return False
                 wanted = stage.wants.get(self.owner)
-                if self.owner == me or (wanted and wanted.owner == me):
+                if timeout < 0 and (self.owner == me or (wanted and wanted.owner == me)):
                     raise Deadlock
                 stage.wants[me] = self
                 stage.say("blocked")
-                if not stage.turn.wait(timeout if timeout > 0 else 5 * PATIENCE):
-                    del stage.wants[me]
-                    return False
+                longest = timeout if timeout >= 0 else None
+                free = stage.turn.wait_for(lambda: not self.owner or stage.over, longest)
                 del stage.wants[me]
+                if not free:
+                    return False
+            if stage.over:
+                raise Deadlock
             self.owner = me
             self.used += 1
             stage.say("coming")
@@ -634,18 +644,18 @@ def judge_update(add: Function) -> None:
 
 def judge_what_is_kept(add: Function, kept: set[str], used: int) -> None:
     """Raise Wrong if an update is lost, or was not by good luck alone."""
-    lost = "and so one of the two updates was lost." if kept != {"a", "b"} else "by good luck."
+    lost = "One of the two updates was lost." if kept != {"a", "b"} else "It went well by luck."
     refuse(
         not used and mentions(add, "Lock", "RLock", "LOCK", "my_lock"),
-        "A lock for each process keeps nobody out: both writers hold one of their own, and "
-        f"never wait for each other, {lost} Use the lock that both are given.",
+        "A lock for each process keeps nobody out: each writer holds one of its own, and never "
+        f"waits for the other; use the lock that both are given. {lost}",
     )
     refuse(
         not used and mentions(add, "sleep"),
-        "Sleeping is no lock: it makes the meeting rarer, not impossible; both read before "
-        f"either wrote, {lost}",
+        "Sleeping is no lock: it makes the meeting rarer, not impossible; here both read before "
+        f"either wrote. {lost}",
     )
-    refuse(not used, f"Nobody took the lock; both read before either wrote, {lost}")
+    refuse(not used, f"Nobody took the lock; both read before either wrote. {lost}")
     refuse(
         kept != {"a", "b"},
         "An update was lost although there is a lock: reading and writing belong into the "
@@ -705,9 +715,10 @@ def counting_pool(sent: list[int], once: list[int]) -> type:
             return future
 
         def map(self, task: Function, *many: Any, chunksize: int = 1) -> Iterator[Any]:
-            each = zip(*many, strict=False)
+            each, made = zip(*many, strict=False), []
             while chunk := list(itertools.islice(each, chunksize)):
-                yield from self.submit(run_chunk, task, chunk).result()
+                made += self.submit(run_chunk, task, chunk).result()
+            return iter(made)
 
         def shutdown(self, wait: bool = True) -> None:
             """There is nothing to end."""
