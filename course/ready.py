@@ -49,6 +49,23 @@ def judge_packages(missing: "list[str]") -> Finding:
     return Finding("mend", "not installed: " + ", ".join(missing), cure)
 
 
+def judge_libraries(missing: "list[str]") -> Finding:
+    """Whether the libraries that exercise 6 compares are missing."""
+    if not missing:
+        return Finding("ok", "Dask and joblib are installed, for exercise 6")
+    cure = "say .venv/bin/pip install 'dask[bag]' joblib"
+    return Finding("note", "exercise 6 wants " + " and ".join(missing), cure)
+
+
+def judge_photos(missing: "list[str]") -> Finding:
+    """Whether the collections for measuring are painted; `missing` are their folders."""
+    if not missing:
+        return Finding("ok", "the photos for measuring are painted")
+    how = {"data/class": "--class", "data/sample": "data/sample --count 1600"}
+    cure = " and ".join(".venv/bin/python data/cats.py " + how[folder] for folder in missing)
+    return Finding("note", "there are no photos in " + " and ".join(missing), "say " + cure)
+
+
 def judge_cores(cores: int, granted: float) -> Finding:
     """Whether there are two cores to compare one with; `granted` is what a container allows."""
     if min(cores, granted) < 2:
@@ -258,7 +275,9 @@ def look_around(folder: str, missing: "list[str]") -> "list[Finding]":
     cores, granted = ask_cores()
     found = [judge_python(tuple(sys.version_info[:3]))]
     if found[0].mark == "ok":
-        found.append(judge_packages(missing))
+        wanted = [name for name in ("dask", "joblib") if importlib.util.find_spec(name) is None]
+        painted = [name for name in ("data/class", "data/sample") if not Path(folder, name).is_dir()]
+        found += [judge_packages(missing), judge_libraries(wanted), judge_photos(painted)]
     found.append(judge_cores(cores, granted))
     if hasattr(os, "getloadavg"):
         found.append(judge_load(os.getloadavg()[0], cores))

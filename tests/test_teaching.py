@@ -1,6 +1,7 @@
 """What a teacher uses: the look at a machine, the episode, the paper, and the licences."""
 
 import ast
+import fcntl
 import os
 import re
 import socket
@@ -63,6 +64,8 @@ def test_what_the_course_cannot_do_without_is_to_be_mended(
     ("found", "fact"),
     [
         (ready.judge_cores(64, 2.0), "64 cores are shown, and 2 are granted"),
+        (ready.judge_libraries(["dask"]), "exercise 6 wants dask"),
+        (ready.judge_photos(["data/class"]), "no photos in data/class"),
         (ready.judge_load(3.5, 2), "busy"),
         (ready.judge_start("spawn"), "spawn"),
         (ready.judge_start("forkserver"), "forkserver"),
@@ -93,6 +96,8 @@ def test_what_is_good_to_know_is_a_note(found: Finding, fact: str) -> None:
         ready.judge_python((3, 11)),
         ready.judge_python((4, 0, 0)),
         ready.judge_packages([]),
+        ready.judge_libraries([]),
+        ready.judge_photos([]),
         ready.judge_cores(2, 2.0),
         ready.judge_load(0.3, 2),
         ready.judge_start("fork"),
@@ -138,6 +143,7 @@ server:/home /home nfs4 rw 0 0
         ("/home", "nfs4"),
         ("/home/ada/my disk/course", "xfs"),
         ("/homes/ada", "btrfs"),
+        ("/homeless/ada", "ext4"),
     ],
 )
 def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(
@@ -181,13 +187,44 @@ def test_the_memory_that_counts_is_the_least_that_is_told(
 # Ready for the course: trials
 
 
-def test_a_trial_that_hangs_is_ended_with_all_that_it_has_started() -> None:
-    hang = "import subprocess, sys, time\n"
-    hang += "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-    hang += "time.sleep(60)"
-    trial = ready.start(hang)
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", file=file, flush=True)
+time.sleep(60)
+"""
+HANG = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdout=-3, stderr=-3)
+time.sleep(60)
+"""
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    """Whether something happens within half a minute."""
+    end = time.monotonic() + 30
+    while not (done := happens()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return done
+
+
+def test_a_trial_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
+    file = tmp_path / "held"
+    trial = ready.start(HANG, HOLD, str(file))
+    assert soon(lambda: file.is_file() and file.read_text() == "held\n")
     assert ready.last_line(trial, time.monotonic()) == "no answer in time"
     assert trial.poll() is not None
+
+    def is_free() -> bool:
+        with file.open() as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    assert soon(is_free)
 
 
 def test_a_trial_that_crashes_says_why() -> None:
@@ -471,6 +508,15 @@ def test_the_episode_fills_ninety_minutes() -> None:
     assert sum(map(int, minutes)) == 90
 
 
+def test_an_exercise_that_the_frame_does_not_have_is_told() -> None:
+    texts = {name: text_of(name) for name in episode.DOCUMENTS}
+    texts["course/exercises.md"] = EXERCISES
+    with pytest.raises(
+        episode.Problem, match=r"exercises \[1, 3\], but the frame has \[1, 3, 4"
+    ):
+        episode.episode(texts)
+
+
 def test_a_missing_document_is_one_line_and_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -497,6 +543,15 @@ def test_a_schedule_fills_its_time_with_the_exercises_of_its_way(title: str) -> 
             planned[int(number[1])] = int(minutes)
             assert f"## {what}\n" in text_of("course/exercises.md")
     assert planned == episode.ways(text_of("course/exercises.md"), way)
+
+
+def test_learners_do_beforehand_what_the_look_at_a_machine_advises() -> None:
+    told = episode.section(TEACHING, "What learners do beforehand")
+    libraries = ready.judge_libraries(["dask", "joblib"]).cure
+    photos = ready.judge_photos(["data/class", "data/sample"]).cure
+    packages = ready.judge_packages(["numpy"]).cure.split(",")[0]
+    for cure in [libraries, packages, *photos.split(" and ")]:
+        assert f"\n$ {cure.removeprefix('say ')}\n" in told
 
 
 def test_every_exercise_has_a_note_under_its_own_title() -> None:
