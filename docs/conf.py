@@ -24,6 +24,22 @@ suppress_warnings = ["misc.highlighting_failure"]  # <<references>> are not Pyth
 python_maximum_signature_line_length = 80
 
 html_theme = "furo"
+html_theme_options = {
+    "footer_icons": [  # the licences, at the foot of each page
+        {
+            "name": "Text: CC BY 4.0, its licence",
+            "url": "https://creativecommons.org/licenses/by/4.0/",
+            "html": "Text: CC BY 4.0,",
+            "class": "",
+        },
+        {
+            "name": "Code: Apache 2.0, its licence",
+            "url": "https://www.apache.org/licenses/LICENSE-2.0",
+            "html": "Code: Apache 2.0",
+            "class": "",
+        },
+    ]
+}
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["literate.css"]

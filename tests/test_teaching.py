@@ -705,6 +705,7 @@ def test_text_and_code_have_each_a_licence_and_every_place_says_the_same() -> No
     for name in ("README.md", "CONTRIBUTING.md"):
         assert "(LICENSE-text)" in text_of(name)
         assert "(LICENSE)" in text_of(name)
+    assert '"html": "Text: CC BY 4.0' in text_of("docs/conf.py")
 
 
 def test_the_licence_of_the_text_names_every_folder_of_documents() -> None:
