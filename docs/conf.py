@@ -41,6 +41,7 @@ html_theme_options = {
     ]
 }
 html_math_renderer = "mathml"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_static_path = ["_static"]
 html_css_files = ["literate.css"]
 html_copy_source = html_show_sourcelink = html_show_copyright = False

@@ -3,6 +3,7 @@
 Lines and letters change their lightness and keep their hue; photos and filled shapes stay.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -73,5 +74,7 @@ def draw_dark(path: Path, goal: Path) -> bool:
     if not on_paper(pixels):
         return False
     goal.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((darkened(pixels) * 255).round().astype(np.uint8)).save(goal)
+    part = goal.with_name(f".{os.getpid()}.{goal.name}")
+    Image.fromarray((darkened(pixels) * 255).round().astype(np.uint8)).save(part)
+    part.replace(goal)
     return True

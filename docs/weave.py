@@ -556,12 +556,21 @@ def finish_page(
 
 
 def drawings(app: Sphinx) -> dict[str, str]:
-    """The dark version of each drawing that a page shows, by the names of their files."""
+    """The dark version of each drawing that a page shows, by the names of their files.
+
+    They are kept in _build/dark, for drawing them takes longer than all else.
+    """
     assert isinstance(app.builder, StandaloneHTMLBuilder)
-    folder, found = Path(app.outdir) / "_images", dict[str, str]()
+    store, found = Path(app.confdir).parent / "_build" / "dark", dict[str, str]()
     for source, name in app.builder.images.items():
-        goal = folder / f"dark-{Path(name).stem}.png"
-        if goal.is_file() or draw_dark(Path(app.srcdir) / source, goal):
+        goal = Path(app.outdir) / "_images" / f"dark-{Path(name).stem}.png"
+        if not goal.is_file():
+            content = (Path(app.srcdir) / source).read_bytes()
+            kept = store / f"{hashlib.sha256(content).hexdigest()[:16]}.png"
+            if kept.is_file() or draw_dark(Path(app.srcdir) / source, kept):
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(kept, goal)
+        if goal.is_file():
             found[name] = goal.name
     return found
 
