@@ -1049,13 +1049,14 @@ def judge_half(path: str, before: list[str] | None, after: int) -> None:
     )
     refuse(
         before and found is None,
-        "The half file can be told from a whole one, but the old file is gone; write under "
-        "another name, and rename at the end.",
+        "The old file is gone, and the new one is not there yet; replace it in one step, at the "
+        "end.",
     )
     refuse(
         before is None and Path(path).exists(),
-        f"Killed after {after} rows, half a file stands under the final name; write under "
-        "another name, and rename at the end.",
+        f"Killed after {after} rows, half a file stands under the final name. It does not say "
+        "that it is complete, but an old file would be gone; write under another name, and "
+        "rename at the end.",
     )
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +24,13 @@ from PIL import Image, ImageOps
 
 from course import checks, workbook
 from course.checks import Verdict
-from mosaic import Array, Thumbnail, crop_box, match_nearest
+from mosaic import Array, Thumbnail, crop_box, match_nearest, write_store
 
 COURSE = Path(__file__).parents[1] / "course"
 EXERCISES = (COURSE / "exercises.md").read_text("utf-8")
 SOLUTIONS = (COURSE / "solutions.md").read_text("utf-8")
 SECTIONS = {n: text for n, text in workbook.sections(EXERCISES) if n}
+THUMBNAIL = Thumbnail("a", (1, 1), b"jpeg", (0, 0, 0))
 LIBRARIES = 6  # the number of the exercise that needs Dask and joblib
 
 
@@ -562,6 +564,165 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Any, ...]], str]] = [
     (14, "a photo forgotten", lambda: (forgets,), "Nobody makes"),
     (14, "an unsorted part", lambda: (unsorted,), "A part is not sorted by name"),
 ]
+
+
+# Other mistakes
+
+
+def turned(change: Callable[[list[Any]], list[Any]]) -> Make:
+    """A parallel map whose results are changed."""
+
+    def made(
+        make: Make, names: Sequence[str], folder: str, workers: int
+    ) -> Iterator[object]:
+        yield from change([make(name, folder) for name in names])
+
+    return made
+
+
+def without_pixels(made: list[Any]) -> list[Any]:
+    return [replace(one, jpeg=b"") if isinstance(one, Thumbnail) else one for one in made]
+
+
+def only_many(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> Iterator[object]:
+    if len(names) > workers:
+        yield from solved(3, "parallel_map")(make, names, folder, workers)
+
+
+def raced(name: str, value: object) -> Callable[[Ways, list[str]], Raced]:
+    """A race that is right but for one way."""
+
+    def race(ways: Ways, names: list[str]) -> Raced:
+        found: Any = {way: (1.0, way in ("honest", "lazy")) for way in ways}
+        return found | {name: value}  # type: ignore[no-any-return]
+
+    return race
+
+
+def planned(change: Callable[[Plan], Plan]) -> Callable[[Sequence[str], int, str], Plan]:
+    """The solution's plan, changed."""
+    return lambda *given: change(solved(14, "plan_parts")(*given))
+
+
+def removes_first(path: str, rows: Iterable[str]) -> None:
+    Path(path).unlink(missing_ok=True)
+    solved(13, "write")(path, rows)
+
+
+def forgets_the_last(path: str, rows: Iterable[str]) -> None:
+    solved(13, "write")(path, list(rows)[:-1])
+
+
+def takes_one(one: Any, other: Any) -> None:
+    first, second = sorted((one, other), key=lambda box: box.name)
+    with first.lock, second.lock:
+        one.things -= 1
+
+
+def first_tiles(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+    with Pool(2) as pool:
+        return list(pool.map(np.zeros_like, [np.arange(len(block)) for block in blocks]))
+
+
+def no_bag(make: One, names: Sequence[str], partitions: int) -> list[object]:
+    return [make(name) for name in names]
+
+
+def no_library(make: One, names: Sequence[str], workers: int = 0) -> list[object]:
+    return [make(name) for name in names]
+
+
+OTHERS: list[tuple[int, Callable[[], tuple[Any, ...]], str]] = [
+    (2, lambda: (GRAPH | {"paste": {"glue"}},), "glue is none of the four steps"),
+    (3, lambda: (turned(lambda made: [one.name for one in made]),), "not a str"),
+    (3, lambda: (turned(lambda made: made[:9]),), "61 photos are missing"),
+    (3, lambda: (turned(lambda made: made + made[-1:]),), "come more than once"),
+    (3, lambda: (turned(without_pixels),), "not what make returns"),
+    (3, lambda: (only_many,), "Of 1 photos it makes 0"),
+    (3, lambda: (turned(lambda made: made[:1] + made[1:]),), "by a single worker"),
+    (4, lambda: (raced("lazy", 1.0),), "(seconds, same)"),
+    (4, lambda: (raced("lazy", (1.0, False)),), "A right result was called different"),
+    (5, lambda: (lambda work, sizes: dict.fromkeys(sizes, 0.01),), "was never tried"),
+    (
+        6,
+        lambda: (
+            lambda *given: solved(6, "with_bag")(*given)[::-1],
+            solved(6, "with_delayed"),
+            solved(6, "with_joblib"),
+        ),
+        "in their order",
+    ),
+    (
+        6,
+        lambda: (no_bag, solved(6, "with_delayed"), solved(6, "with_joblib")),
+        "with_bag works without Dask",
+    ),
+    (
+        6,
+        lambda: (solved(6, "with_bag"), solved(6, "with_delayed"), no_library),
+        "with_joblib works without joblib",
+    ),
+    (7, lambda: (solved(7, "add"), takes_one), "something got lost"),
+    (8, lambda: (first_tiles,), "did not get their nearest tile"),
+    (
+        9,
+        lambda: (lambda seconds, shared, workers: 0.1,),
+        "With 1 workers it should be 1.00",
+    ),
+    (10, lambda: (lambda tiles, cells: np.zeros((7, 7)),), "an array of shape (7, 7)"),
+    (10, lambda: (lambda tiles, cells: np.zeros(len(cells), int),), "their nearest tile"),
+    (11, lambda: ([0, 0, 1], solved(11, "marry")), "each once"),
+    (11, lambda: ([1, 2, 0], solved(11, "marry")), "This costs 18, and 9 is possible"),
+    (11, lambda: ([2, 0, 1], lambda *_: [0, 0, 0, 0]), "a cell of its own"),
+    (
+        12,
+        lambda: (RIGHT_JOBS - {f"thumbnails {PART}"}, solved(12, "divide")),
+        "One photo belongs to one part",
+    ),
+    (12, lambda: (RIGHT_JOBS | {"lunch"}, solved(12, "divide")), "Nothing asks for lunch"),
+    (12, lambda: (RIGHT_JOBS, lambda names, parts: [names]), "each name stands once"),
+    (
+        12,
+        lambda: (RIGHT_JOBS, lambda names, parts: [sorted(names), [], [], []]),
+        "no parallel work",
+    ),
+    (13, lambda: (removes_first,), "The old file is gone"),
+    (13, lambda: (forgets_the_last,), "not all rows are there"),
+    (14, lambda: (planned(lambda plan: plan[:2]),), "the plan is for 2"),
+]
+
+
+@pytest.mark.parametrize(("number", "yours", "says"), OTHERS)
+def test_another_mistake_is_told_as_well(
+    number: int, yours: Callable[[], tuple[Any, ...]], says: str
+) -> None:
+    needs(number)
+    verdict = checks.check(number, *yours())
+    assert not verdict
+    assert says in verdict.says
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["b", "a"], "The merged store is not sorted by name"),
+        (["a"], "The merged store lacks 1 photos, say b"),
+        (["a", "a", "b"], "Some photos are twice"),
+        (["a", "b"], ""),
+    ],
+)
+def test_a_merged_store_has_every_photo_once_in_order(
+    tmp_path: Path, names: list[str], says: str
+) -> None:
+    made = [replace(THUMBNAIL, name=name) for name in names]
+    write_store(str(tmp_path / "store.h5"), made, (1, 1))
+    verdict = checks.check(
+        14, solved(14, "plan_parts"), str(tmp_path / "store.h5"), ["a", "b"]
+    )
+    assert bool(verdict) is not bool(says)
+    assert says in verdict.says
 
 
 # The matrix
