@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from smalti.ground.errors import MosaicError, show
-from smalti.ground.settings import Given, Parser, add_options, make_settings, split_sizes
+from smalti.ground.settings import Given, Parser, add_options, make_settings, short_usage, split_sizes
 
 COMMANDS = {
     "make": "make a mosaic of a collection of photos, from beginning to end",
@@ -66,6 +66,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=doc, description=about, epilog=example)
         if name in words[:1]:
             add_options(sub, command_class(name))
+            sub.usage = short_usage(sub)
     return parser
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -234,6 +234,13 @@ LOOK_HELP = f"{', '.join(LOOKS)}; by default faithful, or plain if you say how t
 class Make(MosaicSettings):
     """Make a mosaic of a collection of photos, from beginning to end."""
 
+    GROUPS: ClassVar = {
+        "The look": "look recolour focus spacing tint blend seen_from",
+        "The size": "target_res size thumb_res tile mask",
+        "The photos": "max_uses min_uses repeats dedupe budgets pins crop variants store workers",
+        "For experts (a look chooses most of these)": "",
+    }
+    DEPENDS: ClassVar = {name for look in LOOKS.values() for name in look.settings} | {"thumb_res", "max_uses"}
     photos: Photos
     target: TargetWord
     output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]

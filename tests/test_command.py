@@ -783,7 +783,9 @@ def test_help_tells_the_defaults_of_this_command(
     assert isinstance(asked, commands.Make)
     assert asked.repeats == "fewest"
     shown = help_of("make", capsys)
-    assert re.search(r"\{refuse,fewest\} [^()]*\(default: fewest\)", shown)
+    assert re.search(r"--solver [^()]*\(default: auto\)", shown)
+    for chosen_by_a_look in (r"\{refuse,fewest\}", "--colour", "--recolour"):
+        assert not re.search(rf"{chosen_by_a_look} [^-]*\(default", shown)
     assert re.search(
         r"\{refuse,fewest\} [^()]*\(default: refuse\)", help_of("match", capsys)
     )

@@ -32,9 +32,11 @@ from smalti.ground.settings import (
     expected,
     load_settings,
     make_settings,
+    option_groups,
     options,
     own_fields,
     section,
+    short_usage,
     split_sizes,
     stages,
     take_apart,
@@ -471,8 +473,36 @@ def test_the_options_of_a_command_stand_below_the_titles_of_its_stages(name: str
     lines = printed.getvalue().splitlines()
     titles = [str(stage.__doc__) for stage in stages(table) if stage is not table]
     assert all("\n" not in title for title in titles)
+    titles = list(getattr(table, "GROUPS", titles))
     headings = [line[:-1] for line in lines if line[:1].isupper() and line.endswith(":")]
     assert headings == titles
+
+
+def test_each_option_stands_in_one_group_also_where_a_class_divides_them_otherwise() -> (
+    None
+):
+    for name in COMMANDS:
+        table = getattr(commands, name.title())
+        grouped = [name for names in option_groups(table).values() for name in names]
+        assert sorted(grouped) == sorted(field.name for field in dataclasses.fields(table))
+    groups = option_groups(commands.Make)
+    assert groups["The look"][:2] == ["look", "recolour"]
+    assert "metric" in groups["For experts (a look chooses most of these)"]
+
+
+def test_the_usage_names_only_what_is_needed() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Tea:
+        """Tea"""
+
+        leaves: Annotated[tuple[str, ...], "which"]
+        pot: Annotated[str, "where"]
+        output: Annotated[str, Flag(b"-o"), "into what"]
+        sugar: Annotated[int, "how much"] = 2
+
+    parser = Parser("tea")
+    add_options(parser, Tea)
+    assert short_usage(parser) == "tea LEAVES ... POT -o OUTPUT [options]"
 
 
 # Sizes

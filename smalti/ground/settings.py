@@ -164,22 +164,53 @@ class Parser(argparse.ArgumentParser):
 def add_options(parser: Parser, table: type) -> None:
     """Add an argument for each field of a dataclass, those with a default as options."""
     kinds = get_type_hints(table, include_extras=True)
-    defaults = {field.name: field.default for field in dataclasses.fields(table)}
-    for stage in stages(table):
-        title = str(stage.__doc__).split("\n")[0].rstrip(".")
-        group = parser if stage is table else parser.add_argument_group(title)
-        for name in [name for name in own_fields(stage) if name in defaults]:
-            default = defaults.pop(name)  # a class may have another default than its base
+    fields = {field.name: field.default for field in dataclasses.fields(table)}
+    for title, names in option_groups(table).items():
+        group = parser.add_argument_group(title) if title else parser
+        for name in names:
             about, option = shape_of(kinds[name]), "--" + name.replace("_", "-")
             flags = [note.decode() for note in kinds[name].__metadata__ if type(note) is Flag]
             if flags:
-                group.add_argument(*flags, option, required=True, **about)
-            elif default is dataclasses.MISSING:
+                parser.add_argument(*flags, option, required=True, **about)
+            elif fields[name] is dataclasses.MISSING:
                 parser.add_argument(name, metavar=name.upper(), **about)
             else:
-                words = " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
-                about["help"] += f" (default: {words})" if words not in ("", "False") else ""
+                about["help"] += say_default(table, name, fields[name])
                 group.add_argument(option, **about)
+
+
+def option_groups(table: type) -> dict[str, list[str]]:
+    """The titles of the groups of a class, each with the names of its fields."""
+    names = {field.name for field in dataclasses.fields(table)}
+    found: dict[str, list[str]] = {"": [name for name in own_fields(table) if name in names]}
+    given: Mapping[str, str] = getattr(table, "GROUPS", {})
+    found |= {title: fields.split() for title, fields in given.items()}
+    listed = {name for fields in given.values() for name in fields.split()}
+    for stage in stages(table):
+        title = list(found)[-1] if given else str(stage.__doc__).split("\n")[0].rstrip(".")
+        fresh = [name for name in own_fields(stage) if name in names - listed - {*found[""]}]
+        found.setdefault(title, []).extend(fresh)
+        listed |= set(fresh)
+    return {title: [name for name in names if title or name not in listed] for title, names in found.items()}
+
+
+def say_default(table: type, name: str, default: object) -> str:
+    """The end of the help of an option: its default."""
+    words = " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    known = words.strip("0. ") and words != "False" and name not in getattr(table, "DEPENDS", ())
+    return f" (default: {words})" if known else ""
+
+
+def short_usage(parser: argparse.ArgumentParser) -> str:
+    """The words that a command needs, and that there are options."""
+    needed = []
+    for action in parser._actions:
+        more = " ..." if action.nargs == "+" else ""
+        if not action.option_strings:
+            needed.append(f"{action.metavar}{more}")
+        elif action.required:
+            needed.append(f"{action.option_strings[0]} {action.dest.upper()}")
+    return f"{parser.prog} {' '.join([*needed, '[options]'])}"
 
 
 def shape_of(kind: object) -> dict[str, Any]:  # Any: argparse's arguments are of all types
