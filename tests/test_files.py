@@ -1,13 +1,16 @@
 """Files: whole or not there at all, the same on every system, and calm on a full disk."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalti.ground.files import Disk, atomic, write_text
+from smalti.ground import files
+from smalti.ground.files import Disk, atomic, find_left, write_text
 
 
 def left_in(folder: Path) -> list[str]:
@@ -100,3 +103,73 @@ def test_a_disk_with_room_has_nothing_to_say(tmp_path: Path) -> None:
         disk.truncate(4)
         disk.check()
     assert (tmp_path / "a").read_bytes() == b"cats"
+
+
+def draft(
+    folder: Path, name: str, process: int, word: str = "part", host: str = ""
+) -> Path:
+    """The path of a draft of a file, of a process on this machine or another."""
+    return folder / f".{process}-{host or files.HOST}.{word}.{name}"
+
+
+@pytest.fixture
+def ended() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_the_draft_of_a_killed_process_goes_when_the_file_is_written_again(
+    tmp_path: Path, ended: int
+) -> None:
+    draft(tmp_path, "a.txt", ended).touch()
+    write_text(tmp_path / "a.txt", "whole")
+    assert left_in(tmp_path) == ["a.txt"]
+
+
+def test_no_other_draft_is_touched(tmp_path: Path, ended: int) -> None:
+    others = [
+        draft(tmp_path, "a.txt", os.getppid()),  # it still runs
+        draft(tmp_path, "a.txt", 1),
+        draft(tmp_path, "a.txt", ended, host="0" * 8),  # on another machine
+        draft(tmp_path, "b.txt", ended),  # another file
+        tmp_path / f".{ended}.part.a.txt",  # a name of somebody else
+        tmp_path / f"{ended}-{files.HOST}.part.a.txt",
+    ]
+    for path in others:
+        path.touch()
+    write_text(tmp_path / "a.txt", "whole")
+    assert left_in(tmp_path) == sorted([path.name for path in others] + ["a.txt"])
+    assert find_left(tmp_path) == ([others[3]], [others[2]])
+
+
+def test_a_number_that_no_process_can_have_is_of_none(tmp_path: Path) -> None:
+    draft(tmp_path, "a", 10**30).touch()
+    write_text(tmp_path / "a", "whole")
+    assert left_in(tmp_path) == ["a"]
+
+
+def test_a_killed_replacement_of_a_folder_keeps_the_old_one(
+    tmp_path: Path, ended: int
+) -> None:
+    draft(tmp_path, "f", ended, "old").mkdir()
+    (draft(tmp_path, "f", ended, "old") / "old").touch()
+    draft(tmp_path, "f", ended).mkdir()
+    with pytest.raises(KeyError), atomic(tmp_path / "f"):
+        raise KeyError
+    assert left_in(tmp_path) == ["f", "f/old"]
+
+
+def test_half_a_file_never_gets_its_name(tmp_path: Path, ended: int) -> None:
+    draft(tmp_path, "a.old.txt", ended).touch()
+    with pytest.raises(KeyError), atomic(tmp_path / "a.old.txt"):
+        raise KeyError
+    assert left_in(tmp_path) == []
+
+
+def test_a_draft_of_a_process_of_our_number_was_before_us(tmp_path: Path) -> None:
+    draft(tmp_path, "f", os.getpid()).mkdir()
+    with atomic(tmp_path / "f") as part:
+        part.mkdir()
+    assert left_in(tmp_path) == ["f"]

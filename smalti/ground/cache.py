@@ -26,7 +26,7 @@ def cache_folder() -> Path:
     return Path(own or platformdirs.user_cache_path("smalti", appauthor=False)).absolute()
 
 
-NAME = re.compile(r"(\.\d+\.part\.)?[0-9a-f]{32}\.\w+")
+NAME = re.compile(r"(\.\d+(-[0-9a-f]{8})?\.part\.)?[0-9a-f]{32}\.\w+")
 
 
 def cache_path(digest: str, ending: str) -> Path:

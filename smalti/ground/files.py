@@ -4,8 +4,11 @@
 import contextlib
 import io
 import os
+import platform
+import re
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +16,57 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+HOST = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
+LEFT = re.compile(r"\.(\d+)-([0-9a-f]{8})\.(part|old)\.(.+)", re.DOTALL)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of a number on this machine, or that cannot be seen."""
+    if os.name != "posix":  # where to ask would be to end it
+        return True
+    try:
+        os.kill(process, 0)  # signal 0 does nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return process != os.getpid()  # which had the number before us
+
+
+def find_left(folder: Path, names: Collection[str] = ()) -> tuple[list[Path], list[Path]]:
+    """Drafts of some names, or any: of processes that have ended here, and on other machines."""
+    ended, elsewhere = list[Path](), list[Path]()
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        match = LEFT.fullmatch(path.name)
+        if match and (not names or match[4] in names):
+            if match[2] != HOST:
+                elsewhere.append(path)
+            elif not is_running(int(match[1])):
+                ended.append(path)
+    return ended, elsewhere
+
+
+def clear_left(path: Path) -> None:
+    """Remove the drafts of a file or folder that ended processes of this machine have left."""
+    for left in find_left(path.parent, [path.name])[0]:
+        if f"-{HOST}.old." in left.name[: -len(path.name)] and not path.exists():
+            left.rename(path)
+        discard(left)
+
+
+def discard(draft: Path) -> None:
+    """Remove a draft, a file or a folder, if it is there."""
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path for a file or a folder; on success, move it to `path`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, old = (path.with_name(f".{os.getpid()}.{word}.{path.name}") for word in ("part", "old"))
+    clear_left(path)
+    part, old = (path.with_name(f".{os.getpid()}-{HOST}.{word}.{path.name}") for word in ("part", "old"))
     try:
         yield part
         if part.is_dir():
@@ -32,9 +80,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         if old.exists() and not path.exists():
             old.rename(path)
-        for folder in (part, old):
-            shutil.rmtree(folder, ignore_errors=True)
-        part.unlink(missing_ok=True)
+        for draft in (part, old):
+            discard(draft)
 
 
 def write_text(path: str | Path, text: str) -> None:
