@@ -75,6 +75,17 @@ def recorded(what: str = "", path: str = FILE) -> list[Timing]:
     return [timing for timing in found if what in ("", timing.what)]
 
 
+def benchmarks(folder: str = "data/benchmarks") -> dict[str, float]:
+    """The seconds of each rule, summed up over its jobs, from Snakemake's benchmark files."""
+    seconds: dict[str, float] = {}
+    for path in sorted(Path(folder).glob("*.tsv")):
+        heads, *rows = (line.split("\t") for line in path.read_text("utf-8").splitlines())
+        rule = path.stem.partition("-")[0]
+        taken = sum(float(row[heads.index("s")]) for row in rows) / max(len(rows), 1)
+        seconds[rule] = seconds.get(rule, 0.0) + taken
+    return seconds
+
+
 def in_words(factor: float) -> str:
     """How many times faster something is, in words.
 

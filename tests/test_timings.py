@@ -56,6 +56,14 @@ def test_timings_are_read_back_all_or_those_of_one_thing(tmp_path: Path) -> None
     assert recorded(path=str(tmp_path / "none")) == []
 
 
+def test_the_jobs_of_a_rule_are_added_up(tmp_path: Path) -> None:
+    for job, seconds in (("thumbnails-000", 2.5), ("thumbnails-001", 1.5), ("store", 0.5)):
+        head, row = "s\th:m:s\tmax_rss", f"{seconds}\t0:00:02\t70.5"
+        (tmp_path / f"{job}.tsv").write_text(f"{head}\n{row}\n")
+    assert timings.benchmarks(str(tmp_path)) == {"thumbnails": 4.0, "store": 0.5}
+    assert timings.benchmarks(str(tmp_path / "none")) == {}
+
+
 def test_a_system_that_tells_no_load_is_never_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
