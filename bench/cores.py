@@ -40,7 +40,6 @@ class Report(msgspec.Struct, frozen=True):
     date: str
     python: str
     cores: int
-    load: float  # other work that was waiting for a core before we began
     ways: list[Way]
 
 
@@ -112,12 +111,10 @@ def main(repeats: int = 3) -> None:
     folder = ROOT / "data" / "class"
     if not folder.is_dir():
         measure_command(sys.executable, "data/cats.py", "--class")
-    load = os.getloadavg()[0]
     report = Report(
         date=time.strftime("%Y-%m-%d"),
         python=".".join(map(str, sys.version_info[:3])),
         cores=len(os.sched_getaffinity(0)),
-        load=round(load, 1),
         ways=measure_all(str(folder), repeats),
     )
     for way in report.ways:
