@@ -17,6 +17,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import jupytext
+from names import named, nameless
 from tangle import (
     MADE,
     Block,
@@ -47,7 +48,12 @@ def faults(root: Path) -> Iterator[str]:
     """Find every fault of the documents in `root` and of what they tangle into."""
     texts = read_documents(root)
     for document, text in texts.items():
-        found = chain(fence_faults(text), notebook_faults(text), prose_faults(text))
+        found = chain(
+            fence_faults(text),
+            caption_faults(text),
+            notebook_faults(text),
+            prose_faults(text),
+        )
         yield from (f"{document}:{fault}" for fault in found)
     yield from name_faults(texts)
     yield from length_faults(texts)
@@ -77,6 +83,18 @@ def fence_faults(text: str) -> Iterator[str]:
             yield f"{block.line}: a block neither begins nor ends with a blank line"
         if any(inner.name for inner in blocks(block.code)):
             yield f"{block.line}: Entangled would tangle the block inside this one"
+
+
+def caption_faults(text: str) -> Iterator[str]:
+    """Find captions that do not name their blocks, in a document that has any.
+
+    >>> list(caption_faults("A.\\n###### «b» ≡\\n```python #a\\n1\\n```"))
+    ['2: the captions of the blocks are not theirs; say python docs/names.py']
+    """
+    if nameless(text) != text and (right := named(text)) != text:
+        pairs = zip(text.split("\n"), right.split("\n"), strict=True)
+        line = next(i for i, (old, new) in enumerate(pairs, 1) if old != new)
+        yield f"{line}: the captions of the blocks are not theirs; say python docs/names.py"
 
 
 def ends(code: str) -> tuple[str, str]:
@@ -164,8 +182,8 @@ def length_faults(texts: Mapping[str, str]) -> Iterator[str]:
             longest = BOOK_LONGEST if document == BOOK and block.name else LONGEST
             if size(block) > longest:
                 yield f"{document}:{block.line}: the block has {size(block)} lines, more than {longest}"
-    named = [size(block) for block in blocks(texts.get(BOOK, "")) if block.name]
-    if named and (median := statistics.median(named)) > BOOK_MEDIAN:
+    sizes = [size(block) for block in blocks(texts.get(BOOK, "")) if block.name]
+    if sizes and (median := statistics.median(sizes)) > BOOK_MEDIAN:
         yield f"{BOOK}:1: its blocks have {median:g} lines (median), more than {BOOK_MEDIAN}"
     if (lines := texts.get(BOOK, "").count("\n")) > BOOK_LINES:
         yield f"{BOOK}:1: {lines} lines are more than {BOOK_LINES}"
@@ -197,7 +215,7 @@ def introduced(text: str) -> Iterator[tuple[Block, bool]]:
     >>> [words for _, words in introduced("A few words.\\n```python\\n1\\n```\\n```python\\n2\\n```")]
     [True, False]
     """
-    lines, last = text.split("\n"), 0
+    lines, last = nameless(text).split("\n"), 0
     for block in blocks(text):
         above = lines[last : block.line - 1]
         last = block.line + block.code.count("\n") + 1 + bool(block.code)
@@ -271,13 +289,13 @@ def report(texts: Mapping[str, str]) -> Iterator[str]:
     yield f"{'document':26}{'lines':>6}{'blocks':>8}{'named':>7}{'median':>8}{'longest':>9}{'no words':>10}"
     for document, text in [*texts.items(), ("all", "\n".join(texts.values()))]:
         found = blocks(text)
-        named = [size(block) for block in found if block.name]
+        sizes = [size(block) for block in found if block.name]
         words = [words for _, words in introduced(text)]
         bare = f"{words.count(False) / max(1, len(words)):.0%}"
-        median = f"{statistics.median(named):g}" if named else "-"
+        median = f"{statistics.median(sizes):g}" if sizes else "-"
         longest = max(map(size, found), default=0)
         yield (
-            f"{document:26}{text.count(chr(10)):6}{len(found):8}{len(named):7}{median:>8}"
+            f"{document:26}{text.count(chr(10)):6}{len(found):8}{len(sizes):7}{median:>8}"
             f"{longest:9}{bare:>10}"
         )
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from names import is_caption
 from tangle import Problem, blocks
 
 MARK = re.compile(r"<!-- page: (?P<title>[^|]*[^|\s])(\s*\|\s*(?P<minutes>\d+))? -->\s*")
@@ -92,7 +93,7 @@ def outside(text: str) -> list[bool]:
 def headings(text: str) -> Iterator[tuple[int, int, str]]:
     """The line (from 0), the level and the words of each heading."""
     for i, (line, free) in enumerate(zip(text.split("\n"), outside(text), strict=True)):
-        if free and (found := HEADING.fullmatch(line)):
+        if free and not is_caption(line) and (found := HEADING.fullmatch(line)):
             yield i, len(found["level"]), found["title"]
 
 

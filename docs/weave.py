@@ -37,6 +37,7 @@ from dark import draw_dark
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from filelock import FileLock
+from names import nameless
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -73,7 +74,7 @@ FOLDERS = {
     "smalti/": "Further chapters",
 }
 MEASURED = "docs/measured.json"  # what the cells print of times, measured once
-TIMES = re.compile(r"\d (s|ms|seconds|milliseconds)\b|times (faster|slower)")
+TIMES = re.compile(r"\d (s|ms)\b|: [\d.]+ times (faster|slower)")
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 
@@ -256,6 +257,7 @@ def captioned(text: str, here: str = "", names: Names | None = None) -> str:
     1
     ```
     """
+    text = nameless(text)
     named = [block for block in blocks(text) if block.name]
     lines = text.split("\n")
     shown = captions(named, here, names or find_names({here: text}))

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import check
 import dark
+import names
 import nbformat
 import pages
 import pytest
@@ -114,7 +115,7 @@ def test_the_documents_are_in_order() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [check, dark, pages, reference, stitch, tangle, weave],
+    [check, dark, names, pages, reference, stitch, tangle, weave],
     ids=lambda module: module.__name__,
 )
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
@@ -697,6 +698,27 @@ def test_a_document_runs_again_only_when_it_or_a_program_has_changed(
 
 
 # Captions
+
+
+def test_names_above_blocks_move_no_line_and_can_be_removed() -> None:
+    for text in [HELLO, NESTED, *tangle.read_documents(ROOT).values()]:
+        shown = names.named(text)
+        assert shown.count("\n") == text.count("\n")
+        assert names.nameless(shown) == names.nameless(text)
+        assert names.named(shown) == shown
+
+
+def test_names_above_blocks_change_neither_the_program_nor_what_is_checked(
+    tmp_path: Path,
+) -> None:
+    text = names.named(NESTED)
+    assert text.count("\n###### «") == 6
+    assert (project(tmp_path, text) / "nested.py").read_text() == (
+        project(tmp_path, NESTED) / "nested.py"
+    ).read_text()
+    assert list(notebook_faults(text)) == []
+    assert list(introduced(text)) == list(introduced(NESTED))
+    assert weave.captioned(text) == weave.captioned(NESTED)
 
 
 def test_the_first_block_of_a_name_defines_and_the_next_adds() -> None:
