@@ -8,7 +8,7 @@ from shlex import quote
 sys.path.insert(0, str(workflow.basedir))
 from smalti import workflow as planning
 
-plan = planning.begin("config.toml", config, workflow.basedir, workflow.is_main_process)
+plan = planning.begin("config.toml", config, workflow)
 data = plan.data
 shell.prefix(f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
 
@@ -31,8 +31,8 @@ if plan.paint:
             mem_mb=1000,
             runtime=30,
         shell:
-            "(python data/cats.py data/cats --workers {threads}"
-            " && mosaic list data/cats {output:q}) > {log:q} 2>&1"
+            "python data/cats.py data/cats --workers {threads}"
+            " && mosaic list data/cats {output:q} > {log:q} 2>&1"
 
 
 rule thumbnails:
