@@ -73,6 +73,7 @@ FOLDERS = {
     "smalti/ground/": "Ground",
     "smalti/": "Further chapters",
 }
+COURSE = ("exercises", "solutions", "glossary", "teaching", "ready", "workbook", "checks")
 MEASURED = "docs/measured.json"  # what the cells print of times, measured once
 TIMES = re.compile(r"\d (s|ms)\b|: [\d.]+ times (faster|slower)")
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -457,6 +458,8 @@ def contents(pages: Iterable[Page], order: str, modules: list[str]) -> str:
     for name in reading_order(names, order):
         folder = next((f for f in FOLDERS if name.startswith(f)), "")
         parts[FOLDERS.get(folder, "Appendices")].append(name)
+    course = [f"course/{name}" for name in COURSE]
+    parts["The course"].sort(key=lambda n: course.index(n) if n in course else len(course))
     parts["Reference"] = modules
     return "\n\n".join(
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *entries, "```"])
