@@ -23,6 +23,7 @@ from smalti.ground.archives import load_image, open_any
 from smalti.ground.collection import collection_root, list_collection
 from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.files import Disk, atomic
+from smalti.ground.seals import SealedFile, sealing
 from smalti.ground.photos import explain, make_averageable, orientation, scaled
 from smalti.ground.photos import to_srgb, turn_upright, upright_size
 from smalti.ground.settings import Count, Pair, Size, Whole, cores, load_settings
@@ -190,11 +191,13 @@ def make_thumbnails(
     return in_parallel(task, names, workers)
 
 
-FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 1, 1024
+FORMAT, VERSION, BATCH = "photo mosaic thumbnails", 2, 1024
+ANEW = "delete it, and `make` or `mosaic thumbnails` makes it anew"
 
 
 def create_datasets(file: h5py.File) -> None:
     """Create the empty datasets of a store."""
+    file.attrs.update(format=FORMAT, version=VERSION)
     text = h5py.string_dtype()
     for name, shape, kind in [
         ("jpeg", (), np.uint8),
@@ -221,27 +224,25 @@ def write_store(
 ) -> None:
     """Write thumbnails and rejects to a store, in their order."""
     stream, digest, starts = iter(made), hashlib.sha256(), [0]
-    with atomic(path) as part, Disk(part, "w+") as disk, h5py.File(disk, "w") as file:
-        create_datasets(file)
-        while batch := list(itertools.islice(stream, BATCH)):
-            disk.check()
-            good = [one for one in batch if isinstance(one, Thumbnail)]
-            for one in good:
-                digest.update(os.fsencode(one.name) + b"\0" + one.jpeg)
-            starts += (starts[-1] + np.cumsum([len(one.jpeg) for one in good])).tolist()
-            append(file["jpeg"], np.frombuffer(b"".join(one.jpeg for one in good), np.uint8))
-            append(file["name"], [os.fsencode(one.name) for one in good])
-            append(file["variant"], [one.variant for one in good])
-            append(file["size"], [one.size for one in good])
-            append(file["mean"], [one.mean for one in good])
-            bad = [one for one in batch if isinstance(one, Reject)]
-            append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
-            append(file["rejects/reason"], [os.fsencode(one.reason) for one in bad])
-        file["starts"] = np.array(starts, np.int64)
-        file.attrs.update(format=FORMAT, version=VERSION, thumb_res=thumb_res, origin=origin)
-        file.attrs["digest"] = digest.hexdigest()
-        file.attrs["complete"] = True
-        file.flush()
+    with sealing(path) as part, Disk(part, "w+") as disk:
+        with h5py.File(disk, "w") as file:
+            create_datasets(file)
+            while batch := list(itertools.islice(stream, BATCH)):
+                disk.check()
+                good = [one for one in batch if isinstance(one, Thumbnail)]
+                for one in good:
+                    digest.update(os.fsencode(one.name) + b"\0" + one.jpeg)
+                starts += (starts[-1] + np.cumsum([len(one.jpeg) for one in good])).tolist()
+                append(file["jpeg"], np.frombuffer(b"".join(one.jpeg for one in good), np.uint8))
+                append(file["name"], [os.fsencode(one.name) for one in good])
+                append(file["variant"], [one.variant for one in good])
+                append(file["size"], [one.size for one in good])
+                append(file["mean"], [one.mean for one in good])
+                bad = [one for one in batch if isinstance(one, Reject)]
+                append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
+                append(file["rejects/reason"], [os.fsencode(one.reason) for one in bad])
+            file["starts"] = np.array(starts, np.int64)
+            file.attrs.update(thumb_res=thumb_res, origin=origin, digest=digest.hexdigest())
         disk.check()
 
 
@@ -278,21 +279,18 @@ def open_store(path: str) -> Store:
     """Open a finished store for reading; anything else is a MosaicError."""
     if not Path(path).is_file():
         raise MosaicError(f"there is no store {path}; make one with `mosaic thumbnails`")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise MosaicError(f"{path} is not a store of thumbnails; make it anew") from error
+    file = h5py.File(SealedFile(path, ANEW), "r")
     about = dict(file.attrs)
     problem = ""
-    if about.get("format") != FORMAT or not about.get("complete"):
-        problem = "is not a finished store of thumbnails"
+    if about.get("format") != FORMAT:
+        problem = "is not a store of thumbnails"
     elif (found := about.get("version")) != VERSION:
         problem = f"has version {found}, not {VERSION}"
     elif missing := (CONTENTS - set(file)) | ({"thumb_res", "origin", "digest"} - set(about)):
         problem = f"lacks {', '.join(sorted(missing))}"
     if problem:
         file.close()
-        raise MosaicError(f"{path} {problem}; make it anew")
+        raise MosaicError(f"{path} {problem}; {ANEW}")
     width, height = about["thumb_res"].tolist()
     bad = zip(file["rejects/name"][:], file["rejects/reason"][:], strict=True)
     return Store(
@@ -318,7 +316,7 @@ def read_thumbnails(store: Store, which: Iterable[int], size: tuple[int, int]) -
         try:
             small = Image.frombytes("RGB", store.thumb_res, content, "jpeg", "RGB", "")
         except ValueError as error:
-            raise MosaicError(f"{store.path} is damaged; make it anew") from error
+            raise MosaicError(f"{store.path} is damaged; {ANEW}") from error
         image[:] = np.asarray(small if small.size == size else shrink_photo(small, size))
     return images
 

@@ -247,8 +247,8 @@ def judge_map(parallel_map: Function) -> str:
     """Exercise 3: parallel_map(make, names, folder, workers) is a parallel map in order."""
     with tempfile.TemporaryDirectory() as folder:
         names = lay_out(folder, COUNT)
-        Path(folder, f"{names[0]}.waits").write_text(f"{names[40]}.done 1.5")
-        Path(folder, f"{names[-1]}.waits").write_text("received 3")
+        Path(folder, f"{names[0]}.waits").write_text(f"{names[40]}.done 3")
+        Path(folder, f"{names[-1]}.waits").write_text("received 6")
         made = parallel_map(thumbnail_with_note, names, folder, 2)
         refuse(made is None, "It returns nothing; hand on the results.")
         found = []
