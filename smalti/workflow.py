@@ -1,18 +1,26 @@
 # Made from smalti/workflow.md by make tangle; edit that.
 """Settings, lists and options for the Snakefile; explained in workflow.md."""
 
+import contextlib
 import dataclasses
+import functools
+import os
+import re
 import shlex
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+import psutil
 from mosaic import TargetSettings
 from smalti import steps
 from smalti.choosing import ChoiceSettings
 from smalti.features import FeatureSettings
 from smalti.grid import GridSettings
-from smalti.ground.errors import MosaicError
+from smalti.ground.errors import MosaicError, show
+from smalti.ground.files import discard, find_left
 from smalti.ground.settings import load_settings, options
 from smalti.making import AllSettings, StoreSettings, TableSettings
 from smalti.recolour import RecolourSettings
@@ -69,14 +77,128 @@ def list_code(root: Path, patterns: list[str]) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found]
 
 
-def begin(path: str, changes: Mapping[str, object], root: str, first: bool) -> JobPlan:
-    """Plan the workflow, and write the lists at the `first` reading; exit with 2 if that fails."""
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
+HELD = list[int]()  # the file that is locked, open until this process ends
+
+
+def claim() -> bool | None:
+    """Whether this run is alone in its folder, from now on; None where there are no such locks."""
+    if fcntl and not HELD:
+        Path(".snakemake").mkdir(exist_ok=True)
+        file = os.open(".snakemake/running", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            return False if isinstance(error, BlockingIOError) else None
+        HELD.append(file)
+    return True if HELD else None
+
+
+MARK = "MOSAIC_WORKFLOW"  # a variable of the environment of each job
+
+
+def end_orphans(folder: str) -> None:
+    """End all jobs of a workflow in a folder that was killed, and wait until they have ended."""
+    ours = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    orphans = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # it has ended, or is somebody else's
+            if process.pid not in ours and process.environ().get(MARK) == folder:
+                process.kill()
+                orphans.append(process)
+    psutil.wait_procs(orphans, timeout=60)
+
+
+def set_back(paths: Sequence[str | Path]) -> None:
+    """Give files from the future the present time, a microsecond after each other."""
+    now, found = time.time_ns(), [Path(path) for path in paths if Path(path).is_file()]
+    future = sorted((path.stat().st_mtime_ns, path) for path in found)
+    future = [(when, path) for when, path in future if when > now]
+    for i, (_, path) in enumerate(future, 1 - len(future)):
+        os.utime(path, ns=(now + 1000 * i,) * 2)
+
+
+def clear_drafts(data: str) -> None:
+    """Remove the drafts of killed jobs, and say which are not known to be of killed ones."""
+    for folder in (data, f"{data}/lists", f"{data}/parts"):
+        ended, elsewhere = find_left(Path(folder))
+        for draft in ended:
+            discard(draft)
+        for draft in elsewhere:
+            where = "another machine; remove it if no run is at work there"
+            print(show(f"mosaic: {draft} is of {where}"), file=sys.stderr)
+
+
+def prepare(plan: JobPlan) -> None:
+    """Clear what a killed run has left, and write the lists; no other run may be at work."""
+    for lock in Path(".snakemake", "locks").glob("*.lock") if claim() else []:
+        lock.unlink(missing_ok=True)
+    clear_drafts(plan.data)
+    tables = [f"{plan.data}/matches_{name}" for name in ("nearest", "unique")]
+    made = [f"{plan.data}/parts/{part}.h5" for part in plan.parts] + [f"{plan.data}/thumbnails.h5"]
+    made += [f"{table}.{ending}" for table in tables for ending in ("tab", "json")]
+    set_back([*plan.lists, *made, *Path().glob("mosaic_*.*")])
+    if plan.paint:
+        for path in plan.lists:
+            Path(path).unlink(missing_ok=True)
+    else:
+        steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
+
+
+BUSY = "another run is at work in this folder; wait until it has ended"
+
+
+def start(folder: str, log: str) -> None:
+    """Before the first job: be alone, and end what a killed run has left; `log` is Snakemake's."""
+    if claim() is False:
+        print(f"mosaic: {BUSY}", file=sys.stderr)
+        sys.exit(2)
+    end_orphans(folder)
+
+
+FAILED = re.compile(r"(mosaic|cats\.py)\b.*: |\w+(Error|Exception|Interrupt)\b")
+
+
+def tell(folder: Path, since: float, log: str) -> None:
+    """Print the errors in logs of jobs that were written `since`; `log` is Snakemake's."""
+    for path in sorted(folder.glob("*.log")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if lines and FAILED.match(lines[-1]) and path.stat().st_mtime >= since:
+            print(show(f"{path}: {lines[-1]}"), file=sys.stderr)
+
+
+class Workflow(Protocol):
+    """What the Snakefile calls `workflow`."""
+
+    basedir: str
+    is_main_process: bool  # and not that of a job
+
+    def onstart(self, task: Callable[[str], None]) -> None:
+        """Name a task for the start of the first job."""
+
+    def onerror(self, task: Callable[[str], None]) -> None:
+        """Name a task for the end, if a job has failed."""
+
+
+def begin(path: str, changes: Mapping[str, object], workflow: Workflow) -> JobPlan:
+    """Plan the workflow, and write the lists if it is its main process; exit with 2 on errors."""
+    folder = os.environ[MARK] = str(Path.cwd())
     try:
-        plan = make_plan(path, changes, Path(root))
-        if first and not plan.paint:
-            steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
-    except MosaicError as error:
-        print(f"mosaic: {error}", file=sys.stderr)
+        plan = make_plan(path, changes, Path(workflow.basedir))
+        if workflow.is_main_process:
+            workflow.onstart(functools.partial(start, folder))
+            workflow.onerror(functools.partial(tell, Path(plan.data, "log"), time.time()))
+            if claim() is False:
+                print(f"mosaic: {BUSY}", file=sys.stderr)
+            else:
+                prepare(plan)
+    except (MosaicError, OSError) as error:
+        print(f"mosaic: {show(str(error))}", file=sys.stderr)
         sys.exit(2)
     return plan
 

@@ -1,5 +1,6 @@
 """The workflow: what runs, what runs again, and that it ends with the same bytes."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from smalti.ground.files import HOST
 from smalti.workflow import make_plan
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +45,8 @@ def new_project(folder: Path, config: str = CONFIG, photos: str = "photos") -> P
     folder.mkdir(parents=True)
     for name in ("Snakefile", "mosaic.py"):
         shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "smalti", folder / "smalti")
+    for name in ("smalti", "profiles"):
+        shutil.copytree(ROOT / name, folder / name)
     (folder / "config.toml").write_text(config)
     for i in range(100):
         paint(folder / photos / f"{i:02}.png", i)
@@ -197,10 +200,133 @@ def test_a_workflow_that_was_killed_ends_with_the_same_bytes(
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL
-    assert snakemake(folder, "--unlock").returncode == 0
-    done = snakemake(folder, "--rerun-incomplete")
+    done = snakemake(folder)
     assert done.returncode == 0, done.stderr
     assert mosaics(folder) == mosaics(finished)
+
+
+# What sleeps in the place of the program `mosaic`, until it is killed
+SLEEPER = """#!/bin/sh
+echo $$ > sleeping.tmp
+mv sleeping.tmp sleeping
+exec sleep 1000
+"""
+
+
+@pytest.fixture
+def asleep(project: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A workflow in the midst of a job that never ends, and the process of that job."""
+    (project / MOSAICS[0]).unlink()
+    tools = project / "tools"
+    tools.mkdir()
+    (tools / "mosaic").write_text(SLEEPER)
+    (tools / "mosaic").chmod(0o755)
+    (tools / "python").symlink_to(sys.executable)
+    snakefile = (project / "Snakefile").read_text()
+    (project / "Snakefile.slow").write_text(
+        snakefile.replace("quote(str(Path(sys.executable).parent))", f"{str(tools)!r}")
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--snakefile", "Snakefile.slow", "--cores=2"],
+        cwd=project,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    while not (project / "sleeping").exists():
+        assert program.poll() is None
+        time.sleep(0.05)
+    yield program, int((project / "sleeping").read_text())
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    program.wait()
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(
+    project: Path, asleep: tuple[subprocess.Popen[str], int]
+) -> None:
+    lists = [path.stat().st_mtime_ns for path in sorted(project.glob("data/lists/*"))]
+    paint(project / "photos" / "new.png", 100)
+    done = snakemake(project)
+    assert done.returncode != 0
+    assert done.stderr.count("mosaic: another run is at work in this folder") >= 1
+    assert "Traceback" not in done.stderr
+    done = snakemake(project, "--dry-run")  # which only looks
+    assert done.returncode == 0, done.stderr
+    assert lists == [
+        path.stat().st_mtime_ns for path in sorted(project.glob("data/lists/*"))
+    ]
+    assert asleep[0].poll() is None
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_jobs_of_a_killed_run_end_and_the_next_run_goes_on(
+    forgets: bool, project: Path, finished: Path, asleep: tuple[subprocess.Popen[str], int]
+) -> None:
+    program, job = asleep
+    program.kill()  # and not its jobs
+    program.wait()
+    os.kill(job, 0)  # which is still there
+    if forgets:
+        shutil.rmtree(project / ".snakemake")
+    done = snakemake(project)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(job, 0)
+    assert mosaics(project) == mosaics(finished)
+
+
+def test_a_clock_that_is_set_back_hides_no_change(project: Path) -> None:
+    tomorrow = time.time() + 24 * 60 * 60
+    made = [*project.glob("data/**/*.*"), *project.glob("mosaic_*")]
+    for i, path in enumerate(sorted(made, key=lambda path: path.stat().st_mtime_ns)):
+        os.utime(path, (tomorrow + i, tomorrow + i))
+    assert planned(project) == {}
+    paint(project / "photos" / "07.png", 100)
+    assert planned(project) == AFTER_A_PHOTO
+    assert snakemake(project).returncode == 0
+    assert planned(project) == {}
+
+
+def test_drafts_of_killed_jobs_go_and_those_of_other_machines_are_named(
+    project: Path,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    ours = project / "data" / "parts" / f".{ended.pid}-{HOST}.part.009.h5"
+    theirs = ours.with_name(f".{ended.pid}-00000000.part.009.h5")
+    for path in (ours, theirs):
+        path.touch()
+    done = snakemake(project, "--dry-run")
+    assert not ours.exists()
+    assert theirs.exists()
+    said = f"mosaic: data/parts/{theirs.name} is of another machine; remove it if no run"
+    assert said in done.stderr
+
+
+def test_why_a_job_failed_is_said_on_the_terminal(project: Path) -> None:
+    (project / "config.toml").write_text(
+        CONFIG.replace("target_id = 50", "target_id = 500")
+    )
+    done = snakemake(project, "--quiet", "rules")
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("data/log/")]
+    assert said
+    assert all(re.match(r"data/log/match_\w+\.log: mosaic: .*500", line) for line in said)
+
+
+def test_after_other_photos_the_demo_is_painted_all_the_same(project: Path) -> None:
+    (project / "config.toml").write_text(CONFIG.replace('"photos"', '"data/cats"'))
+    assert planned(project) == {"paint": 1, **EVERYTHING}
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_a_line(project: Path) -> None:
+    shutil.rmtree(project / "data" / "lists")
+    (project / "data" / "lists").touch()
+    done = snakemake(project)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "mosaic: " in done.stderr
 
 
 def test_names_with_spaces_quotes_and_percent_signs_are_taken_as_they_are(
