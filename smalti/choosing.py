@@ -183,6 +183,14 @@ def match_within(
     return match, proof
 
 
+def check_full(settings: MatchSettings, empty: Array) -> None:
+    """Raise MosaicError if settings need a full grid, and some cells are empty."""
+    if empty.any() and settings.spacing and settings.method == "unique":
+        raise MosaicError('`spacing` with empty cells needs method = "nearest"')
+    if empty.any() and settings.seen_from:
+        raise MosaicError("`seen_from` needs a target without empty cells")
+
+
 def match_in_grid(
     tiles: Array,
     cells: Array,
@@ -191,8 +199,7 @@ def match_in_grid(
     empty: Array,
 ) -> tuple[Array, int | None]:
     """Match with regard to neighbours: tile numbers (m,), and pairs that are too near."""
-    if settings.method == "unique" and empty.any():
-        raise MosaicError('`spacing` with empty cells needs method = "nearest"')
+    check_full(settings, empty)
     from scipy.ndimage import distance_transform_edt  # here, for it takes a while to load
 
     number = np.zeros(empty.shape, np.int64)
@@ -219,8 +226,7 @@ def match_from_afar(
     empty: Array,
 ) -> Array:
     """Match within budgets for an eye that stands back: tile numbers (m,)."""
-    if empty.any():
-        raise MosaicError("`seen_from` needs a target without empty cells")
+    check_full(settings, empty)
     budgets = (constraints.most, constraints.least, constraints.photo)
     both, axes = (tiles, cells), afar.axes_of(settings.colour)
     return afar.place_from_afar(*both, empty.shape, settings.seen_from, *budgets, axes)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
-from smalti import animation, datasets, making, output, page, scores, steps
+from smalti import animation, choosing, datasets, making, output, page, scores, steps
 from smalti.features import FeatureSettings
 from smalti.grid import ExactSize, View, cells_for, wanted_size
 from smalti.ground.archives import load_image
@@ -33,7 +33,7 @@ from smalti.ours import check_folder, check_kept, check_ours, mosaic_files, stor
 from smalti.recolour import RecolourSettings, check_recolour
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.spreading import possible_spacing
-from smalti.variants import cut_photo, photo_numbers
+from smalti.variants import cut_photo, list_variants, photo_numbers
 
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
 StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
@@ -261,6 +261,9 @@ class Make(MosaicSettings):
         if not lines:
             besides = ["no photos found", *describe_rest(found), "give a folder of photos"]
             raise MosaicError("; ".join(besides))
+        most = len(lines) * len(list_variants(self.variants, self.crop))
+        if self.choices > most:
+            raise MosaicError(f"choices = {self.choices}: there are {most} photos to choose from")
         names, root = [name for name, *_ in found.photos], collection_root(self.photos)
         store, files = shape_like(self, look, given, names, root).prepare(lines)
         besides = list(describe_rest(found, [one.name for one in store.rejects]))
@@ -288,7 +291,7 @@ class Make(MosaicSettings):
         if self.detail > min(self.thumb_res):
             raise MosaicError(f"detail = {self.detail}: thumbnails do not have so many pixels")
         target = load_image(self.target)
-        making.open_view(target, self.thumb_res, self)
+        choosing.check_full(self, making.open_view(target, self.thumb_res, self).empty)
         for read in [{"target": self.target, "mask": self.mask}, *({"focus": one} for one in self.focus)]:
             check_kept(self.output, **read)
         written = mosaic_files(self.output, self.choices > 1)

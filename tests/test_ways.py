@@ -989,6 +989,35 @@ def test_from_afar_no_cell_may_be_empty(refusal: Refusal) -> None:
     assert line == "mosaic: `seen_from` needs a target without empty cells"
 
 
+@pytest.mark.parametrize(
+    ("shaped", "words", "said"),
+    [
+        (True, ["--seen-from", 2], "`seen_from` needs a target without empty cells"),
+        (
+            True,
+            ["--spacing", 2, "--method", "unique"],
+            '`spacing` with empty cells needs method = "nearest"',
+        ),
+        (False, ["--choices", 7], "choices = 7: there are 6 photos to choose from"),
+        (
+            False,
+            ["--choices", 13, "--variants", "mirror"],
+            "choices = 13: there are 12 photos to choose from",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_thumbnail_is_made(
+    shaped: bool,
+    words: list[object],
+    said: str,
+    refusal: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare(SIX, *([SHAPED] if shaped else []))
+    monkeypatch.setattr(making, "make_all", None)
+    assert refusal("make", "photos", "target.png", *OPTIONS, *words) == f"mosaic: {said}"
+
+
 # Where it matters
 
 
