@@ -36,6 +36,7 @@ from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import write_text
 from smalti.ground.photos import formats_for
+from smalti.ground.seals import prove
 from smalti.ground.settings import changed, make_settings
 from smalti.placement import Certificate, Watch
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
@@ -96,10 +97,14 @@ def find_origin(lines: Sequence[str], settings: StoreSettings) -> str:
 
 
 def open_same(path: str, origin: str) -> Store | None:
-    """Open a store if it is there, whole, and of this origin."""
+    """Open a store if it is there, whole, and of this origin; one that is not whole is named."""
+    if not Path(path).is_file():
+        return None
     try:
+        prove(path, mosaic.ANEW)
         store = mosaic.open_store(path)
-    except MosaicError:
+    except MosaicError as error:
+        print(str(error).replace(mosaic.ANEW, "it is made anew"), file=sys.stderr)
         return None
     if store.origin == origin:
         return store
@@ -158,14 +163,12 @@ def make_store_for_now(root: str, lines: Sequence[str], settings: StoreSettings)
 def reopen_store(report: Report, report_path: Path) -> Store:
     """Open the store of a report, made again if it has gone from the cache; raises MosaicError."""
     path, paths = report.files.store, report.files.photos
-    try:
+    if not is_cached(path):
+        return mosaic.open_store(path)
+    with contextlib.suppress(MosaicError):
+        prove(path, mosaic.ANEW)
         store = mosaic.open_store(path)
-    except MosaicError:
-        if not is_cached(path):
-            raise
-    else:
-        if is_cached(path):
-            use(Path(path))
+        use(Path(path))
         return store
     with contextlib.suppress(MosaicError):
         root, lines = collection_root(paths), steps.describe_photos(paths, report.files.mosaic)

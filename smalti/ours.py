@@ -3,12 +3,13 @@
 
 import contextlib
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-import h5py
-
-from mosaic import FORMAT
+from mosaic import ANEW, FORMAT
 from smalti.ground.errors import MosaicError
+from smalti.ground.seals import is_sealed, prove
 from smalti.report import read_report
 from smalti.tables import CHOICES
 
@@ -55,9 +56,22 @@ def is_store(path: Path) -> bool:
     with contextlib.suppress(MosaicError):
         if os.path.normpath(path) == read_report(path.with_suffix(".json")).files.store:
             return True
-    with contextlib.suppress(OSError), h5py.File(path, "r") as stored:
-        return bool(stored.attrs.get("format") == FORMAT)
-    return path.stat().st_size == 0
+    if is_sealed(path) or not path.stat().st_size:
+        return True
+    with path.open("rb") as file:
+        blocks = iter(lambda: file.read(1 << 20), b"")
+        return file.read(4) == b"\x89HDF" and any(FORMAT.encode() in block for block in blocks)
+
+
+def drop_damaged(paths: Iterable[str]) -> None:
+    """Delete the stores that are there but not whole, and name them on the terminal."""
+    for path in filter(os.path.isfile, paths):
+        try:
+            prove(path, ANEW)
+        except MosaicError as error:
+            if is_store(Path(path)):
+                Path(path).unlink()
+                print(str(error).replace(ANEW, "it is made anew"), file=sys.stderr)
 
 
 def check_ours(**files: Path) -> None:

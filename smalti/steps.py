@@ -87,6 +87,9 @@ def merge_stores(path: str, parts: Sequence[str]) -> None:
         if len(sizes) > 1:
             found = ", ".join(f"{w} x {h}" for w, h in sorted(sizes))
             raise MosaicError(f"the parts have thumbnails of {found}; make them with one thumb_res")
+        for store in stores:
+            if any(one > two for one, two in itertools.pairwise(store.names)):
+                raise MosaicError(f"{store.path} is not sorted by name; make it of a sorted list")
         streams = [iterate_store(store) for store in stores]
         good = [(one for one in stream if isinstance(one, Thumbnail)) for stream in streams]
         bad = sorted(itertools.chain(*(store.rejects for store in stores)), key=by_name)

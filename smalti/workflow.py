@@ -23,6 +23,7 @@ from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import discard, find_left
 from smalti.ground.settings import load_settings, options
 from smalti.making import AllSettings, StoreSettings, TableSettings
+from smalti.ours import drop_damaged
 from smalti.recolour import RecolourSettings
 
 
@@ -140,9 +141,11 @@ def prepare(plan: JobPlan) -> None:
         lock.unlink(missing_ok=True)
     clear_drafts(plan.data)
     tables = [f"{plan.data}/matches_{name}" for name in ("nearest", "unique")]
-    made = [f"{plan.data}/parts/{part}.h5" for part in plan.parts] + [f"{plan.data}/thumbnails.h5"]
-    made += [f"{table}.{ending}" for table in tables for ending in ("tab", "json")]
-    set_back([*plan.lists, *made, *Path().glob("mosaic_*.*")])
+    stores = [f"{plan.data}/parts/{part}.h5" for part in plan.parts]
+    stores += [f"{plan.data}/thumbnails.h5"]
+    drop_damaged(stores)
+    made = [f"{table}.{ending}" for table in tables for ending in ("tab", "json")]
+    set_back([*plan.lists, *stores, *made, *Path().glob("mosaic_*.*")])
     if plan.paint:
         for path in plan.lists:
             Path(path).unlink(missing_ok=True)
