@@ -1,6 +1,7 @@
 # Made from smalti/placement.md by make tangle; edit that.
 """Exact placement of photos, with proof; explained in placement.md."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -225,13 +226,14 @@ def widths(task: Task) -> list[float]:
 
 def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Ints:
     """Turn a plan between boxes, three (p,) arrays, into a photo for every cell, (m,)."""
-    n, light = len(task.low), task.photo_sketch[:, 0]
+    n, light = len(task.low), means(task.y.sum(1)[:, None], task.owner)[:, 0]
+    cell_light = task.x.sum(1)
     shade = means(light[:, None], level.photo_box)[:, 0]
-    order = np.lexsort((shade[photo], cell))
-    by_cell = np.lexsort((task.cell_sketch[:, 0], level.cell_box))
+    order = np.lexsort((photo, shade[photo], cell))
+    by_cell = np.lexsort((cell_light, level.cell_box))
     box = np.empty(len(task.x), np.int64)
     box[by_cell] = np.repeat(photo[order], amount[order])
-    queue = np.lexsort((task.cell_sketch[:, 0], box))
+    queue = np.lexsort((cell_light, box))
     turn = np.arange(len(queue)) - np.searchsorted(box[queue], box[queue])
     name, copies = np.tile(np.arange(n), 2), np.r_[task.low, task.high - task.low]
     order = np.lexsort((light[name], np.arange(2 * n) >= n, level.photo_box[name]))
@@ -410,12 +412,14 @@ def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
     typical = float(squared(level.cells[level.cell_box], level.tiles[row]).mean())
     slack = 0.5 if task.whole and not width else 1e-11 * typical
     keys, u = first_arcs(level, v, row)
-    done = False
+    exact, done = task.whole and not width, False
     while not done:
         plan = solve(level, list_arcs(level, keys), u, v)
         u, v, new = shop(level, plan, slack)
         before, keys, bound = len(keys), np.union1d(keys, new), level.bound(u, v)
-        done = len(keys) == before or (width > 0 and plan.cost - bound <= 1e-3 * plan.cost)
+        done = len(keys) == before or plan.cost - bound <= (1e-3 * plan.cost if width else 0)
+        if exact and plan.cost == bound:
+            plan = settle_ties(level, u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
 
@@ -442,6 +446,57 @@ def bound_from(task: Task, now: Round) -> float:
     v = opening_prices(task, level, 0.0, now.cells, now.u)
     u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
     return level.bound(u, v)
+
+
+def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
+    """Keys of all arcs that are a best offer, u (M,), at the prices v (N,)."""
+    rows, found = len(level.tiles), []
+    base = (level.tiles**2).sum(1) - v[level.owner]
+    rest, step = (u - (level.cells**2).sum(1))[:, None], max(1, 500_000 // rows)
+    for start in range(0, len(u), step):
+        offer = -2 * level.cells[start : start + step] @ level.tiles.T
+        offer += base
+        found.append(np.flatnonzero(offer <= rest[start : start + step]) + rows * start)
+    return np.concatenate(found)
+
+
+def bind(level: Level, v: Floats) -> Level:
+    """The level with the budgets that optimal prices v (N,) leave."""
+    low, high = np.where(v < 0, level.high, level.low), np.where(v > 0, level.low, level.high)
+    return replace(level, low=low, high=high)
+
+
+def settle_ties(level: Level, u: Floats, v: Floats) -> Plan:
+    """The one of all best plans that the dice choose, from optimal prices in whole numbers."""
+    arcs, level = list_arcs(level, tied_arcs(level, u, v)), bind(level, v)
+    for throw in itertools.count():
+        a, b = (np.random.PCG64([throw, len(w)]).random_raw(len(w)) >> 49 for w in (v, u))
+        cost = (a[arcs.photo] * b[arcs.cell]).astype(np.float64)
+        listed = Arcs(arcs.cell, arcs.photo, cost)
+        plan = solve(level, listed, np.zeros_like(u), np.zeros_like(v))
+        tied, level = cost == plan.u[arcs.cell] + plan.v[arcs.photo], bind(level, plan.v)
+        arcs = Arcs(arcs.cell[tied], arcs.photo[tied], arcs.cost[tied])
+        if is_only(level, arcs, plan):
+            break
+    return plan
+
+
+def is_only(level: Level, arcs: Arcs, plan: Plan) -> bool:
+    """Whether no other plan on these arcs keeps the budgets."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, home = len(level.low), len(level.low) + len(level.mass)
+    photo, cell, uses = arcs.photo, arcs.cell + n, np.bincount(plan.photo, plan.amount, n)
+    back = np.isin(arcs.cell * n + photo, plan.cell * n + plan.photo)
+    out, idle = np.flatnonzero(uses < level.high), np.flatnonzero(uses > level.low)
+    start = np.r_[photo, cell[back], np.full(len(out), home), idle]
+    end = np.r_[cell, photo[back], out, np.full(len(idle), home)]
+    roads = coo_array((np.ones(len(start)), (start, end)), shape=(home + 1, home + 1))
+    count, part = connected_components(roads, connection="strong")
+    free = np.flatnonzero(level.low < level.high)
+    joined = (part[photo] == part[cell]).sum() + (part[free] == part[home]).sum()
+    return bool(joined == home + 1 - count)
 
 
 def rounded_up(share: float) -> str:
@@ -653,7 +708,15 @@ def place_by_all_arcs(asked: Request) -> tuple[Ints, Certificate]:
     tiles, cells = asked.y - middle, asked.x - middle
     match, prices = mosaic.match_unique(tiles, cells, uses)
     bound = mosaic.lower_bound(tiles, cells, prices, uses)
-    return match, certify(asked, match, bound, 1, len(tiles) * len(cells), "optimal")
+    proof = certify(asked, match, bound, 1, len(tiles) * len(cells), "optimal")
+    task, _ = make_task(asked.x, asked.y, asked.owner, asked.low, asked.high)
+    if task.whole and proof.gap == 0:
+        level, v = group(task, 0.0), np.empty(len(tiles))
+        v[level.photo_box] = prices
+        v = v[: len(level.low)]
+        plan = settle_ties(level, cheapest(level.cells, level.tiles, v)[1][:, 0], v)
+        match = deal(task, level, plan.photo, plan.cell, plan.amount)
+    return match, proof
 
 
 def make_task(

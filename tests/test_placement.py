@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import doctest
 import itertools
+from collections.abc import Callable
 from typing import TypedDict
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 import smalti.placement as placement
@@ -20,7 +21,9 @@ from smalti.placement import (
     Floats,
     Infeasible,
     Ints,
+    Level,
     PlacementSettings,
+    Task,
     cheapest,
     place,
     place_dense,
@@ -182,6 +185,92 @@ def test_three_photos_by_any_costs_are_placed_as_by_trying_all() -> None:
         Infeasible, match="5 cells cannot be filled by 3 photos used at most"
     ):
         place_dense(costs, 1)
+
+
+def wild_prices(rng: np.random.Generator) -> Callable[..., Floats]:
+    """Opening prices that differ from the usual ones, so that the search goes another way."""
+    usual = placement.opening_prices
+
+    def prices(task: Task, level: Level, width: float, cells: Floats, u: Floats) -> Floats:
+        v = usual(task, level, width, cells, u)
+        v = v + rng.integers(-50, 50, len(v))
+        return np.where(level.low > 0, v, np.minimum(v, 0))
+
+    return prices
+
+
+def test_of_equally_good_matches_every_way_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        tiles, cells, low, high = problem(seed, False)
+        asked: Asked = {"max_uses": high, "min_uses": low, "settings": SPARSE}
+        if seed % 3 == 0:
+            asked.update(max_uses=-(-len(cells) // len(tiles)) + seed % 2, min_uses=0)
+        elif seed % 3 == 1:
+            asked["groups"] = np.r_[np.arange(len(tiles)), rng.integers(0, len(tiles), 20)]
+            tiles = np.r_[tiles, rng.integers(0, 9, (20, tiles.shape[1]))]
+        first, proof = place(tiles, cells, **asked)
+        assert proof.gap == 0
+        if seed % 3 == 0:
+            dense: Asked = {**asked, "settings": DENSE}
+            assert (place(tiles, cells, **dense)[0] == first).all()
+        with monkeypatch.context() as other:
+            other.setattr(placement, "SMALL", 0)
+            other.setattr(placement, "OFFERS", 2 + seed % 3)
+            other.setattr(placement, "opening_prices", wild_prices(rng))
+            assert (place(tiles, cells, **asked)[0] == first).all()
+
+
+def test_the_dice_choose_among_all_best_matches() -> None:
+    several = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        tiles, cells = (np.c_[np.divmod(rng.permutation(16)[:n], 4)] * 1.0 for n in (6, 5))
+        every = [list(some) for some in itertools.permutations(range(6), 5)]
+        costs = [cost_of(tiles, cells, np.array(some)) for some in every]
+        best = [some for some, cost in zip(every, costs, strict=True) if cost == min(costs)]
+        dice = [np.random.PCG64([0, n]).random_raw(n) >> 49 for n in (6, 5)]
+        a, b = (
+            d[np.lexsort(x.T).argsort()] for d, x in zip(dice, (tiles, cells), strict=True)
+        )
+        chosen = min(best, key=lambda some: int((a[some] * b).sum()))
+        assert place(tiles, cells, settings=SPARSE)[0].tolist() == chosen
+        several += len(best) > 1
+    assert several > 30
+
+
+def test_dice_that_leave_a_tie_are_thrown_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    thrown: list[int] = []
+
+    class Dice:
+        """The first throw shows the same number for all."""
+
+        def __init__(self, seed: list[int]) -> None:
+            self.seed = seed
+            thrown.append(seed[0])
+
+        def random_raw(self, size: int) -> NDArray[np.uint64]:
+            fair = PCG64(self.seed).random_raw(size)
+            return np.full(size, 1 << 60, np.uint64) if self.seed[0] == 0 else fair
+
+    PCG64 = np.random.PCG64
+    monkeypatch.setattr(np.random, "PCG64", Dice)
+    place([[0.0], [1.0], [9.0]], [[4.0], [6.0]])
+    assert thrown == [0, 0]  # only one match is best: 1 and 9
+    place([[0.0, 4.0], [0.0, 6.0]], [[1.0, 5.0], [2.0, 5.0]])
+    assert thrown[2:] == [0, 0, 1, 1]
+
+
+def test_the_order_of_photos_and_cells_matters_not() -> None:
+    tiles, cells = (np.unique(x, axis=0) for x in scene(14, 250))
+    rng = np.random.default_rng(0)
+    first = place(tiles, cells, settings=SPARSE)[0]
+    for _ in range(3):
+        i, j = rng.permutation(len(tiles)), rng.permutation(len(cells))
+        again = place(tiles[i], cells[j], settings=SPARSE)[0]
+        assert (i[again] == first[j]).all()
 
 
 def test_a_minimum_equal_to_the_maximum_gives_strictly_even_use(way: str) -> None:
