@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from unittest import mock
 
 import numpy as np
@@ -33,7 +33,8 @@ from mosaic import open_store, shrink_photo, squared_distances, write_store
 from smalti.ground.errors import MosaicError
 from smalti.steps import merge_stores, write_lists
 
-Function = Callable[..., Any]
+Answer: TypeAlias = Any  # Any: what learners hand in may be of any type, and right or wrong
+Function = Callable[..., Answer]
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,7 @@ def judge_map(parallel_map: Function) -> str:
     return "Right: all results, in the order of the names, one at a time, by several workers."
 
 
-def judge_results(found: list[Any], expected: list[Thumbnail | Reject]) -> None:
+def judge_results(found: list[Answer], expected: list[Thumbnail | Reject]) -> None:
     """Raise Wrong if results are missing, wrong, or in another order."""
     kinds = {type(one) for one in found}
     refuse(
@@ -706,15 +707,15 @@ def counting_pool(sent: list[int], once: list[int]) -> type:
             if start:
                 start(*arguments)
 
-        def submit(self, task: Function, *arguments: object) -> Future[Any]:
+        def submit(self, task: Function, *arguments: object) -> Future[Answer]:
             blob = pickle.dumps((task, arguments))
             sent.append(len(blob))
             again, received = pickle.loads(blob)
-            future: Future[Any] = Future()
+            future: Future[Answer] = Future()
             future.set_result(again(*received))
             return future
 
-        def map(self, task: Function, *many: Any, chunksize: int = 1) -> Iterator[Any]:
+        def map(self, task: Function, *many: Answer, chunksize: int = 1) -> Iterator[Answer]:
             each, made = zip(*many, strict=False), []
             while chunk := list(itertools.islice(each, chunksize)):
                 made += self.submit(run_chunk, task, chunk).result()
@@ -816,7 +817,7 @@ def judge_brute_force(match: Function) -> str:
     return "Right: the nearest of all, without an array of all differences."
 
 
-def judge_match(found: Any, tiles: Array, cells: Array, kind: type) -> None:
+def judge_match(found: Answer, tiles: Array, cells: Array, kind: type) -> None:
     """Raise Wrong if tile numbers are not those of the nearest tiles."""
     refuse(found is None, "It returns nothing; return a tile number for each cell.")
     distances = squared_distances(tiles, cells)
@@ -1132,14 +1133,14 @@ JUDGES: dict[int, Callable[..., str]] = {
 }
 
 
-def check(number: int, *yours: Any) -> Verdict:
+def check(number: int, *yours: Answer) -> Verdict:
     """Check your answer to an exercise: print one sentence or two about it."""
     verdict = judge(number, yours)
     print(f"Exercise {number}: {verdict.says}")
     return verdict
 
 
-def judge(number: int, yours: Sequence[Any]) -> Verdict:
+def judge(number: int, yours: Sequence[Answer]) -> Verdict:
     """The verdict about an answer."""
     if number not in JUDGES:
         return Verdict(False, f"There is none; they are numbered 1 to {len(JUDGES)}.")

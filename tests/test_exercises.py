@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import nbformat
 import numpy as np
@@ -23,7 +22,7 @@ import tangle
 from PIL import Image, ImageOps
 
 from course import checks, workbook
-from course.checks import Verdict
+from course.checks import Answer, Verdict
 from mosaic import Array, Thumbnail, crop_box, match_nearest, write_store
 
 COURSE = Path(__file__).parents[1] / "course"
@@ -71,7 +70,7 @@ def decodes_too_little(photo: Image.Image, size: Size) -> Image.Image:
 
 
 GRAPH = checks.GRAPH
-Make = Callable[..., Any]
+Make = Callable[..., Answer]
 
 
 def as_they_finish(
@@ -204,47 +203,47 @@ Load = Callable[[], tuple[str, ...]]
 Save = Callable[[tuple[str, ...]], None]
 
 
-def unlocked(load: Load, save: Save, lock: Any, name: str) -> None:
+def unlocked(load: Load, save: Save, lock: Answer, name: str) -> None:
     save((*load(), name))
 
 
-def sleeps(load: Load, save: Save, lock: Any, name: str) -> None:
+def sleeps(load: Load, save: Save, lock: Answer, name: str) -> None:
     time.sleep(len(name) / 10)
     save((*load(), name))
 
 
-def locks_alone(load: Load, save: Save, lock: Any, name: str) -> None:
+def locks_alone(load: Load, save: Save, lock: Answer, name: str) -> None:
     with threading.Lock():
         save((*load(), name))
 
 
-def lets_go(load: Load, save: Save, lock: Any, name: str) -> None:
+def lets_go(load: Load, save: Save, lock: Answer, name: str) -> None:
     with lock:
         names = load()
     save((*names, name))
 
 
-def first_mine(one: Any, other: Any) -> None:
+def first_mine(one: Answer, other: Answer) -> None:
     with one.lock, other.lock:
         one.things, other.things = one.things - 1, other.things + 1
 
 
-def only_mine(one: Any, other: Any) -> None:
+def only_mine(one: Answer, other: Answer) -> None:
     with one.lock:
         one.things, other.things = one.things - 1, other.things + 1
 
 
-def tiles_each_time(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+def tiles_each_time(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
     with Pool(2) as pool:
         return list(pool.map(partial(match_nearest, tiles), blocks))
 
 
-def in_one_task(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+def in_one_task(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
     with Pool(2) as pool:
         return [pool.submit(match_nearest, tiles, np.concatenate(blocks)).result()]
 
 
-def by_a_lambda(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+def by_a_lambda(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
     with Pool(2) as pool:
         return list(pool.map(lambda block: match_nearest(tiles, block), blocks))
 
@@ -348,7 +347,7 @@ def unsorted(names: Sequence[str], workers: int, folder: str) -> Plan:
     return [(f"{folder}/{i}.h5", list(names[::-1][i::workers])) for i in range(workers)]
 
 
-def answers(number: int) -> dict[str, Any]:
+def answers(number: int) -> dict[str, Answer]:
     """What the solution of an exercise defines: its cells, run as a module."""
     module = ModuleType(f"solution_{number}")
     sys.modules[module.__name__] = module  # so that its functions have a name for workers
@@ -363,13 +362,13 @@ def answers(number: int) -> dict[str, Any]:
 once = cache(answers)
 
 
-def solved(number: int, name: str) -> Any:
+def solved(number: int, name: str) -> Answer:
     """One of the things that the solution of an exercise defines."""
     needs(number)
     return once(number)[name]
 
 
-KNOWN: list[tuple[int, str, Callable[[], tuple[Any, ...]], str]] = [
+KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
     (1, "nothing drafted", lambda: (decodes_all,), "All 411 x 333 pixels were decoded"),
     (1, "a rounded crop box", lambda: (rounds,), "the crop box was rounded"),
     (1, "a rounded crop box", lambda: (fits_the_rounded_size,), "the crop box was rounded"),
@@ -569,7 +568,7 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Any, ...]], str]] = [
 # Other mistakes
 
 
-def turned(change: Callable[[list[Any]], list[Any]]) -> Make:
+def turned(change: Callable[[list[Answer]], list[Answer]]) -> Make:
     """A parallel map whose results are changed."""
 
     def made(
@@ -580,7 +579,7 @@ def turned(change: Callable[[list[Any]], list[Any]]) -> Make:
     return made
 
 
-def without_pixels(made: list[Any]) -> list[Any]:
+def without_pixels(made: list[Answer]) -> list[Answer]:
     return [replace(one, jpeg=b"") if isinstance(one, Thumbnail) else one for one in made]
 
 
@@ -595,7 +594,7 @@ def raced(name: str, value: object) -> Callable[[Ways, list[str]], Raced]:
     """A race that is right but for one way."""
 
     def race(ways: Ways, names: list[str]) -> Raced:
-        found: Any = {way: (1.0, way in ("honest", "lazy")) for way in ways}
+        found: Answer = {way: (1.0, way in ("honest", "lazy")) for way in ways}
         return found | {name: value}  # type: ignore[no-any-return]
 
     return race
@@ -615,13 +614,13 @@ def forgets_the_last(path: str, rows: Iterable[str]) -> None:
     solved(13, "write")(path, list(rows)[:-1])
 
 
-def takes_one(one: Any, other: Any) -> None:
+def takes_one(one: Answer, other: Answer) -> None:
     first, second = sorted((one, other), key=lambda box: box.name)
     with first.lock, second.lock:
         one.things -= 1
 
 
-def first_tiles(tiles: Array, blocks: list[Array], Pool: Any) -> list[Array]:
+def first_tiles(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
     with Pool(2) as pool:
         return list(pool.map(np.zeros_like, [np.arange(len(block)) for block in blocks]))
 
@@ -634,7 +633,7 @@ def no_library(make: One, names: Sequence[str], workers: int = 0) -> list[object
     return [make(name) for name in names]
 
 
-OTHERS: list[tuple[int, Callable[[], tuple[Any, ...]], str]] = [
+OTHERS: list[tuple[int, Callable[[], tuple[Answer, ...]], str]] = [
     (2, lambda: (GRAPH | {"paste": {"glue"}},), "glue is none of the four steps"),
     (3, lambda: (turned(lambda made: [one.name for one in made]),), "not a str"),
     (3, lambda: (turned(lambda made: made[:9]),), "61 photos are missing"),
@@ -696,7 +695,7 @@ OTHERS: list[tuple[int, Callable[[], tuple[Any, ...]], str]] = [
 
 @pytest.mark.parametrize(("number", "yours", "says"), OTHERS)
 def test_another_mistake_is_told_as_well(
-    number: int, yours: Callable[[], tuple[Any, ...]], says: str
+    number: int, yours: Callable[[], tuple[Answer, ...]], says: str
 ) -> None:
     needs(number)
     verdict = checks.check(number, *yours())
@@ -739,7 +738,7 @@ def test_there_are_fourteen_exercises_and_a_judge_and_a_solution_for_each() -> N
 def test_an_empty_answer_is_told_to_begin(
     number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names: dict[str, Any] = {}
+    names: dict[str, Answer] = {}
     first = workbook.sections(EXERCISES)[0][1]
     for block in [*tangle.blocks(first), *tangle.blocks(SECTIONS[number])]:
         if block.info == "python":
@@ -757,7 +756,7 @@ def test_an_empty_answer_is_told_to_begin(
 def test_a_wrong_attempt_is_told_what_may_be_the_misconception(
     number: int,
     name: str,
-    yours: Callable[[], tuple[Any, ...]],
+    yours: Callable[[], tuple[Answer, ...]],
     says: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -797,7 +796,7 @@ def nothing(*_: object) -> None:
     print(end="")
 
 
-HALF: dict[int, tuple[Any, ...]] = {
+HALF: dict[int, tuple[Answer, ...]] = {
     2: ({"thumbnails": set()},),
     6: (nothing, nothing, nothing),
     7: (nothing, nothing),
@@ -975,7 +974,7 @@ def test_the_programs_are_found_as_the_commands_say(tmp_path: Path) -> None:
 
 
 def test_plain_threads_make_a_parallel_map_as_well() -> None:
-    def by_threads(make: Make, names: Sequence[str], folder: str, workers: int) -> Any:
+    def by_threads(make: Make, names: Sequence[str], folder: str, workers: int) -> Answer:
         with ThreadPoolExecutor(workers) as pool:
             yield from pool.map(partial(make, folder=folder), names)
 
