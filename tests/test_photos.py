@@ -258,7 +258,7 @@ def test_grey_of_16_bits_is_neither_white_nor_black(kind: str, dtype: str) -> No
     assert is_near(middles(shrunk(encoded(Image.fromarray(ramp(dtype)), kind))), GREYS)
 
 
-def tiff(samples: Array, **how: Any) -> bytes:
+def tiff(samples: Array, **how: Any) -> bytes:  # Any: tags have values of all types
     """The bytes of a TIFF file made by another library, in an order that it is told."""
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, samples, **how)
