@@ -205,8 +205,9 @@ def test_a_workflow_that_was_killed_ends_with_the_same_bytes(
     assert mosaics(folder) == mosaics(finished)
 
 
-# What sleeps in the place of the program `mosaic`, until it is killed
+# What writes half a mosaic in the place of the program `mosaic`, and sleeps until it is killed
 SLEEPER = """#!/bin/sh
+echo half > "$4"
 echo $$ > sleeping.tmp
 mv sleeping.tmp sleeping
 exec sleep 1000
@@ -269,6 +270,7 @@ def test_jobs_of_a_killed_run_end_and_the_next_run_goes_on(
     os.kill(job, 0)  # which is still there
     if forgets:
         shutil.rmtree(project / ".snakemake")
+        (project / MOSAICS[0]).unlink()  # which the program itself never writes by halves
     done = snakemake(project)
     assert done.returncode == 0, done.stderr
     with pytest.raises(ProcessLookupError):

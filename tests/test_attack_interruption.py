@@ -1,0 +1,357 @@
+"""Attacks: runs that are killed, starved or disturbed at random instants, and go on.
+
+`make attack` runs them all, 100 kills each; `make test` only a few of each kind.
+"""
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from test_workflow import MOSAICS, finished, mosaics, new_project, paint, snakemake
+
+from smalti.ground.files import LEFT
+
+ROOT = Path(__file__).parents[1]
+WORDS = ["-m", "smalti", "make", "photos", "target.png", "-o", "out.png", "--store", "s.h5"]
+WORDS += ["--target-res", "12", "8", "--thumb-res", "20", "16", "--workers", "2"]
+WORDS += ["--method", "unique"]
+KILLS = pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.attack)])
+
+__all__ = ["finished"]  # a fixture
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files with a final name below a folder, but logs."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not LEFT.fullmatch(path.name) and path.suffix != ".log":
+            found[name] = path.read_bytes()
+    return found
+
+
+def drafts(folder: Path) -> list[str]:
+    """Names of what a killed run has left."""
+    return [path.name for path in folder.rglob(".*") if LEFT.fullmatch(path.name)]
+
+
+def spawn(
+    folder: Path, *words: str, limit: Callable[[], None] | None = None
+) -> subprocess.Popen[str]:
+    """Start `python WORDS` in a folder, in a group of processes of its own."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=limit,
+    )
+
+
+def is_killed(program: subprocess.Popen[str], seconds: float, group: bool = True) -> bool:
+    """Kill a program, or all its group, after some seconds, if it is still at work."""
+    try:
+        errors = program.communicate(timeout=seconds)[1]
+    except subprocess.TimeoutExpired:
+        if group:
+            os.killpg(program.pid, signal.SIGKILL)
+        else:
+            program.kill()
+        program.wait()
+        assert program.stderr
+        program.stderr.close()
+        return True
+    assert program.returncode == 0, errors
+    return False
+
+
+# The command `mosaic make`
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    """A folder with 200 photos and a target."""
+    folder = tmp_path / "collection"
+    for i in range(200):
+        paint(folder / "photos" / f"{i:03}.png", i)
+    paint(folder / "target.png", 1000)
+    return folder
+
+
+@pytest.fixture
+def made(collection: Path, tmp_path: Path) -> tuple[dict[str, bytes], float]:
+    """What an undisturbed `mosaic make` writes, and the seconds that it takes."""
+    folder = Path(shutil.copytree(collection, tmp_path / "undisturbed"))
+    began = time.monotonic()
+    program = spawn(folder, *WORDS)
+    assert program.communicate()[1] == ""
+    return content(folder), time.monotonic() - began
+
+
+def check_whole(folder: Path, expected: dict[str, bytes]) -> None:
+    """See that all files with a final name are as they should be."""
+    for name, found in content(folder).items():
+        assert found == expected[name], f"{name} is not what an undisturbed run writes"
+
+
+@KILLS
+def test_a_mosaic_that_was_killed_at_any_instant_ends_with_the_same_bytes(
+    kills: int, collection: Path, made: tuple[dict[str, bytes], float]
+) -> None:
+    expected, seconds = made
+    chance, done = random.Random(kills), 0
+    while done < kills:
+        killed = is_killed(spawn(collection, *WORDS), chance.uniform(0, 1.2 * seconds))
+        done += killed
+        check_whole(collection, expected)
+        if not killed or chance.random() < 0.3:  # begin with nothing
+            for path in set(collection.iterdir()) - {
+                collection / "photos",
+                collection / "target.png",
+            }:
+                path.unlink()
+    assert not is_killed(spawn(collection, *WORDS), 300)
+    assert content(collection) == expected
+    assert drafts(collection) == []
+
+
+def ctrl_c(program: subprocess.Popen[str], seconds: float) -> bool:
+    """Press Ctrl-C after some seconds; whether it came before the end."""
+    time.sleep(seconds)
+    before = program.poll() is None
+    if before:
+        os.killpg(program.pid, signal.SIGINT)
+    program.communicate(timeout=300)
+    return before
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(40, marks=pytest.mark.attack)])
+def test_ctrl_c_at_any_instant_leaves_only_whole_files_and_no_drafts(
+    times: int, collection: Path, made: tuple[dict[str, bytes], float]
+) -> None:
+    expected, seconds = made
+    chance = random.Random(times)
+    for _ in range(times):
+        words = [word for word in WORDS if word not in ("--method", "unique")]
+        words += ["--method", "nearest"]  # which cannot stop with the best so far
+        ctrl_c(spawn(collection, *words), chance.uniform(0, 1.2 * seconds))
+        assert drafts(collection) == []
+        for name in {*content(collection)} - {*expected}:
+            raise AssertionError(name)
+    for path in collection.glob("out.*"):
+        path.unlink()
+    assert not is_killed(spawn(collection, *WORDS), 300)
+    assert content(collection) == expected
+
+
+def limit(what: int, most: int) -> Callable[[], None]:
+    """A function that lets a process have no more of something."""
+    return lambda: resource.setrlimit(what, (most, most))
+
+
+@pytest.mark.parametrize(
+    ("what", "least", "most"),
+    [
+        (resource.RLIMIT_FSIZE, 1_000, 400_000),  # ulimit -f, as on a disk that is full
+        (resource.RLIMIT_AS, 100_000_000, 900_000_000),  # ulimit -v
+    ],
+    ids=["file size", "memory"],
+)
+@pytest.mark.parametrize("times", [2, pytest.param(40, marks=pytest.mark.attack)])
+def test_a_run_that_is_starved_leaves_only_whole_files(
+    times: int,
+    what: int,
+    least: int,
+    most: int,
+    collection: Path,
+    made: tuple[dict[str, bytes], float],
+) -> None:
+    chance = random.Random(times)
+    for _ in range(times):
+        program = spawn(collection, *WORDS, limit=limit(what, chance.randint(least, most)))
+        errors = program.communicate(timeout=300)[1]
+        if what == resource.RLIMIT_FSIZE and program.returncode:
+            assert program.returncode == 2
+            assert len(errors.splitlines()) == 1
+        check_whole(collection, made[0])
+    assert not is_killed(spawn(collection, *WORDS), 300)
+    assert content(collection) == made[0]
+    assert drafts(collection) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A function that makes a disk of so many kB, which only an administrator can."""
+    mounted: list[Path] = []
+
+    def mount(kilobytes: int) -> Path:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            pytest.skip("may not mount a disk")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.attack
+def test_on_a_disk_of_any_size_a_run_ends_in_a_line_or_with_the_same_bytes(
+    collection: Path,
+    made: tuple[dict[str, bytes], float],
+    small_disk: Callable[[int], Path],
+) -> None:
+    ended = set()
+    needed = sum(map(len, made[0].values())) // 1000
+    for share in range(20, 301, 20):
+        folder = small_disk(max(4, needed * share // 100))
+        for name in ("photos", "target.png"):
+            (folder / name).symlink_to(collection / name)
+        program = spawn(folder, *WORDS)
+        errors = program.communicate(timeout=300)[1]
+        ended.add(program.returncode)
+        assert program.returncode in (0, 2)
+        assert len(errors.splitlines()) == (program.returncode == 2), errors
+        assert drafts(folder) == []
+        for name in ("s.h5", "out.png"):
+            if (folder / name).exists():
+                assert (folder / name).read_bytes() == made[0][name]
+    assert ended == {0, 2}
+
+
+@pytest.mark.attack
+def test_ten_at_once_all_end_well_with_the_same_bytes(
+    collection: Path, made: tuple[dict[str, bytes], float]
+) -> None:
+    programs = [spawn(collection, *WORDS) for _ in range(10)]
+    for program in programs:
+        assert (program.communicate(timeout=600)[1], program.returncode) == ("", 0)
+    assert content(collection) == made[0]
+    assert drafts(collection) == []
+
+
+# The workflow
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """All that the workflow has made in a folder, whole."""
+    wanted = [*folder.glob("data/parts/*.h5"), *folder.glob("data/*.*")]
+    wanted += [*folder.glob("mosaic_*.*")]
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in wanted
+        if not LEFT.fullmatch(path.name)
+    }
+
+
+def another(finished: Path, folder: Path) -> Path:
+    """A project like the finished one, with nothing made; the photos keep their times."""
+    new_project(folder)
+    for photo in (finished / "photos").iterdir():
+        shutil.copy2(photo, folder / "photos")
+    return folder
+
+
+def empty(folder: Path) -> None:
+    """Remove all that the workflow has made, and what Snakemake knows."""
+    for name in ("data", ".snakemake"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in folder.glob("mosaic_*.*"):
+        path.unlink()
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("kills", [100])
+def test_a_workflow_that_was_killed_at_any_instant_ends_with_the_same_bytes(
+    kills: int, finished: Path, tmp_path: Path
+) -> None:
+    expected = results(finished)
+    folder, chance, done = another(finished, tmp_path / "project"), random.Random(kills), 0
+    began = time.monotonic()
+    assert snakemake(folder).returncode == 0
+    seconds = time.monotonic() - began
+    empty(folder)
+    while done < kills:
+        program = spawn(folder, "-m", "snakemake", "--cores", "2")
+        killed = is_killed(program, chance.uniform(0, seconds), chance.random() < 0.7)
+        done += killed
+        for name, found in results(folder).items():
+            assert found == expected[name], name
+        if chance.random() < 0.3:
+            shutil.rmtree(folder / ".snakemake", ignore_errors=True)
+        if not killed:
+            empty(folder)
+    done_at_last = snakemake(folder)
+    assert done_at_last.returncode == 0, done_at_last.stderr
+    assert results(folder) == expected
+    assert drafts(folder) == []
+
+
+@pytest.mark.attack
+def test_photos_that_change_during_a_run_are_in_the_next_one(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder, chance = another(finished, tmp_path / "project"), random.Random(1)
+    program = spawn(folder, "-m", "snakemake", "--cores", "2")
+    number = 100
+    while program.poll() is None:
+        name = f"{chance.randrange(100):02}.png"
+        match chance.randrange(3):
+            case 0:
+                paint(folder / "photos" / name, number)
+            case 1:
+                (folder / "photos" / name).unlink(missing_ok=True)
+            case 2:
+                (folder / "photos" / name).write_bytes(b"half a photo")
+        number += 1
+        time.sleep(0.05)
+    assert snakemake(folder).returncode == 0
+    again = new_project(tmp_path / "again")
+    shutil.rmtree(again / "photos")
+    shutil.copytree(folder / "photos", again / "photos")
+    assert snakemake(again).returncode == 0
+    assert mosaics(folder) == mosaics(again)
+
+
+@pytest.mark.attack
+def test_of_two_workflows_at_once_one_makes_it_all(finished: Path, tmp_path: Path) -> None:
+    for i in range(5):
+        folder = another(finished, tmp_path / f"project-{i}")
+        programs = []
+        for _ in range(2):
+            programs.append(spawn(folder, "-m", "snakemake", "--cores", "1"))
+            time.sleep(0.3 * i)
+        ended = sorted(program.wait(timeout=600) != 0 for program in programs)
+        for program in programs:
+            program.communicate()
+        assert ended[0] is False or snakemake(folder).returncode == 0
+        assert results(folder) == results(finished)
+
+
+@pytest.mark.attack
+@pytest.mark.skipif(os.getuid() == 0, reason="nothing is read-only for an administrator")
+def test_a_folder_that_is_read_only_is_said_and_stays_as_it_is(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = another(finished, tmp_path / "project")
+    folder.chmod(0o555)
+    try:
+        done = snakemake(folder)
+    finally:
+        folder.chmod(0o755)
+    assert done.returncode != 0
+    assert not set(MOSAICS) & {path.name for path in folder.iterdir()}
