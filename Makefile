@@ -9,6 +9,14 @@ all: .venv/workflow
 test: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES)
 
+# what is promised in docs/promises.md, attacked for the better part of an hour
+attack: .venv/test
+	$(BIN)/python -m pytest --numprocesses $(CORES) -m attack
+
+# the workflow on two nodes of Debian's Slurm, all on this machine; wants root and apt
+test-cluster: .venv/test .venv/cluster
+	tests/cluster/run.sh
+
 check: .venv/test
 	$(BIN)/python docs/check.py
 	$(BIN)/ruff check
@@ -71,4 +79,4 @@ clean:
 	@test ! -d .venv/share/jupyter/kernels || $(BIN)/python -m ipykernel install --sys-prefix 2> /dev/null
 	@touch $@
 
-.PHONY: all test check lab exercise site tangle stitch bench figures ready episode clean
+.PHONY: all test attack test-cluster check lab exercise site tangle stitch bench figures ready episode clean
