@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import flip
 from PIL import Image
 
 import mosaic
@@ -166,10 +167,17 @@ def test_a_damaged_store_is_made_anew(
 ) -> None:
     assert make(photos, target, tmp_path / "out.png") == 0
     store = kept(tmp_path / "out.png")
-    whole = store.read_bytes()
-    store.write_bytes(whole[: len(whole) // 2])
-    assert make(photos, target, tmp_path / "out.png") == 0
-    assert store.read_bytes() == whole
+    whole, image = store.read_bytes(), (tmp_path / "out.png").read_bytes()
+    jpeg = whole.index(b"\xff\xd8\xff")
+    for damaged in (whole[: len(whole) // 2], flip(whole, 8 * jpeg + 3)):
+        store.write_bytes(damaged)
+        capsys.readouterr()
+        assert make(photos, target, tmp_path / "out.png") == 0
+        assert store.read_bytes() == whole
+        assert (tmp_path / "out.png").read_bytes() == image
+        said = [line for line in capsys.readouterr().err.splitlines() if "damaged" in line]
+        assert said == [line for line in said if line.endswith("; it is made anew")]
+        assert len(said) == 1
 
 
 def test_the_three_steps_apart_make_the_same_mosaic(

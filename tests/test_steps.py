@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mosaic import Reject, Store, Thumbnail, open_store, write_store
+from mosaic import ANEW, Reject, Store, Thumbnail, open_store, write_store
 from smalti import steps
 from smalti.ground.errors import MosaicError
 from smalti.steps import read_match, write_match
@@ -223,6 +223,29 @@ def test_a_missing_part_is_an_error_and_nothing_is_written(tmp_path: Path) -> No
     assert said.startswith("there is no store")
     assert "gone.h5" in said
     assert [path.name for path in tmp_path.iterdir()] == ["one.h5"]
+
+
+def test_a_part_that_is_not_sorted_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    parts = [str(tmp_path / "one.h5"), str(tmp_path / "two.h5")]
+    write_store(parts[0], [thumbnail("a"), thumbnail("c"), thumbnail("c")], (6, 4))
+    write_store(parts[1], [thumbnail("d"), thumbnail("b")], (6, 4))
+    said = refusal(steps.merge_stores, str(tmp_path / "all.h5"), parts)
+    assert said == f"{parts[1]} is not sorted by name; make it of a sorted list"
+    assert not (tmp_path / "all.h5").exists()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_damaged_part_is_named_with_what_to_do_and_nothing_is_written(
+    which: int, tmp_path: Path
+) -> None:
+    parts = [str(tmp_path / "one.h5"), str(tmp_path / "two.h5")]
+    write_store(parts[0], [thumbnail("a", b"cat" * 9000)], (6, 4))
+    write_store(parts[1], [thumbnail("b", b"cat" * 9000)], (6, 4))
+    damaged = Path(parts[which])
+    damaged.write_bytes(damaged.read_bytes().replace(b"catcat", b"catcar"))
+    said = refusal(steps.merge_stores, str(tmp_path / "all.h5"), parts)
+    assert said == f"{damaged} is damaged; {ANEW}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.h5", "two.h5"]
 
 
 # The table of a match

@@ -7,17 +7,24 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 import pytest
+from damage import change_store, is_open
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import mosaic
-from mosaic import Reject, Store, Thumbnail, open_store, read_thumbnails, write_store
+from mosaic import ANEW, Reject, Store, Thumbnail, open_store, read_thumbnails, write_store
 from smalti.ground.errors import MosaicError
+from smalti.ground.files import Disk
+from smalti.ground.seals import SealedFile, sealing
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 NAMES = st.binary(min_size=1, max_size=30).map(
     lambda name: os.fsdecode(name.replace(b"\0", b"?").replace(b"/", b"?"))
@@ -128,7 +135,7 @@ def test_the_layout_is_the_documented_one(path: str) -> None:
         assert file["name"][0] == b"blue.jpg"
         assert file["rejects/name"].shape == file["rejects/reason"].shape == (0,)
         assert sorted(file.attrs) == [
-            "complete", "digest", "format", "origin", "thumb_res", "version",
+            "digest", "format", "origin", "thumb_res", "version",
         ]  # fmt: skip
         assert file.attrs["thumb_res"].tolist() == [6, 4]
 
@@ -201,13 +208,16 @@ def test_a_store_may_be_replaced_while_it_is_open(store: Store) -> None:
         assert new.names == ["blue.jpg"]
 
 
-@pytest.mark.parametrize("attribute", ["complete", "version", "digest"])
+@pytest.mark.parametrize("attribute", ["format", "version", "digest"])
 def test_a_file_that_is_refused_is_not_left_open(path: str, attribute: str) -> None:
-    with h5py.File(path, "r+") as file:
-        del file.attrs[attribute]
-    refusal(path)
-    with h5py.File(path, "r+"):  # which HDF5 does not allow while the file is open
-        pass
+    with open_store(path):
+        assert is_open(path)
+    assert not is_open(path)
+    change_store(path, lambda file: file.attrs.pop(attribute))
+    with pytest.raises(MosaicError) as caught:
+        open_store(path)
+    assert caught.value
+    assert not is_open(path)
 
 
 # Whole or not at all
@@ -255,6 +265,61 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     assert files(tmp_path) == ["four.h5"]
 
 
+class Failing(Disk):
+    """A disk that fails when it is asked to write for the `at`-th time, and later works again."""
+
+    at, count = -1, 0
+
+    def write(self, data: "ReadableBuffer") -> int:
+        Failing.count += 1
+        if Failing.count - 1 == Failing.at:
+            with self.patience():
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> type[Failing]:
+    """Let stores be written to such a disk."""
+    monkeypatch.setattr(mosaic, "Disk", Failing)
+    monkeypatch.setattr(Failing, "at", -1)
+    monkeypatch.setattr(Failing, "count", 0)
+    return Failing
+
+
+def test_no_failure_of_the_disk_goes_unnoticed_not_even_of_the_last_write(
+    path: str, tmp_path: Path, failing: type[Failing]
+) -> None:
+    before = Path(path).read_bytes()
+    write_store(path, FOUR, (6, 4), "somewhere")
+    assert Path(path).read_bytes() == before
+    writes = failing.count
+    assert writes > 5
+    for failing.at in range(writes):
+        failing.count = 0
+        with pytest.raises(OSError, match="No space left"):
+            write_store(path, FOUR[:2], (6, 4))
+            pytest.fail(f"write {failing.at} of {writes} failed, and nobody said so")
+        assert Path(path).read_bytes() == before
+    assert files(tmp_path) == ["four.h5"]
+
+
+def test_who_makes_thumbnails_for_a_full_disk_is_soon_stopped(
+    path: str, failing: type[Failing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> Iterator[Thumbnail]:
+        for i in range(100):
+            taken.append(i)
+            yield FOUR[i % 4]
+
+    taken: list[int] = []
+    failing.at = 0
+    monkeypatch.setattr(mosaic, "BATCH", 2)
+    with pytest.raises(OSError, match="No space left"):
+        write_store(path, made(), (6, 4))
+    assert len(taken) < 10
+
+
 # Other files
 
 
@@ -270,23 +335,28 @@ def test_a_folder_is_no_store(tmp_path: Path) -> None:
 def test_a_truncated_store_is_refused(path: str, part: float) -> None:
     whole = Path(path).read_bytes()
     Path(path).write_bytes(whole[: int(len(whole) * part)])
-    assert refusal(path).endswith("is not a store of thumbnails; make it anew")
+    assert refusal(path).endswith(f"is damaged, unfinished, or not of this version; {ANEW}")
 
 
 def test_a_text_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.h5").write_text("not a store")
-    assert refusal(tmp_path / "s.h5").endswith("is not a store of thumbnails; make it anew")
+    assert "or not of this version" in refusal(tmp_path / "s.h5")
+
+
+def test_a_store_of_the_first_version_is_refused(path: str) -> None:
+    with SealedFile(path, "") as file:  # which had no seal
+        content = file.read()
+    Path(path).write_bytes(content or b"")
+    assert "or not of this version" in refusal(path)
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda file: file.attrs.pop("complete"), "not a finished store"),
-        (lambda file: file.attrs.update(complete=False), "not a finished store"),
-        (lambda file: file.attrs.pop("format"), "not a finished store"),
-        (lambda file: file.attrs.update(format="pictures"), "not a finished store"),
-        (lambda file: file.attrs.update(version=99), "has version 99, not 1"),
-        (lambda file: file.attrs.pop("version"), "has version None, not 1"),
+        (lambda file: file.attrs.pop("format"), "is not a store"),
+        (lambda file: file.attrs.update(format="pictures"), "is not a store"),
+        (lambda file: file.attrs.update(version=99), "has version 99, not 2"),
+        (lambda file: file.attrs.pop("version"), "has version None, not 2"),
         (lambda file: file.pop("mean"), "lacks mean"),
         (lambda file: file.attrs.pop("thumb_res"), "lacks thumb_res"),
     ],
@@ -294,16 +364,18 @@ def test_a_text_file_is_refused(tmp_path: Path) -> None:
 def test_a_store_that_lacks_something_is_refused(
     path: str, spoil: Callable[[h5py.File], None], said: str
 ) -> None:
-    with h5py.File(path, "r+") as file:
-        spoil(file)
+    change_store(path, spoil)
     assert said in refusal(path)
-    assert refusal(path).endswith("make it anew")
+    assert refusal(path).endswith("makes it anew")
 
 
 def test_an_hdf5_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "s.h5", "w") as file:
         file["weather"] = [1, 2, 3]
-    assert "is not a finished store" in refusal(tmp_path / "s.h5")
+    assert "or not of this version" in refusal(tmp_path / "s.h5")
+    with sealing(tmp_path / "s.h5") as part, h5py.File(part, "w") as file:
+        file["weather"] = [1, 2, 3]
+    assert "is not a store" in refusal(tmp_path / "s.h5")
 
 
 def test_a_name_that_breaks_lines_does_not_break_the_line(tmp_path: Path) -> None:

@@ -1,0 +1,180 @@
+"""Seals: nobody reads a byte that is not as it was written."""
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from damage import flip, is_open
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smalti.ground import seals
+from smalti.ground.errors import MosaicError
+from smalti.ground.seals import SealedFile, is_sealed, prove, sealing
+
+CONTENT = bytes(range(1, 21))
+
+
+def write(path: Path, content: bytes) -> bytes:
+    """Write a sealed file; return all of its bytes."""
+    with sealing(path) as part:
+        part.write_bytes(content)
+    return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def small_blocks() -> Iterator[None]:
+    """Blocks of 8 bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seals, "BLOCK", 8)
+        yield
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A sealed file of 20 bytes, in three blocks."""
+    write(tmp_path / "a", CONTENT)
+    return tmp_path / "a"
+
+
+def refusal(path: Path) -> str:
+    """The one line with which a file is refused when all of it is looked at."""
+    with pytest.raises(MosaicError) as caught:
+        prove(path, "make it anew")
+    assert str(caught.value).startswith(f"{path} ")
+    assert str(caught.value).endswith("; make it anew")
+    return str(caught.value)
+
+
+# Whole
+
+
+@given(
+    st.binary(max_size=40),
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8),
+)
+@settings(max_examples=60)
+def test_a_sealed_file_reads_like_its_content(
+    content: bytes, reads: list[tuple[int, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "a"), content)
+        prove(Path(folder, "a"), "")
+        plain = io.BytesIO(content)
+        with SealedFile(Path(folder, "a"), "") as file:
+            assert file.seek(0, os.SEEK_END) == file.length == len(content)
+            for start, size in reads:
+                assert file.seek(start) == plain.seek(start)
+                assert file.read(size) == plain.read(size)
+                assert file.seek(1, os.SEEK_CUR) == plain.seek(1, os.SEEK_CUR)
+
+
+def test_the_content_comes_first_and_the_mark_last(path: Path) -> None:
+    assert path.read_bytes().startswith(CONTENT)
+    assert path.read_bytes().endswith(seals.MARK)
+    assert len(path.read_bytes()) == 20 + 3 * 4 + seals.TAIL.size
+
+
+def test_a_file_is_sealed_only_if_nothing_fails(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt), sealing(path) as part:
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == ["a"]
+
+
+def test_a_system_that_cannot_read_without_moving_reads_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seals, "HAS_PREADV", False)
+    with SealedFile(path, "") as file:
+        assert (file.seek(5), file.read(9)) == (5, CONTENT[5:14])
+        assert (file.seek(1), file.read(4)) == (1, CONTENT[1:5])
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system cannot do that")
+def test_reading_does_not_move_what_forks_of_a_process_share(path: Path) -> None:
+    with SealedFile(path, "") as file:
+        before = os.lseek(file.file.fileno(), 0, os.SEEK_CUR)
+        file.seek(3)
+        assert file.read(4) == CONTENT[3:7]
+        assert os.lseek(file.file.fileno(), 0, os.SEEK_CUR) == before
+
+
+# Damaged
+
+
+def test_any_flipped_bit_is_found(path: Path) -> None:
+    whole = path.read_bytes()
+    for bit in range(len(whole) * 8):
+        path.write_bytes(flip(whole, bit))
+        assert "is damaged" in refusal(path)
+
+
+def test_any_shorter_or_longer_file_is_found(path: Path) -> None:
+    whole = path.read_bytes()
+    for other in [*(whole[:n] for n in range(len(whole))), whole + b"\0", whole + whole]:
+        path.write_bytes(other)
+        assert "is damaged" in refusal(path)
+
+
+@given(st.integers(0, 19 * 8), st.integers(0, 19), st.integers(1, 20))
+@settings(max_examples=60)
+def test_what_can_be_read_of_a_damaged_file_is_right(
+    bit: int, start: int, size: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a")
+        path.write_bytes(flip(write(path, CONTENT), bit))
+        blocks = range(start // 8, (min(start + size, 20) - 1) // 8 + 1)
+        with SealedFile(path, "delete it") as file:
+            file.seek(start)
+            if bit // 64 in blocks:
+                with pytest.raises(MosaicError, match="is damaged; delete it"):
+                    file.read(size)
+            else:
+                assert file.read(size) == CONTENT[start : start + size]
+
+
+def test_a_file_that_is_cut_short_while_it_is_open_is_found(path: Path) -> None:
+    with SealedFile(path, "") as file:
+        assert file.read(2) == CONTENT[:2]
+        os.truncate(path, 4)
+        assert file.read(2) == CONTENT[2:4]
+        for start in (4, 9):
+            file.seek(start)
+            with pytest.raises(MosaicError, match="is damaged"):
+                file.read(2)
+
+
+def test_a_huge_length_costs_neither_time_nor_memory(path: Path) -> None:
+    tail = seals.TAIL.pack(1 << 62, 0, seals.MARK)
+    path.write_bytes(path.read_bytes()[: -len(tail)] + tail)
+    refusal(path)
+
+
+def test_a_refused_file_is_closed(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9] + path.read_bytes()[-8:])
+    with pytest.raises(MosaicError) as caught:
+        SealedFile(path, "")
+    assert caught.value
+    assert not is_open(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MosaicError, match=r"cannot read .*gone"):
+        SealedFile(tmp_path / "gone", "")
+
+
+def test_a_seal_is_known_by_its_mark(path: Path) -> None:
+    whole = path.read_bytes()
+    assert is_sealed(path)
+    for other in (b"", b"text", CONTENT, whole[:-1]):
+        path.write_bytes(other)
+        assert not is_sealed(path)
+    path.write_bytes(b"damaged" + whole[-8:])
+    assert is_sealed(path)
