@@ -17,6 +17,7 @@ rule all:
     input:
         "mosaic_nearest.jpg",
         "mosaic_unique.jpg",
+        plan.anew,
 
 
 if plan.paint:
@@ -45,7 +46,7 @@ rule thumbnails:
         f"{data}/log/thumbnails-{{part}}.log",
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=planning.memory(500),
         runtime=60,
     params:
         photos=plan.photos,
@@ -65,7 +66,7 @@ rule store:
         f"{data}/log/store.log",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=planning.memory(1000),
         runtime=30,
     shell:
         "mosaic merge {output:q} {input.parts:q} > {log:q} 2>&1"
@@ -86,7 +87,7 @@ rule match:
         method="nearest|unique",
     threads: 1
     resources:
-        mem_mb=5000 if plan.settings.solver == "dense" else 1000,
+        mem_mb=planning.memory(5000 if plan.settings.solver == "dense" else 1000),
         runtime=60,
     params:
         options=lambda wildcards: planning.match_options(plan, wildcards.method),
@@ -106,7 +107,7 @@ rule paste:
         f"{data}/log/paste_{{method}}.log",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=planning.memory(1000),
         runtime=30,
     params:
         options=planning.paste_options(plan),

@@ -98,13 +98,11 @@ def find_origin(lines: Sequence[str], settings: StoreSettings) -> str:
 
 def open_same(path: str, origin: str) -> Store | None:
     """Open a store if it is there, whole, and of this origin; one that is not whole is named."""
-    if not Path(path).is_file():
+    if not Path(path).is_file() or steps.find_damaged([path]):
         return None
     try:
-        prove(path, mosaic.ANEW)
         store = mosaic.open_store(path)
-    except MosaicError as error:
-        print(str(error).replace(mosaic.ANEW, "it is made anew"), file=sys.stderr)
+    except MosaicError:
         return None
     if store.origin == origin:
         return store

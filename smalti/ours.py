@@ -3,13 +3,11 @@
 
 import contextlib
 import os
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from mosaic import ANEW, FORMAT
+from mosaic import FORMAT
 from smalti.ground.errors import MosaicError
-from smalti.ground.seals import is_sealed, prove
+from smalti.ground.seals import is_sealed
 from smalti.report import read_report
 from smalti.tables import CHOICES
 
@@ -61,17 +59,6 @@ def is_store(path: Path) -> bool:
     with path.open("rb") as file:
         blocks = iter(lambda: file.read(1 << 20), b"")
         return file.read(4) == b"\x89HDF" and any(FORMAT.encode() in block for block in blocks)
-
-
-def drop_damaged(paths: Iterable[str]) -> None:
-    """Delete the stores that are there but not whole, and name them on the terminal."""
-    for path in filter(os.path.isfile, paths):
-        try:
-            prove(path, ANEW)
-        except MosaicError as error:
-            if is_store(Path(path)):
-                Path(path).unlink()
-                print(str(error).replace(ANEW, "it is made anew"), file=sys.stderr)
 
 
 def check_ours(**files: Path) -> None:

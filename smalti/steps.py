@@ -6,6 +6,7 @@ import heapq
 import itertools
 import json
 import os
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from mosaic import BATCH, Array, Reject, Store, Thumbnail, open_store, write_sto
 from smalti.ground.collection import Found, collection_root, survey
 from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic, write_text
+from smalti.ground.seals import prove
 
 
 def survey_photos(paths: Sequence[str], output: str = "") -> tuple[list[str], Found]:
@@ -100,6 +102,18 @@ def merge_stores(path: str, parts: Sequence[str]) -> None:
 def by_name(one: Thumbnail | Reject) -> str:
     """What stores are sorted by."""
     return one.name
+
+
+def find_damaged(paths: Sequence[str]) -> list[str]:
+    """Those of some stores that are there but not whole; each is named on the terminal."""
+    found = []
+    for path in filter(os.path.isfile, paths):
+        try:
+            prove(path, "it is made anew")
+        except MosaicError as error:
+            print(error, file=sys.stderr)
+            found.append(path)
+    return found
 
 
 def write_match(path: str, match: Array) -> None:

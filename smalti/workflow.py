@@ -23,7 +23,7 @@ from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import discard, find_left
 from smalti.ground.settings import load_settings, options
 from smalti.making import AllSettings, StoreSettings, TableSettings
-from smalti.ours import drop_damaged
+from smalti.ours import is_ours
 from smalti.recolour import RecolourSettings
 
 
@@ -40,6 +40,7 @@ class JobPlan:
     images: list[str]  # target and mask
     code: list[str]  # files of the program that all steps depend on
     chapters: list[str]  # and those that only match and paste depend on
+    anew: Sequence[str] = ()  # stores that were damaged, and are wanted anew
 
 
 def make_plan(path: str, changes: Mapping[str, object], root: Path) -> JobPlan:
@@ -135,15 +136,22 @@ def clear_drafts(data: str) -> None:
             print(show(f"mosaic: {draft} is of {where}"), file=sys.stderr)
 
 
-def prepare(plan: JobPlan) -> None:
-    """Clear what a killed run has left, and write the lists; no other run may be at work."""
+def drop_damaged(stores: Sequence[str]) -> list[str]:
+    """Delete those of some stores that are there but not whole; return and name them."""
+    found = [path for path in steps.find_damaged(stores) if is_ours("store", Path(path))]
+    for path in found:
+        Path(path).unlink()
+    return found
+
+
+def prepare(plan: JobPlan) -> JobPlan:
+    """Clear what a killed run has left or a disk has damaged, and write the lists; be alone."""
     for lock in Path(".snakemake", "locks").glob("*.lock") if claim() else []:
         lock.unlink(missing_ok=True)
     clear_drafts(plan.data)
     tables = [f"{plan.data}/matches_{name}" for name in ("nearest", "unique")]
     stores = [f"{plan.data}/parts/{part}.h5" for part in plan.parts]
     stores += [f"{plan.data}/thumbnails.h5"]
-    drop_damaged(stores)
     made = [f"{table}.{ending}" for table in tables for ending in ("tab", "json")]
     set_back([*plan.lists, *stores, *made, *Path().glob("mosaic_*.*")])
     if plan.paint:
@@ -151,6 +159,7 @@ def prepare(plan: JobPlan) -> None:
             Path(path).unlink(missing_ok=True)
     else:
         steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
+    return dataclasses.replace(plan, anew=drop_damaged(stores))
 
 
 BUSY = "another run is at work in this folder; wait until it has ended"
@@ -199,7 +208,7 @@ def begin(path: str, changes: Mapping[str, object], workflow: Workflow) -> JobPl
             if claim() is False:
                 print(f"mosaic: {BUSY}", file=sys.stderr)
             else:
-                prepare(plan)
+                plan = prepare(plan)
     except (MosaicError, OSError) as error:
         print(f"mosaic: {show(str(error))}", file=sys.stderr)
         sys.exit(2)
@@ -214,6 +223,15 @@ def store_options(plan: JobPlan) -> str:
 def paste_options(plan: JobPlan) -> str:
     """The options of `mosaic paste`."""
     return options(plan.settings, RecolourSettings)
+
+
+def memory(megabytes: int) -> Callable[..., int]:
+    """The memory of a job in MB, as a function of wildcards and of the number of the attempt."""
+
+    def wanted(wildcards: object, attempt: int) -> int:
+        return megabytes * 2 ** (attempt - 1)
+
+    return wanted
 
 
 def match_options(plan: JobPlan, method: str) -> str:

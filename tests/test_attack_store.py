@@ -22,8 +22,8 @@ from mosaic import (
 )
 from smalti.command import main
 from smalti.ground.errors import MosaicError
-from smalti.ours import drop_damaged
 from smalti.steps import iterate_store, merge_stores
+from smalti.workflow import drop_damaged
 
 REFUSED, SAME, BELIEVED, SURPRISED = 0, 3, 4, 5
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
@@ -195,17 +195,16 @@ def test_before_a_workflow_damaged_stores_go_and_nothing_else_does(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = store.read_bytes()
-    contents = {
-        "whole": whole,
-        "flipped": flip(whole, 8 * 5000),
-        "short": whole[:5000],
-        "theirs": b"Dear diary,\n",
-    }
+    contents = {"whole": whole, "flipped": flip(whole, 8 * 5000), "short": whole[:5000]}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    drop_damaged([str(tmp_path / name) for name in [*contents, "gone"]])
+    (tmp_path / "theirs").write_bytes(b"Dear diary,\n")
+    paths = [str(tmp_path / name) for name in [*contents, "gone"]]
+    assert drop_damaged(paths) == paths[1:3]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["theirs", "whole"]
     assert capsys.readouterr().err.splitlines() == [
-        f"{tmp_path / 'flipped'} is damaged; it is made anew",
-        f"{tmp_path / 'short'} is damaged, unfinished, or not of this version; it is made anew",
+        f"{paths[1]} is damaged; it is made anew",
+        f"{paths[2]} is damaged, unfinished, or not of this version; it is made anew",
     ]
+    drop_damaged([str(tmp_path / "theirs")])
+    assert (tmp_path / "theirs").exists()
