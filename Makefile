@@ -7,7 +7,7 @@ all: .venv/workflow
 	$(BIN)/snakemake --cores $(CORES) --quiet rules
 
 test: .venv/test
-	$(BIN)/python -m pytest --numprocesses $(CORES)
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
 # what is promised in docs/promises.md, attacked for the better part of an hour
 attack: .venv/test

@@ -25,6 +25,8 @@ def address(path: str) -> str:
     return Path(path).with_suffix(".html").as_posix()
 
 
+pytestmark = pytest.mark.xdist_group("site")  # which one worker builds, once
+
 ROOT = Path(__file__).parents[1]
 TEXTS = tangle.read_documents(ROOT)
 BOOK = [page for page in weave.pages_in(ROOT) if page.document == "mosaic.md"]
