@@ -138,31 +138,37 @@ def shift(expected: Array, found: Array) -> float:
 
 def judge_crop(shrink: Function) -> str:
     """Exercise 1: shrink(photo, size) decodes little, and cuts at fractions of pixels."""
-    size = (20, 16)
-    photo = Image.open(io.BytesIO(waves()))
-    whole, small = photo.size, shrink(photo, size)
-    refuse(not isinstance(small, Image.Image), "Return the thumbnail as an image.")
-    refuse(
-        small.size != size,
-        f"The thumbnail has {small.size} pixels instead of {size}; sizes are (width, height).",
-    )
-    decoded = photo.size
-    refuse(
-        decoded == whole,
-        f"All {whole[0]} x {whole[1]} pixels were decoded; ask photo.draft for fewer before "
-        "anything else touches the photo.",
-    )
-    refuse(
-        decoded[0] < size[0] or decoded[1] < size[1],
-        f"Only {decoded[0]} x {decoded[1]} pixels were decoded, fewer than the thumbnail has.",
-    )
-    expected = shrink_photo(Image.open(io.BytesIO(waves())), size)
-    off = shift(np.asarray(expected, float), np.asarray(small.convert("RGB"), float))
-    refuse(
-        off > 0.1,
-        f"The picture is shifted by {off:.1f} pixels: the crop box was rounded to whole pixels of "
-        "the small image; the whole photo has fractions of a pixel there, and so has the box.",
-    )
+    for size in ((40, 20), (20, 16)):
+        photo = Image.open(io.BytesIO(waves()))
+        whole, small = photo.size, shrink(photo, size)
+        refuse(not isinstance(small, Image.Image), "Return the thumbnail as an image.")
+        refuse(
+            small.size != size,
+            f"The thumbnail has {small.size} pixels instead of {size}; sizes are (width, height).",
+        )
+        decoded = photo.size
+        refuse(
+            decoded == whole,
+            f"All {whole[0]} x {whole[1]} pixels were decoded; ask photo.draft for fewer before "
+            "anything else touches the photo.",
+        )
+        refuse(
+            decoded[0] < 2 * size[0] or decoded[1] < 2 * size[1],
+            f"Only {decoded[0]} x {decoded[1]} pixels were decoded for a thumbnail of {size[0]} x "
+            f"{size[1]}; ask photo.draft for twice its width and height.",
+        )
+        expected = shrink_photo(Image.open(io.BytesIO(waves())), size)
+        off = shift(np.asarray(expected, float), np.asarray(small.convert("RGB"), float))
+        refuse(
+            off > 0.5,
+            "The photo is squeezed, or not cut around its middle: give `resize` a box, and let the box "
+            f"have the shape of {size[0]} x {size[1]}.",
+        )
+        refuse(
+            off > 0.1,
+            f"The picture is shifted by {off:.1f} pixels: the crop box was rounded to whole pixels of "
+            "the small image; the whole photo has fractions of a pixel there, and so has the box.",
+        )
     return f"Right: only {decoded[0]} x {decoded[1]} pixels were decoded, and the cut is exact."
 
 
@@ -294,16 +300,16 @@ def by_name(one: Thumbnail | Reject) -> str:
 
 def judge_notes(made: object, folder: Path, names: list[str]) -> None:
     """Raise Wrong if the results came all at once, or from a single worker."""
-    refuse(
-        isinstance(made, list | tuple),
-        "Right, but it is a list: nothing can be written before the last photo is done, and "
-        "all thumbnails are in memory; return an iterator, by yield from.",
-    )
     workers = {(folder / f"{name}.done").read_text() for name in names}
     refuse(
         len(workers) == 1,
         "All photos were made by a single worker, one after the other; that is map, not yet "
         "a parallel one.",
+    )
+    refuse(
+        isinstance(made, list | tuple),
+        "The results are right, but it is a list: nothing can be written before the last photo "
+        "is done, and all thumbnails are in memory; return an iterator, by yield from.",
     )
     refuse(
         (folder / f"{names[-1]}.vain").exists(),
@@ -346,7 +352,7 @@ def judge_race(race: Function) -> str:
     )
     refuse(
         not all(isinstance(pair, tuple) and len(pair) == 2 for pair in found.values()),
-        "For each way return two things, (seconds, same).",
+        "For each way return a tuple of two things, (seconds, same).",
     )
     seconds = {way: pair[0] for way, pair in found.items()}
     same = {way: bool(pair[1]) for way, pair in found.items()}
@@ -445,12 +451,13 @@ def judge_libraries(with_bag: Function, with_delayed: Function, with_joblib: Fun
         import joblib  # noqa: F401
     except ImportError as error:
         raise Wrong(f"{error.name} is not installed; say pip install 'dask[bag]' joblib") from None
-    tasks = judge_dask("with_bag", functools.partial(with_bag, shout, NAMES, 3))
+    tasks = judge_dask("with_bag", lambda make: with_bag(make, NAMES, 2))
     refuse(
-        tasks >= len(NAMES),
-        f"with_bag was asked for 3 partitions and made {tasks} tasks; pass npartitions.",
+        tasks > 5,  # for each partition its names and the map, and one that collects
+        f"with_bag was asked for 2 partitions and made {tasks} tasks; pass npartitions, by this "
+        "name, for the second argument is the size of a partition.",
     )
-    judge_dask("with_delayed", functools.partial(with_delayed, shout, NAMES))
+    judge_dask("with_delayed", lambda make: with_delayed(make, NAMES))
     judge_joblib(functools.partial(with_joblib, shout, NAMES, 2))
     return "Right: three libraries, one function, and results are asked for once."
 
@@ -467,38 +474,63 @@ def judge_names(who: str, found: object) -> None:
         list(found) != [shout(name) for name in NAMES],  # type: ignore[call-overload]
         f"{who} does not return the results of all names in their order.",
     )
+    refuse(isinstance(found, tuple), f"{who} returns a tuple; make a list of it.")
 
 
 def judge_dask(who: str, answer: Function) -> int:
-    """Raise Wrong if Dask is asked more than once; return the number of tasks."""
+    """Raise Wrong if Dask is asked more than once, or too late; return the number of tasks."""
     import dask
     from dask.callbacks import Callback
 
-    starts: list[object] = []
-    tasks: list[object] = []
+    starts, tasks, early = [0], [0], [0]
+
+    def make(name: str) -> str:
+        early[0] += not starts[0]
+        return shout(name)
+
+    def count(what: list[int]) -> None:
+        what[0] += 1
+
     with (
         dask.config.set(scheduler="synchronous"),
         Callback(  # type: ignore[no-untyped-call]
-            start=lambda graph: starts.append(graph),
-            pretask=lambda key, graph, state: tasks.append(key),
+            start=lambda graph: count(starts), pretask=lambda key, graph, state: count(tasks)
         ),
     ):
-        found = answer()
-        judge_names(who, found)
-    refuse(len(starts) > 1, PER_ITEM.format(what=f"compute of {who}", count=len(starts)))
-    refuse(not starts, f"{who} works without Dask.")
-    return len(tasks)
+        judge_names(who, answer(make))
+    refuse(starts[0] > 1, PER_ITEM.format(what=f"compute of {who}", count=starts[0]))
+    refuse(not starts[0], f"{who} works without Dask.")
+    refuse(early[0], HANDED.format(what=who, library="dask"))
+    return tasks[0]
+
+
+HANDED = (
+    "{what} was handed results, or other things that are no calls: make(name) is a result, "
+    "{library}.delayed(make)(name) a call that somebody else carries out."
+)
+
+
+def is_call(task: object) -> bool:
+    """Whether this is what joblib.delayed returns: a function with its arguments."""
+    return isinstance(task, tuple) and len(task) == 3 and callable(task[0])
 
 
 def judge_joblib(answer: Function) -> None:
-    """Raise Wrong if joblib's Parallel is called more than once."""
+    """Raise Wrong if joblib's Parallel is called more than once, or in a wrong way."""
     import joblib
 
     calls, plain = [], joblib.Parallel.__call__
 
-    def counted(parallel: object, tasks: object) -> object:
+    def counted(parallel: Answer, *tasks: Answer) -> object:
+        refuse(len(tasks) != 1, "Parallel is called with one argument, all calls together.")
+        given = [tasks[0]] if callable(tasks[0]) else list(tasks[0])
+        refuse(not all(map(is_call, given)), HANDED.format(what="Parallel", library="joblib"))
+        refuse(
+            parallel.n_jobs != 2,
+            f"with_joblib was asked for 2 workers, and its n_jobs is {parallel.n_jobs}.",
+        )
         calls.append(parallel)
-        return plain(parallel, tasks)
+        return plain(parallel, given)
 
     with (
         joblib.parallel_config(backend="threading"),

@@ -69,6 +69,21 @@ def decodes_too_little(photo: Image.Image, size: Size) -> Image.Image:
     return photo.resize(size)
 
 
+def drafts_once(photo: Image.Image, size: Size) -> Image.Image:
+    whole = photo.draft("RGB", size)[1][2:]  # type: ignore[index]
+    return photo.resize(size, box=crop_box(whole, size))
+
+
+def squeezes(photo: Image.Image, size: Size) -> Image.Image:
+    photo.draft("RGB", (2 * size[0], 2 * size[1]))
+    return photo.resize(size)
+
+
+def cuts_at_the_corner(photo: Image.Image, size: Size) -> Image.Image:
+    whole = photo.draft("RGB", (2 * size[0], 2 * size[1]))[1][2:]  # type: ignore[index]
+    return photo.resize(size, box=crop_box(whole, size, 0.0))
+
+
 GRAPH = checks.GRAPH
 Make = Callable[..., Answer]
 
@@ -110,6 +125,12 @@ def over_a_list(
 
 def alone(make: Make, names: Sequence[str], folder: str, workers: int) -> Iterator[object]:
     return (make(name, folder) for name in names)
+
+
+def serial_list(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> list[object]:
+    return [make(name, folder) for name in names]
 
 
 Ways = dict[str, Callable[[list[str]], Iterable[object]]]
@@ -197,6 +218,44 @@ def joblib_by_item(make: One, names: Sequence[str], workers: int) -> list[object
 
     run = joblib.Parallel(n_jobs=workers)
     return [run([joblib.delayed(make)(name)])[0] for name in names]
+
+
+def bag_by_position(make: One, names: Sequence[str], partitions: int) -> object:
+    bag = pytest.importorskip("dask.bag")
+    return bag.from_sequence(names, partitions).map(make).compute()
+
+
+def delayed_results(make: One, names: Sequence[str]) -> list[object]:
+    dask = pytest.importorskip("dask")
+    return list(dask.compute(*[dask.delayed(make(name)) for name in names]))
+
+
+def delayed_tuple(make: One, names: Sequence[str]) -> object:
+    return tuple(solved(6, "with_delayed")(make, names))
+
+
+def joblib_results(make: One, names: Sequence[str], workers: int) -> object:
+    import joblib
+
+    return joblib.Parallel(n_jobs=workers)(make(name) for name in names)
+
+
+def joblib_like_map(make: One, names: Sequence[str], workers: int) -> object:
+    import joblib
+
+    return joblib.Parallel(n_jobs=workers)(make, names)
+
+
+def joblib_of_the_function(make: One, names: Sequence[str], workers: int) -> object:
+    import joblib
+
+    return joblib.Parallel(n_jobs=workers)(make)
+
+
+def joblib_alone(make: One, names: Sequence[str], workers: int) -> object:
+    import joblib
+
+    return joblib.Parallel()(joblib.delayed(make)(name) for name in names)
 
 
 Load = Callable[[], tuple[str, ...]]
@@ -373,7 +432,15 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
     (1, "a rounded crop box", lambda: (rounds,), "the crop box was rounded"),
     (1, "a rounded crop box", lambda: (fits_the_rounded_size,), "the crop box was rounded"),
     (1, "width and height swapped", lambda: (swaps,), "sizes are (width, height)"),
-    (1, "too small a draft", lambda: (decodes_too_little,), "fewer than the thumbnail has"),
+    (
+        1,
+        "too small a draft",
+        lambda: (decodes_too_little,),
+        "ask photo.draft for twice its width and height",
+    ),
+    (1, "too small a draft", lambda: (drafts_once,), "Only 52 x 42 pixels were decoded"),
+    (1, "a squeezed photo", lambda: (squeezes,), "The photo is squeezed, or not cut"),
+    (1, "a squeezed photo", lambda: (cuts_at_the_corner,), "not cut around its middle"),
     (
         2,
         "the wrong order",
@@ -452,7 +519,37 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
         6,
         "partitions ignored",
         lambda: (bag_of_ones, solved(6, "with_delayed"), solved(6, "with_joblib")),
-        "asked for 3 partitions and made",
+        "asked for 2 partitions and made",
+    ),
+    (
+        6,
+        "partitions ignored",
+        lambda: (bag_by_position, solved(6, "with_delayed"), solved(6, "with_joblib")),
+        "the second argument is the size of a partition",
+    ),
+    (
+        6,
+        "results in place of calls",
+        lambda: (solved(6, "with_bag"), delayed_results, solved(6, "with_joblib")),
+        "with_delayed was handed results",
+    ),
+    (
+        6,
+        "results in place of calls",
+        lambda: (solved(6, "with_bag"), solved(6, "with_delayed"), joblib_results),
+        "joblib.delayed(make)(name) a call",
+    ),
+    (
+        6,
+        "results in place of calls",
+        lambda: (solved(6, "with_bag"), solved(6, "with_delayed"), joblib_of_the_function),
+        "Parallel was handed results, or other things",
+    ),
+    (
+        6,
+        "workers ignored",
+        lambda: (solved(6, "with_bag"), solved(6, "with_delayed"), joblib_alone),
+        "asked for 2 workers, and its n_jobs is",
     ),
     (7, "no lock", lambda: (unlocked, solved(7, "move")), "Nobody took the lock"),
     (
@@ -653,6 +750,17 @@ OTHERS: list[tuple[int, Callable[[], tuple[Answer, ...]], str]] = [
         ),
         "in their order",
     ),
+    (
+        6,
+        lambda: (solved(6, "with_bag"), solved(6, "with_delayed"), joblib_like_map),
+        "called with one argument",
+    ),
+    (
+        6,
+        lambda: (solved(6, "with_bag"), delayed_tuple, solved(6, "with_joblib")),
+        "with_delayed returns a tuple",
+    ),
+    (3, lambda: (serial_list,), "by a single worker"),
     (
         6,
         lambda: (no_bag, solved(6, "with_delayed"), solved(6, "with_joblib")),
@@ -917,7 +1025,7 @@ def test_the_workbook_is_a_notebook_with_a_kernel_and_the_checks(tmp_path: Path)
 
 def test_every_link_of_the_workbook_leads_to_a_file() -> None:
     text = "\n".join(cell.source for cell in workbook.notebook(EXERCISES).cells)
-    links = re.findall(r"\]\(([\w./-]+)", text)
+    links = re.findall(r"\]\((?!https:)([\w./-]+)", text)
     assert links
     assert [link for link in links if not (COURSE.parent / link).is_file()] == []
 
