@@ -49,7 +49,7 @@ rule thumbnails:
         mem_mb=planning.memory(500),
         runtime=60,
     params:
-        photos=plan.photos,
+        photos=lambda wildcards: plan.photos,
         options=planning.store_options(plan),
     shell:
         "mosaic thumbnails {params.photos:q} {output:q} --list {input.list:q}"
