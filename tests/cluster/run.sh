@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The workflow on a cluster: the bytes of this machine, in few jobs, whatever happens to them.
+# SHORT=1 leaves out what happens to them.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -54,6 +55,8 @@ echo "cluster: $count jobs on $nodes nodes made the bytes of this machine"
 [ "$count" -le 6 ] || fail "more than 6 jobs"
 [ "$nodes" = 2 ] || fail "not both nodes were used"
 
+if [ -n "${SHORT:-}" ]; then exit; fi
+
 # too little memory for all; then one job is cancelled, and one node is lost
 project wild
 sed -i 's/planning.memory([^,]*)/planning.memory(150)/' "$work/wild/Snakefile"
@@ -76,8 +79,6 @@ kill -9 "$(cat "$work/slurm/run/slurmd-n2.pid")"
 echo "cluster: node n2 is lost, with job ${lost:-none}"
 wait $run || fail "the wild run"
 same wild
-short=$(jobs | grep -c "JobState=OUT_OF_MEMORY\|Reason=OutOfMemory" || true)
 more=$(jobs | sed -n 's/.*MinMemoryNode=\([0-9.]*[MG]\).*/\1/p' | sort -u | paste -sd' ')
-jobs | sed -n 's/^JobId=\([0-9]*\).* JobState=\([A-Z_]*\) Reason=\([A-Za-z]*\).*/  \1 \2 \3/p'
-echo "cluster: $short jobs wanted more memory; they asked for $more; the bytes are the same"
-[ "$short" -ge 1 ] || fail "no job was over its memory"
+echo "cluster: jobs asked for $more, and made the bytes of this machine"
+jobs | grep -q 'MinMemoryNode=\(300\|1200\)M' || fail "no job was tried again with more memory"
