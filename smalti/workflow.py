@@ -229,7 +229,7 @@ def memory(megabytes: int) -> Callable[..., int]:
     """The memory of a job in MB, as a function of wildcards and of the number of the attempt."""
 
     def wanted(wildcards: object, attempt: int) -> int:
-        return megabytes * 2 ** (attempt - 1)
+        return megabytes << (attempt - 1)
 
     return wanted
 

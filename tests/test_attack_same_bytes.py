@@ -63,13 +63,24 @@ def test_any_number_of_workers_makes_the_same_bytes(workers: str, collection: Pa
     assert make(collection, "-m", "smalti", *MAKE, "--workers", workers) == expected
 
 
-def test_photos_that_came_in_another_order_make_the_same_bytes(collection: Path) -> None:
+REVERSED = """
+import os, sys
+from smalti.command import main
+walk = os.walk
+def reverse(*words, **more):
+    for place, folders, files in walk(*words, **more):
+        folders.sort(reverse=True)
+        files.sort(reverse=True)
+        yield place, folders, files
+os.walk = reverse
+"""
+
+
+def test_a_disk_that_lists_photos_in_another_order_makes_the_same_bytes(
+    collection: Path,
+) -> None:
     expected = make(collection, "-m", "smalti", *MAKE)
-    (collection / "photos").rename(collection / "old")
-    (collection / "photos").mkdir()
-    for path in sorted((collection / "old").iterdir(), reverse=True):
-        shutil.copy2(path, collection / "photos")
-    assert make(collection, "-m", "smalti", *MAKE) == expected
+    assert make(collection, "-c", f"{REVERSED}sys.exit(main({MAKE}))") == expected
 
 
 @pytest.mark.attack
