@@ -103,7 +103,8 @@ def section(text: str, title: str) -> str:
     for at, (number, level, name) in enumerate(found):
         if name.startswith(title):
             ends = [line for line, depth, _ in found[at + 1 :] if depth <= level]
-            return "\n".join(lines[number + 1 : ends[0] if ends else None])
+            taken = "\n".join(lines[number + 1 : ends[0] if ends else None])
+            return re.sub(r"^#{6} «.*» [+]?≡$", "", taken, flags=re.M)  # names of blocks
     raise Problem(f"there is no heading {title!r}; name another in course/episode.md")
 
 

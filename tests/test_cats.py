@@ -158,7 +158,9 @@ def test_ctrl_c_says_one_line_and_keeps_what_is_painted(
     assert err.splitlines() == ["interrupted; the same command goes on from cats.part"]
     assert not (tmp_path / "cats").exists()
     names = [path.name for path in (tmp_path / "cats.part").iterdir()]
-    assert least <= len(names) <= max(least, count - 1) and all(name.endswith(".jpg") for name in names)
+    assert least <= len(names) <= max(least, count - 1) and all(
+        name.endswith(".jpg") for name in names
+    )
 
 
 @pytest.fixture
