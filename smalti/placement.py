@@ -16,6 +16,8 @@ from smalti.ground.settings import Amount
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Offers = NDArray[np.floating]
+Lots = Iterator[tuple[Ints, Ints, Offers]]
 
 Solver = Literal["auto", "sparse", "dense"]
 
@@ -60,9 +62,6 @@ def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
     return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
 
 
-TREE = 6  # features up to which a k-d tree is quicker than comparing everything
-
-
 def cheapest(
     query: Floats, points: Floats, price: Floats, k: int = 1
 ) -> tuple[Ints, Floats]:
@@ -73,66 +72,126 @@ def cheapest(
     (array([[1]]), array([[0.]]))
     """
     k = min(k, len(points))
-    look = look_in_tree if points.shape[1] <= TREE else look_at_all
-    index = look(query, points, price, k)
+    index = np.empty((len(query), k), np.int64)
+    for some, stock, offer in look(query, points, price, k):
+        index[some] = stock.ravel()[least(offer, k)]
     value = np.stack([squared(query, points[j]) - price[j] for j in index.T], axis=1)
     best = np.argsort(value, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
 
 
-def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
-    """Indices of the `k` best offers by comparing everything, a block at a time."""
+def least(offer: Offers, k: int) -> Ints:
+    """Places of the `k` least of each row, (q, k), in offers (q, shelves, size)."""
+    row, size = offer.reshape(len(offer), -1), offer.shape[2]
+    if k == 1:
+        return np.asarray(row.argmin(1)[:, None])
+    if offer.shape[1] <= k:
+        return np.asarray(np.argpartition(row, k - 1, axis=1)[:, :k])
+    shelf = np.argpartition(offer.min(2), k - 1, axis=1)[:, :k]
+    few = np.take_along_axis(offer, shelf[:, :, None], 1).reshape(len(offer), -1)
+    best = np.argpartition(few, k - 1, axis=1)[:, :k]
+    return np.asarray(np.take_along_axis(shelf, best // size, 1) * size + best % size)
+
+
+SHELF = 64  # points on a shelf, at most
+
+
+def shelves(x: Floats, size: int = SHELF) -> Ints:
+    """Numbers (shelves, <= size) of the points `x` (p, f), neighbours together; p on: empty."""
+    count = 1
+    while count * size < len(x):
+        count *= 2
+    stock = np.arange(count * -(-len(x) // count))[None]
+    while len(stock) < count:
+        here = x[stock % len(x)]
+        widest = np.ptp(here, axis=1).argmax(1)[:, None, None]
+        key = np.take_along_axis(here, widest, 2)[..., 0]
+        order = np.argpartition(key, key.shape[1] // 2, axis=1)
+        stock = np.take_along_axis(stock, order, 1).reshape(2 * len(stock), -1)
+    return stock
+
+
+def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Lots:
+    """Offers less |query|^2 of all points."""
     digits = np.float32 if k > 1 else np.float64
-    base: NDArray[np.floating] = ((points**2).sum(1) - price).astype(digits)
-    left: NDArray[np.floating] = (-2 * query).astype(digits)
-    right: NDArray[np.floating] = points.T.astype(digits)
-    index = np.empty((len(query), k), np.int64)
-    rows = max(1, 500_000 // len(points))  # a block that stays in the processor's cache
-    for block in (slice(i, i + rows) for i in range(0, len(query), rows)):
-        offer = left[block] @ right
-        offer += base
-        if k == 1:
-            index[block, 0] = offer.argmin(1)
+    stock = np.arange(-(-len(points) // SHELF) * SHELF).reshape(-1, SHELF)
+    x, base = on_shelves(points, price, stock)
+    left: Offers = (-2 * query).astype(digits)
+    last: Offers = base.astype(digits)
+    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
+    rows = max(1, 500_000 // stock.size)  # a block that stays in the processor's cache
+    for start in range(0, len(query), rows):
+        some = np.arange(start, min(start + rows, len(query)))
+        yield some, stock, meet(left[some], right, last)
+
+
+def on_shelves(points: Floats, price: Floats, stock: Ints) -> tuple[Floats, Floats]:
+    """Points (..., f) with these numbers (...), and |point|^2 - price (...)."""
+    x, v = points[stock % len(points)], price[stock % len(points)]
+    return x, np.where(stock < len(points), (x**2).sum(-1) - v, np.inf)
+
+
+def planes(x: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Slopes (s, f) and heights (s,) of planes above the prices (s, size) of points `x`."""
+    dx, dv = x - x.mean(1, keepdims=True), v - v.mean(1, keepdims=True)
+    bend = np.einsum("spf,spg->sfg", dx, dx)
+    stiff = 1e-3 * np.trace(bend, axis1=1, axis2=2) + 1e-9
+    bend += stiff[:, None, None] * np.eye(x.shape[2])
+    slope = np.linalg.solve(bend, np.einsum("spf,sp->sf", dx, dv)[..., None])[..., 0]
+    return slope, (v - np.einsum("spf,sf->sp", x, slope)).max(1)
+
+
+def at_least(
+    q: Floats, low: Floats, high: Floats, slope: Floats, height: Floats
+) -> Floats:
+    """What no offer of each shelf (s,) can be less than, for any of the queries `q`."""
+    first, last = q.min(0), q.max(0)
+    p = (np.where(slope > 0, last, first) + slope / 2).clip(low, high)
+    away = p - p.clip(first, last)
+    return np.asarray((away**2 - slope * p).sum(1) - height)
+
+
+def look_nearby(
+    query: Floats, points: Floats, price: Floats, k: int, limit: Floats | None = None
+) -> Lots:
+    """Offers less |query|^2 of all points that may be among the `k` best, or within `limit`."""
+    stock = shelves(points)
+    x, base = on_shelves(points, price, stock)
+    box = (x.min(1), x.max(1), *planes(x, price[stock % len(points)]))
+    digits, few = np.float32 if k > 1 else np.float64, min(len(x), 16 + k // 8)
+    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
+    last: Offers = base.astype(digits)
+    for some in shelves(query, SHELF // 2):
+        some = some[some < len(query)]
+        bound, left = at_least(query[some], *box), (-2 * query[some]).astype(digits)
+        if limit is None:
+            near = np.argpartition(bound, few - 1)[:few]
+            first = meet(left, right[:, near], last[near]).reshape(len(some), -1)
+            kth = np.partition(first, k - 1, axis=1)[:, k - 1] if k > 1 else first.min(1)
+            worst = float(((query[some] ** 2).sum(1) + kth).max())
         else:
-            index[block] = np.argpartition(offer, k - 1, axis=1)[:, :k]
-    return index
+            worst = limit[some].max()
+        near = np.flatnonzero(bound <= worst + 1e-9 * (1 + abs(worst)))
+        yield some, stock[near], meet(left, right[:, near], last[near])
 
 
-def bowl(points: Floats, price: Floats) -> tuple[Floats, Floats]:
-    """Stretch (f, f) and shift (f,) after which `price` (p,) is nearly level."""
-    f = points.shape[1]
-    i, j = np.triu_indices(f)
-    terms = np.c_[np.ones(len(points)), points, points[:, i] * points[:, j]]
-    near = np.ones(len(points), bool)
-    for _ in range(3):
-        some = terms[near]
-        fit = np.linalg.lstsq(some.T @ some, some.T @ price[near])[0]
-        rest = price - terms @ fit
-        off = np.abs(rest - np.median(rest))
-        near = off <= np.quantile(off, 0.96)
-    bend = np.zeros((f, f))
-    bend[i, j] = fit[1 + f :]
-    size, axes = np.linalg.eigh(np.eye(f) - (bend + bend.T) / 2)
-    return np.sqrt(size.clip(0.05, 20))[:, None] * axes.T, fit[1 : 1 + f] / 2
+def meet(left: Offers, right: Offers, last: Offers) -> Offers:
+    """`left` (q, f) times `right` (f, s, size), plus `last` (s, size)."""
+    offer: Offers = left @ right.reshape(len(right), -1)
+    offer += last.ravel()
+    return offer.reshape(len(left), *last.shape)
 
 
-def look_in_tree(query: Floats, points: Floats, price: Floats, k: int) -> Ints:
-    """Indices of the `k` best offers of each of three k-d trees of stretched, lifted points."""
-    from scipy.spatial import KDTree
+FEW = 4  # features up to which most shelves need not be looked at
 
-    middle = points.mean(0)
-    p = points - middle
-    stretch, shift = bowl(p, price)
-    moved = p @ stretch.T
-    rest = price - 2 * p @ shift - (p**2).sum(1) + (moved**2).sum(1)
-    floor = np.c_[(query - middle + shift) @ np.linalg.inv(stretch), np.zeros(len(query))]
-    part, found = np.searchsorted(np.quantile(rest, [0.75, 0.97]), rest), []
-    for some in (np.flatnonzero(part == one) for one in range(3)):
-        if len(some):
-            lifted = np.c_[moved[some], np.sqrt(rest[some].max() - rest[some])]
-            tree = KDTree(lifted, 128, balanced_tree=False, compact_nodes=False)
-            found.append(some[tree.query(floor, range(1, min(k, len(some)) + 1))[1]])
-    return np.hstack(found)
+
+def look(
+    query: Floats, points: Floats, price: Floats, k: int = 1, limit: Floats | None = None
+) -> Lots:
+    """Offers less |query|^2 in lots: numbers of queries, points on shelves, and offers."""
+    if points.shape[1] > FEW:
+        return look_at_all(query, points, price, k)
+    return look_nearby(query, points, price, k, limit)
 
 
 def means(x: Floats, label: Ints) -> Floats:
@@ -450,14 +509,11 @@ def bound_from(task: Task, now: Round) -> float:
 
 def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
     """Keys of all arcs that are a best offer, u (M,), at the prices v (N,)."""
-    rows, found = len(level.tiles), []
-    base = (level.tiles**2).sum(1) - v[level.owner]
-    rest, step = (u - (level.cells**2).sum(1))[:, None], max(1, 500_000 // rows)
-    for start in range(0, len(u), step):
-        offer = -2 * level.cells[start : start + step] @ level.tiles.T
-        offer += base
-        found.append(np.flatnonzero(offer <= rest[start : start + step]) + rows * start)
-    return np.concatenate(found)
+    rest, found = u - (level.cells**2).sum(1), []
+    for some, stock, offer in look(level.cells, level.tiles, v[level.owner], limit=u):
+        row, place = np.divmod(np.flatnonzero(offer <= rest[some, None, None]), stock.size)
+        found.append(some[row] * len(level.tiles) + stock.ravel()[place])
+    return np.sort(np.concatenate(found))
 
 
 def bind(level: Level, v: Floats) -> Level:

@@ -352,10 +352,27 @@ def test_both_searches_find_the_best_offers(seed: int, f: int, k: int) -> None:
     )
     price = rng.normal(0, 3000, 40).round()
     offers = np.sort(squared(query[:, None], points) - price, axis=1)[:, :k]
-    for look in (placement.look_in_tree, placement.look_at_all):
-        index = look(query, points, price, k)
+    for look in (placement.look_nearby, placement.look_at_all):
+        index = np.empty((20, min(k, 40)), np.int64)
+        for some, stock, offer in look(query, points, price, k):
+            index[some] = stock.ravel()[placement.least(offer, k)]
         value = squared(query[:, None], points[index]) - price[index]
         assert (np.sort(value, axis=1)[:, :k] == offers).all()
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.integers(1, 5))
+def test_planes_and_shelves_never_promise_more_than_an_offer(seed: int, f: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.integers(0, 9, (int(rng.integers(1, 300)), f)).astype(float)
+    price, query = rng.normal(0, 30, len(points)).round(), rng.normal(4, 9, (7, f))
+    stock = placement.shelves(points, 8)
+    assert sorted(stock[stock < len(points)]) == list(range(len(points)))
+    x, v = points[stock % len(points)], price[stock % len(points)]
+    slope, height = placement.planes(x, v)
+    assert (v <= (x * slope[:, None]).sum(2) + height[:, None] + 1e-9).all()
+    bound = placement.at_least(query, x.min(1), x.max(1), slope, height)
+    assert (bound <= (squared(query[:, None, None], x) - v).min((0, 2)) + 1e-6).all()
 
 
 def test_ten_thousand_cells_are_proven_optimal_and_twice_the_same() -> None:
