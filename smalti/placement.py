@@ -182,14 +182,15 @@ def meet(left: Offers, right: Offers, last: Offers) -> Offers:
     return offer.reshape(len(left), *last.shape)
 
 
-FEW = 4  # features up to which most shelves need not be looked at
+FEW = 4  # features up to which it pays to choose among shelves
+MANY = 50_000_000  # pairs from which on it does
 
 
 def look(
     query: Floats, points: Floats, price: Floats, k: int = 1, limit: Floats | None = None
 ) -> Lots:
     """Offers less |query|^2 in lots: numbers of queries, points on shelves, and offers."""
-    if points.shape[1] > FEW:
+    if points.shape[1] > FEW or len(query) * len(points) < MANY:
         return look_at_all(query, points, price, k)
     return look_nearby(query, points, price, k, limit)
 

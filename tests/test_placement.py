@@ -53,6 +53,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "some arcs":
         monkeypatch.setattr(placement, "SMALL", 0)
         monkeypatch.setattr(placement, "OFFERS", 2)
+        monkeypatch.setattr(placement, "MANY", 0)
     return str(request.param)
 
 
@@ -219,6 +220,7 @@ def test_of_equally_good_matches_every_way_finds_the_same(
             assert (place(tiles, cells, **dense)[0] == first).all()
         with monkeypatch.context() as other:
             other.setattr(placement, "SMALL", 0)
+            other.setattr(placement, "MANY", 0)
             other.setattr(placement, "OFFERS", 2 + seed % 3)
             other.setattr(placement, "opening_prices", wild_prices(rng))
             assert (place(tiles, cells, **asked)[0] == first).all()
