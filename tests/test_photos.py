@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 import tifffile
 from hypothesis import given, settings
@@ -376,7 +377,13 @@ def test_transparent_grey_of_a_tiff_is_over_white(kind: str) -> None:
     samples = np.full((40, 60, 2), 128, np.uint8)
     grey = 255 if kind == "assocalpha" else 191
     photo = tiff(samples, photometric="minisblack", extrasamples=[kind])
-    assert is_near(middles(shrunk(photo))[:, 0], grey, levels=1)
+    try:
+        found = middles(shrunk(photo))[:, 0]
+    except Unreadable:  # by Pillow 12, which does not know this kind
+        assert kind == "assocalpha"
+        assert int(PIL.__version__.split(".")[0]) < 13
+    else:
+        assert is_near(found, grey, levels=1)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
