@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -77,6 +78,21 @@ def photos(tmp_path: Path) -> Path:
 def target(tmp_path: Path) -> Path:
     """A target of four stripes, 60 x 40 pixels."""
     return paint(tmp_path / "target.png", ["red", "lime", "navy", "white"], (60, 40))
+
+
+@pytest.fixture
+def spotted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with 60 photos of 24 x 16 pixels and a target of 60 x 40; we are in it."""
+    rng = np.random.default_rng(1)
+    (tmp_path / "photos").mkdir()
+    for i in range(60):
+        spots = Image.fromarray(rng.integers(0, 256, (2, 3, 3), np.uint8))
+        spots.resize((24, 16)).save(tmp_path / "photos" / f"{i:02}.png")
+    y, x = np.mgrid[:40, :60]
+    slopes = np.stack([4 * x, 6 * y, 255 - 2 * x - 3 * y], axis=-1)
+    Image.fromarray(slopes.clip(0, 255).astype(np.uint8)).save(tmp_path / "target.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def python(*arguments: object) -> list[str]:

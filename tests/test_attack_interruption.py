@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from test_workflow import MOSAICS, finished, mosaics, new_project, paint, snakemake
+from test_workflow import (
+    MOSAICS,
+    finished,
+    mosaics,
+    new_collection,
+    new_project,
+    paint,
+    snakemake,
+)
 
 from smalti.ground.files import LEFT
 
@@ -82,11 +90,7 @@ def is_killed(program: subprocess.Popen[str], seconds: float, group: bool = True
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
     """A folder with 200 photos and a target."""
-    folder = tmp_path / "collection"
-    for i in range(200):
-        paint(folder / "photos" / f"{i:03}.png", i)
-    paint(folder / "target.png", 1000)
-    return folder
+    return new_collection(tmp_path / "collection", 200)
 
 
 @pytest.fixture

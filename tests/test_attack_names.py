@@ -2,11 +2,10 @@
 
 import ast
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import Run
 from test_workflow import CONFIG, new_project, paint, snakemake
 
 ROOT = Path(__file__).parents[1]
@@ -79,21 +78,15 @@ def test_the_program_never_executes_what_it_reads(path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="such names are not allowed elsewhere")
-def test_hostile_names_of_photos_are_names_and_nothing_else(tmp_path: Path) -> None:
+def test_hostile_names_of_photos_are_names_and_nothing_else(
+    tmp_path: Path, run: Run
+) -> None:
     for i, name in enumerate(HOSTILE):
         paint(tmp_path / "photos" / name, i)
     paint(tmp_path / "target.png", 99)
     make = ["make", "photos", "target.png", "-o", "out.png", "--store", "s.h5"]
     for words in ([*make, "--target-res", "4", "3"], ["page", "out.png"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "smalti", *words],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = run("-m", "smalti", *words)
         assert done.returncode == 0, done.stderr
         assert "\u202e" not in done.stdout + done.stderr
     found = {path.name for path in tmp_path.iterdir()}

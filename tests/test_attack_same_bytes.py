@@ -10,7 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from test_workflow import CONFIG, finished, mosaics, new_project, paint, snakemake
+from test_workflow import (
+    CONFIG,
+    finished,
+    mosaics,
+    new_collection,
+    new_project,
+    snakemake,
+)
 
 ROOT = Path(__file__).parents[1]
 MAKE = ["make", "photos", "target.png", "-o", "out.png", "--store", "s.h5"]
@@ -24,11 +31,7 @@ __all__ = ["finished"]  # a fixture
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
     """A folder with 60 photos and a target."""
-    folder = tmp_path / "collection"
-    for i in range(60):
-        paint(folder / "photos" / f"{i:03}.png", i)
-    paint(folder / "target.png", 1000)
-    return folder
+    return new_collection(tmp_path / "collection", 60)
 
 
 def make(folder: Path, *words: str, python: str = sys.executable) -> list[bytes]:

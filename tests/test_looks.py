@@ -221,21 +221,6 @@ def test_without_a_score_nothing_is_said() -> None:
 # From photos to a picture
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with 60 photos of 24 x 16 pixels and a target of 60 x 40; we are in it."""
-    rng = np.random.default_rng(1)
-    (tmp_path / "photos").mkdir()
-    for i in range(60):
-        spots = Image.fromarray(rng.integers(0, 256, (2, 3, 3), np.uint8))
-        spots.resize((24, 16)).save(tmp_path / "photos" / f"{i:02}.png")
-    y, x = np.mgrid[:40, :60]
-    slopes = np.stack([4 * x, 6 * y, 255 - 2 * x - 3 * y], axis=-1)
-    Image.fromarray(slopes.clip(0, 255).astype(np.uint8)).save(tmp_path / "target.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 MAKE = ["make", "photos", "target.png", "-o", "out.png"]
 
 
@@ -250,7 +235,7 @@ GRID = ("--target-res", 24, 20)
 
 
 @EVERY
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_every_look_makes_a_picture(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     report = make("--look", name, *(() if name == "once" else GRID))
     assert report.photos == 60
@@ -261,7 +246,7 @@ def test_every_look_makes_a_picture(name: str, capsys: pytest.CaptureFixture[str
     assert "\nlikeness " in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_everyone_is_in_the_picture() -> None:
     dark = np.full((40, 60, 3), 9, np.uint8)  # so that most photos are nobody's best
     Image.fromarray(dark).save("target.png")
@@ -271,13 +256,13 @@ def test_everyone_is_in_the_picture() -> None:
     assert report.equal_neighbours == 0
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_everyone_needs_as_many_cells(refusal: Callable[..., str]) -> None:
     line = refusal(*MAKE, "--look", "everyone", "--target-res", 6, 6)
     assert "36 cells cannot hold 60 uses" in line
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_once_is_once() -> None:
     for words in [("--look", "once"), ("--max-uses", 1)]:
         report = make(*words)
@@ -286,7 +271,7 @@ def test_once_is_once() -> None:
         assert report.photos_used == report.cells
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_more_cells_than_photos_are_refused_if_none_may_repeat(
     refusal: Callable[..., str],
 ) -> None:
@@ -294,7 +279,7 @@ def test_more_cells_than_photos_are_refused_if_none_may_repeat(
     assert 'repeats = "fewest"' in line
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_without_a_word_the_look_is_faithful() -> None:
     report = make(*GRID)
     assert report.method == "spread"
@@ -307,7 +292,7 @@ def test_without_a_word_the_look_is_faithful() -> None:
     assert again.match
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_without_a_grid_the_look_decides_how_many_cells() -> None:
     report = make()
     assert 0.9 * LOOKS["faithful"].cells(60) < (report.cells or 0)
@@ -318,7 +303,7 @@ def test_without_a_grid_the_look_decides_how_many_cells() -> None:
     assert cols * 6 / (rows * 4) == pytest.approx(60 / 40, rel=0.06)
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_a_method_that_is_given_is_followed_plainly() -> None:
     report = make("--method", "nearest", *GRID)
     assert report.method == "nearest"
@@ -326,14 +311,14 @@ def test_a_method_that_is_given_is_followed_plainly() -> None:
     assert "feature" not in report.settings
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_a_tint_goes_with_the_default_look() -> None:
     report = make("--tint", 0.3, *GRID)
     assert report.method == "spread"
     assert report.recolour == {"tint": 0.3}
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_few_photos_do_with_every_look() -> None:
     for path in sorted(Path("photos").iterdir())[20:]:
         path.unlink()
@@ -343,7 +328,7 @@ def test_few_photos_do_with_every_look() -> None:
         assert report.photos_used == (report.cells if name == "once" else 20)
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("spotted")
 def test_a_mistyped_look_is_one_line(refusal: Callable[..., str]) -> None:
     line = refusal(*MAKE, "--look", "faithfull")
     assert line == "mosaic: there is no look 'faithfull'; did you mean 'faithful'?"

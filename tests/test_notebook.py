@@ -30,22 +30,10 @@ PLAIN: dict[str, object] = {**SMALL, "look": "plain", "target_res": (3, 2)}
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder with 60 photos of 24 x 16 pixels and a target of 60 x 40.
-
-    Files that come and go are in the folder `temporary`.
-    """
-    rng = np.random.default_rng(1)
-    (tmp_path / "photos").mkdir()
-    for i in range(60):
-        spots = Image.fromarray(rng.integers(0, 256, (2, 3, 3), np.uint8))
-        spots.resize((24, 16)).save(tmp_path / "photos" / f"{i:02}.png")
-    y, x = np.mgrid[:40, :60]
-    slopes = np.stack([4 * x, 6 * y, 255 - 2 * x - 3 * y], axis=-1)
-    Image.fromarray(slopes.clip(0, 255).astype(np.uint8)).save(tmp_path / "target.png")
+def here(spotted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work among spotted photos; files that come and go are in the folder `temporary`."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.chdir(tmp_path)
 
 
 def make(**given: object) -> Mosaic:

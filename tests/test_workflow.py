@@ -40,6 +40,14 @@ def paint(path: Path, seed: int) -> None:
     Image.new("RGB", (20, 15), tuple(levels.tolist())).save(path)
 
 
+def new_collection(folder: Path, count: int) -> Path:
+    """A folder with so many photos, and a target."""
+    for i in range(count):
+        paint(folder / "photos" / f"{i:03}.png", i)
+    paint(folder / "target.png", 1000)
+    return folder
+
+
 def new_project(folder: Path, config: str = CONFIG, photos: str = "photos") -> Path:
     """A folder with the program, settings and 100 photos, and nothing made of them."""
     folder.mkdir(parents=True)
