@@ -67,7 +67,7 @@ episode:
 	@$(PYTHON) course/episode.py
 
 clean:
-	rm -rf _build .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts
+	rm -rf _build .venv .snakemake data/*.h5 data/*.tab data/*.json data/lists data/parts data/benchmarks
 
 # one environment; each set of packages is installed when it is first wanted, and notebooks
 # find its Python without asking

@@ -27,10 +27,9 @@ if plan.paint:
             plan.lists,
         log:
             f"{data}/log/paint.log",
+        benchmark:
+            f"{data}/benchmarks/paint.tsv"
         threads: workflow.cores
-        resources:
-            mem_mb=1000,
-            runtime=30,
         shell:
             "python data/cats.py data/cats --workers {threads}"
             " && mosaic list data/cats {output:q} > {log:q} 2>&1"
@@ -44,7 +43,8 @@ rule thumbnails:
         f"{data}/parts/{{part}}.h5",
     log:
         f"{data}/log/thumbnails-{{part}}.log",
-    threads: 1
+    benchmark:
+        f"{data}/benchmarks/thumbnails-{{part}}.tsv"
     resources:
         mem_mb=planning.memory(500),
         runtime=60,
@@ -64,10 +64,10 @@ rule store:
         f"{data}/thumbnails.h5",
     log:
         f"{data}/log/store.log",
-    threads: 1
+    benchmark:
+        f"{data}/benchmarks/store.tsv"
     resources:
         mem_mb=planning.memory(1000),
-        runtime=30,
     shell:
         "mosaic merge {output:q} {input.parts:q} > {log:q} 2>&1"
 
@@ -83,9 +83,10 @@ rule match:
         report=f"{data}/matches_{{method}}.json",
     log:
         f"{data}/log/match_{{method}}.log",
+    benchmark:
+        f"{data}/benchmarks/match_{{method}}.tsv"
     wildcard_constraints:
         method="nearest|unique",
-    threads: 1
     resources:
         mem_mb=planning.memory(5000 if plan.settings.solver == "dense" else 1000),
         runtime=60,
@@ -105,10 +106,10 @@ rule paste:
         report="mosaic_{method}.json",
     log:
         f"{data}/log/paste_{{method}}.log",
-    threads: 1
+    benchmark:
+        f"{data}/benchmarks/paste_{{method}}.tsv"
     resources:
         mem_mb=planning.memory(1000),
-        runtime=30,
     params:
         options=planning.paste_options(plan),
     shell:
