@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 from mosaic import Array, Draw, save_image
 from smalti.ground.errors import MosaicError
@@ -24,7 +24,7 @@ from smalti.ground.settings import cores
 from smalti.recolour import Recolour
 
 Bands = Iterable[Array]
-Write = Callable[[str | Path, Bands, tuple[int, int]], None]
+Write = Callable[[str | Path, Bands, tuple[int, int], float | None], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -120,6 +120,15 @@ def measure(bands: Bands, size: tuple[int, int]) -> tuple[int, Iterator[Array]]:
     return channels, watched(itertools.chain([first], stream), size, channels)
 
 
+@functools.cache
+def srgb() -> bytes:
+    """An ICC profile of sRGB, the same at any time (ICC.1:2022, section 7.2)."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # when it was made
+    profile[40:44] = bytes(4)  # on which system
+    return bytes(profile)
+
+
 def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Like `map`, by threads, in order, with never more than a few items in memory."""
     workers = cores()
@@ -156,22 +165,32 @@ def deflate_band(band: Array) -> tuple[bytes, bytes]:
     return raw, press.compress(raw) + press.flush(zlib.Z_SYNC_FLUSH)
 
 
-def write_png(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
+def write_png(
+    path: str | Path, bands: Bands, size: tuple[int, int], dpi: float | None = None
+) -> None:
     """Write bands as a PNG of (width, height) pixels, in a stream (PNG, ISO 15948).
 
-    Raises ValueError, and writes nothing, unless the bands have that size.
+    `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
     """
     channels, bands = measure(bands, size)
     colours, check = {3: 2, 4: 6}[channels], 1
     with atomic(path) as part, part.open("wb") as file:
         header = struct.pack(">IIBBBBB", *size, 8, colours, 0, 0, 0)
         file.write(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header))
+        file.write(png_print(dpi) if dpi else b"")
         file.write(png_chunk(b"IDAT", b"\x78\x01"))
         for raw, packed in in_step(deflate_band, regroup(bands, 64)):
             check = zlib.adler32(raw, check)
             file.write(png_chunk(b"IDAT", packed))
         file.write(png_chunk(b"IDAT", b"\x03\x00" + struct.pack(">I", check)))
         file.write(png_chunk(b"IEND", b""))
+
+
+def png_print(dpi: float) -> bytes:
+    """Chunks of a PNG that say its profile, sRGB, and its resolution."""
+    dots = round(dpi / 0.0254)
+    profile = png_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb()))
+    return profile + png_chunk(b"pHYs", struct.pack(">IIB", dots, dots, 1))
 
 
 TIFF_TILE = 256
@@ -192,10 +211,12 @@ def cut_tiles(bands: Bands, side: int) -> Iterator[Array]:
             yield band[:, left : left + side]
 
 
-def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
+def write_tiff(
+    path: str | Path, bands: Bands, size: tuple[int, int], dpi: float | None = None
+) -> None:
     """Write bands as a tiled TIFF of (width, height) pixels, in a stream; BigTIFF if large.
 
-    Raises ValueError, and writes nothing, unless the bands have that size.
+    `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
     """
     import tifffile
 
@@ -212,6 +233,9 @@ def write_tiff(path: str | Path, bands: Bands, size: tuple[int, int]) -> None:
             compression="zlib",
             predictor=True,
             extrasamples=["unassalpha"] if channels == 4 else None,
+            resolution=(dpi, dpi) if dpi else None,
+            resolutionunit="inch" if dpi else None,
+            iccprofile=srgb() if dpi else None,
         )
 
 
@@ -243,12 +267,17 @@ def halve(band: Array) -> Array:
 
 
 def write_deepzoom(
-    path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    dpi: float | None = None,
+    tile: int = 512,
+    quality: int = 85,
 ) -> None:
     """Write bands as NAME.dzi and its tiles in the folder NAME_files; the .dzi comes last.
 
-    `size` is (width, height). Tiles are PNG if the bands have an alpha channel, else JPEG.
-    Raises MosaicError if the folder is not ours, ValueError unless the bands fit.
+    `size` is (width, height); a screen has no `dpi`. Tiles are PNG if the bands have an alpha
+    channel, else JPEG. Raises MosaicError if the folder is not ours, ValueError unless the bands fit.
     """
     path, folder = Path(path), tiles_folder(path)
     channels, stream = measure(bands, size)
@@ -321,21 +350,37 @@ def check_size(path: str | Path, size: tuple[int, int]) -> None:
 
 
 def save_bands(
-    path: str | Path, bands: Bands, size: tuple[int, int], quality: int = 90
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    quality: int = 90,
+    dpi: float | None = None,
 ) -> None:
     """Save an image of (width, height) pixels from its bands, as the name's ending says.
 
-    `quality` is that of a JPEG or WebP. Raises MosaicError as `check_size` does, and
+    `quality` is that of a JPEG or WebP, `dpi` is for a printer. Raises MosaicError as `check_size` does, and
     ValueError, leaving an older file as it was, unless the bands have that size.
     """
     check_size(path, size)
     ending = Path(path).suffix.lower()
     if ending in STREAMS:
-        STREAMS[ending](path, bands, size)
+        STREAMS[ending](path, bands, size, dpi)
         return
     bands = measure(bands, size)[1]
-    opaque = ending in (".jpg", ".jpeg")
-    save_image(path, map(over_white, bands) if opaque else bands, size, quality)
+    bands = map(over_white, bands) if ending in (".jpg", ".jpeg") else bands
+    if dpi:
+        save_for_printer(path, bands, size, quality, dpi)
+    else:
+        save_image(path, bands, size, quality)
+
+
+def save_for_printer(
+    path: str | Path, bands: Bands, size: tuple[int, int], quality: int, dpi: float
+) -> None:
+    """Save bands as one image of (width, height) pixels with its resolution and profile."""
+    whole = np.concatenate(list(bands))
+    with atomic(path) as part:
+        Image.fromarray(whole).save(part, quality=quality, dpi=(dpi, dpi), icc_profile=srgb())
 
 
 def over_white(band: Array) -> Array:

@@ -1,6 +1,7 @@
 """Output: streamed, exact, cut out; on images small enough to check by eye."""
 
 import doctest
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
+from PIL import Image, ImageCms
 
 from mosaic import Array
 from smalti import output
@@ -332,3 +333,39 @@ def test_empty_cells_become_transparent() -> None:
     covered = output.cover(output.paste_exact(flat_tiles, match, (4, 2)), empty, (4, 2))
     row = [[*RED, 255], [255, 255, 255, 0], [*BLUE, 255], [*BLUE, 255]]
     assert np.vstack(list(covered)).tolist() == [row, row]
+
+
+# For a printer
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif"])
+def test_a_resolution_is_in_the_file_with_a_profile(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    output.save_bands(path, bands(picture(90, 70), 9), (90, 70), dpi=300)
+    with Image.open(path) as read:
+        assert read.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(read.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp"])
+def test_a_profile_says_nothing_of_the_day(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    contents = []
+    for day in (b"\0\1", b"\0\2"):
+        other = made[:28] + day + made[30:]
+        output.srgb.cache_clear()
+        monkeypatch.setattr(ImageCms.ImageCmsProfile, "tobytes", lambda self, it=other: it)
+        output.save_bands(tmp_path / f"a{ending}", [picture(9, 7)], (9, 7), dpi=100)
+        contents.append((tmp_path / f"a{ending}").read_bytes())
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp"])
+def test_without_a_resolution_a_file_has_neither(tmp_path: Path, ending: str) -> None:
+    output.save_bands(tmp_path / f"a{ending}", [picture(9, 7)], (9, 7))
+    with Image.open(tmp_path / f"a{ending}") as read:
+        assert "icc_profile" not in read.info
+        assert read.info.get("dpi", (1, 1)) == (1, 1)
