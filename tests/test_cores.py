@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from bench.cores import Report
-from course import cores
+from course import cores, sharing
 from data import cats
 
 ROOT = Path(__file__).parents[1]
@@ -24,18 +24,18 @@ ROOT = Path(__file__).parents[1]
 
 def count_two(lock: AbstractContextManager[object], patience: float) -> int:
     """Let two threads count one photo each; give what they have counted."""
-    box, meet = {"photos": 0}, cores.Meeting(patience)
+    box, meet = {"photos": 0}, sharing.Meeting(patience)
     with ThreadPoolExecutor(2) as pool:
-        for one in [pool.submit(cores.add_one, box, lock, meet) for _ in range(2)]:
+        for one in [pool.submit(sharing.add_one, box, lock, meet) for _ in range(2)]:
             one.result()
     return box["photos"]
 
 
 def take(orders: list[tuple[threading.Lock, threading.Lock]], patience: float) -> list[str]:
     """Let two threads take two locks each, in some orders."""
-    meet = cores.Meeting(patience)
+    meet = sharing.Meeting(patience)
     with ThreadPoolExecutor(2) as pool:
-        tasks = [pool.submit(cores.take_both, *order, meet) for order in orders]
+        tasks = [pool.submit(sharing.take_both, *order, meet) for order in orders]
         return [task.result() for task in tasks]
 
 
@@ -69,11 +69,11 @@ def test_rows_in_shared_memory_have_the_mean_of_their_copies() -> None:
     memory = SharedMemory(create=True, size=array.nbytes)
     try:
         np.ndarray(array.shape, np.uint8, memory.buf)[:] = array
-        mean = cores.mean_of_rows((2, 4), memory.name, array.shape)
+        mean = sharing.mean_of_rows((2, 4), memory.name, array.shape)
     finally:
         memory.close()
         memory.unlink()
-    assert mean == cores.mean_of(array[2:4]) == 17.5
+    assert mean == sharing.mean_of(array[2:4]) == 17.5
 
 
 def test_plain_python_lets_no_other_thread_in_and_sleep_does() -> None:

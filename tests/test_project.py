@@ -276,6 +276,11 @@ def mosaic_commands(text: str) -> list[list[str]]:
 DOCUMENTS = [*PAGES, *map(str, tangle.documents(ROOT))]
 
 
+def is_lesson(name: str) -> bool:
+    """Whether a document is the book or belongs to its course."""
+    return name == "mosaic.md" or name.startswith("course/")
+
+
 def test_the_readme_has_a_way_for_each_reader() -> None:
     found = commands(text_of("README.md"))
     assert [words[-1] for words in found[:2]] == [".[heif]", ".[heif]"]
@@ -291,6 +296,18 @@ def test_each_make_command_of_the_documents_is_in_the_makefile() -> None:
     named = {word for words in typed if words[0] == "make" for word in words[1:]}
     named |= {word for text in texts for word in re.findall(r"`make ([a-z]+)`", text)}
     assert {word for word in named if "=" not in word} <= targets
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if is_lesson(name)])
+def test_each_command_of_the_lesson_runs_as_printed_in_a_fresh_clone(name: str) -> None:
+    for words in commands(text_of(name)):
+        program, *others = words[1:] if words[0] == "time" else words
+        if program.startswith(".venv/bin/"):
+            assert Path(sys.executable).with_name(Path(program).name).exists(), words
+        else:
+            assert program in ("make", "cp", "rm"), f"{program} is not in everybody's path"
+        scripts = [word for word in others if word.endswith(".py")]
+        assert [word for word in scripts if not (ROOT / word).is_file()] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

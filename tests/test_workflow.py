@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from course import timings
 from smalti.ground.files import HOST
 from smalti.workflow import make_plan
 
@@ -107,6 +108,13 @@ def test_the_workflow_makes_both_mosaics_and_what_is_on_the_way(finished: Path) 
             assert image.size == (100, 64)
     for name in ("thumbnails.h5", "matches_nearest.tab", "matches_unique.tab"):
         assert (finished / "data" / name).is_file()
+
+
+def test_each_job_leaves_a_file_with_its_time_for_the_ninth_exercise(finished: Path) -> None:
+    found = timings.benchmarks(str(finished / "data/benchmarks"))
+    rules = ("match_nearest", "match_unique", "paste_nearest", "paste_unique")
+    assert found.keys() == {"thumbnails", "store", *rules}
+    assert all(seconds > 0 for seconds in found.values())
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:

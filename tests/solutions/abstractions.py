@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
+from course.timings import in_words
 from mosaic import Reject, Thumbnail, make_thumbnail
 from smalti.ground.collection import list_photos
 from smalti.ground.settings import cores
@@ -40,7 +41,7 @@ def main(folder: str) -> None:
         started = time.perf_counter()
         assert make_all(names, folder, pool, chunk) == expected
         speedup = serial / (time.perf_counter() - started)
-        print(f"{pool.__name__} in chunks of {chunk}: {speedup:.2f} times faster")
+        print(f"{pool.__name__} in chunks of {chunk}: {in_words(speedup)}")
 
 
 if __name__ == "__main__":
