@@ -107,8 +107,9 @@ def sort_folder(folder: str) -> Names:
         seen.add((about.st_dev, about.st_ino))
         folders[:] = inner_folders(folders, files)
         below = os.path.relpath(place, folder)
+        lead = "" if below == "." else below + os.sep
         for every, some in zip(found, sort_files(place, files), strict=True):
-            every += [os.path.normpath(os.path.join(below, name)) for name in some]  # noqa: PTH118
+            every += [lead + name for name in some]
     return found
 
 
@@ -141,7 +142,7 @@ def describe_folder(folder: str) -> Found:
     names, entries = sort_folder(folder), list[Entry]()
     for name in names.photos:
         with contextlib.suppress(FileNotFoundError):  # it went away just now
-            about = Path(folder, name).stat()
+            about = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118
             entries.append((name, about.st_size, about.st_mtime_ns))
     for path in Path(folder).glob("[!.]*.bin"):
         _, size, time = file_stamp(str(path))
