@@ -59,9 +59,8 @@ def make_tiles_and_cells(
     `mean` is (n, 3), the thumbnails' mean RGB; `draw` decodes them. What follows from the
     thumbnails alone is made by `keep`.
     """
-    filled = ~view.empty.ravel()
     if (settings.feature, settings.colour) == ("mean", "rgb"):
-        tiles, cells = mean, mosaic.mean_colour(view.cut()[filled])
+        tiles, cells = mean, view.describe(mosaic.mean_colour)
     else:
         own = features.options_of(settings)
 
@@ -74,7 +73,7 @@ def make_tiles_and_cells(
             return np.concatenate([make(draw(every[i : i + AT_ONCE], thumb_res)) for i in starts])
 
         tiles = keep(f"{settings.feature} {settings.colour} {sorted(own.items())}", make_tiles)
-        cells = make(view.cut(cell_size(view, thumb_res, 2 * (settings.detail or 3)))[filled])
+        cells = view.describe(make, cell_size(view, thumb_res, 2 * (settings.detail or 3)))
     return features.weigh(tiles, settings.weights), features.weigh(cells, settings.weights)
 
 

@@ -2,16 +2,17 @@
 """The target, cut into cells in any way, and cells that stay empty; explained in grid.md."""
 
 import dataclasses
+import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
 from PIL import Image, ImageChops, ImageOps
 
-from mosaic import Array, CellSettings, cut_cells
+from mosaic import Array, CellSettings, crop_box, cut_cells, shrink_photo
 from smalti.ground.archives import load_image
 from smalti.ground.errors import MosaicError
 from smalti.ground.photos import make_averageable, upright_size
@@ -181,6 +182,15 @@ class View:
         """Cut the target into cells of (width, height) pixels: (m, height, width, 3)."""
         return cut_cells(self.target, self.grid, self.shape, detail)
 
+    def describe(self, make: Callable[[Array], Array], detail: tuple[int, int] = (4, 4)) -> Array:
+        """What a function says of the filled cells: (k, height, width, 3) of some to (k, f)."""
+        filled, top, found = ~self.empty.ravel(), 0, list[Array]()
+        for cells in Cells(self, detail).parts():
+            if (inside := filled[top : top + len(cells)]).any():
+                found.append(make(cells[inside]))
+            top += len(cells)
+        return np.concatenate(found)
+
 
 def make_view(
     target: Image.Image,
@@ -212,3 +222,63 @@ def make_view(
     middle = target.size if settings.tile else None
     weight = weigh_cells(settings.focus, whole, grid, shape, middle)
     return View(target, grid, shape, empty, weight)
+
+
+WHOLE, BAND, PART = 1 << 25, 1 << 22, 1 << 20  # pixels: cut in one go, or at once; handed on
+
+
+@dataclasses.dataclass(frozen=True)
+class Cells:
+    """The cells of a view in (width, height) pixels, which are cut when they are wanted."""
+
+    view: View
+    detail: tuple[int, int]
+
+    def rows_in(self, pixels: int) -> int:
+        """How many rows of cells have so many pixels; at least one."""
+        return max(1, pixels // (self.view.grid[0] * self.detail[0] * self.detail[1]))
+
+    def parts(self) -> Iterator[Array]:
+        """All cells, some rows of them at a time: (k, height, width, 3)."""
+        total, step = self.view.empty.size, self.rows_in(PART) * self.view.grid[0]
+        for first in range(0, total, step):
+            yield self[np.arange(first, min(first + step, total))]
+
+    def __getitem__(self, places: Array) -> Array:
+        """Cells by their numbers, counted row by row: (k,) to (k, height, width, 3)."""
+        cells = np.empty((len(places), *self.detail[::-1], 3), np.uint8)
+        of = places // (self.rows_at_once * self.view.grid[0])
+        for band in np.unique(of).tolist():
+            first = band * self.rows_at_once * self.view.grid[0]
+            cells[of == band] = self.band(band)[places[of == band] - first]
+        return cells
+
+    @functools.cached_property
+    def rows_at_once(self) -> int:
+        """How many rows of cells are cut in one go."""
+        whole, rows = self.rows_in(WHOLE), self.view.grid[1]
+        return rows if whole >= rows else self.rows_in(BAND)
+
+    @functools.cached_property
+    def band(self) -> Callable[[int], Array]:
+        """Cut a band of rows, by its number; the last one is kept."""
+        return functools.lru_cache(maxsize=1)(self.cut_band)
+
+    def cut_band(self, band: int) -> Array:
+        """Cut the band of a number into its cells: (k, height, width, 3)."""
+        (cols, rows), (width, height), shape = self.view.grid, self.detail, self.view.shape
+        if self.rows_at_once == rows:
+            return self.view.cut(self.detail)
+        first = band * self.rows_at_once
+        some = min(self.rows_at_once, rows - first)
+        left, top, right, bottom = crop_box(self.flat.size, (cols * shape[0], rows * shape[1]))
+        edges = [top + (bottom - top) * row / rows for row in (first, first + some)]
+        box, size = (left, edges[0], right, min(edges[1], bottom)), (cols * width, some * height)
+        small = self.flat.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+        cells = np.asarray(small).reshape(some, height, cols, width, 3).swapaxes(1, 2)
+        return cells.reshape(some * cols, height, width, 3)
+
+    @functools.cached_property
+    def flat(self) -> Image.Image:
+        """The target, upright and in sRGB."""
+        return shrink_photo(self.view.target, upright_size(self.view.target))

@@ -10,6 +10,7 @@ import numpy as np
 
 from mosaic import Array
 from smalti.features import average_regions, from_oklab, oklab
+from smalti.grid import Cells
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Share
 
@@ -145,7 +146,7 @@ def recolour_tiles(tiles: Array, cells: Array, strength: float) -> Array:
 WAYS = {"recolour": recolour_tiles, "tint": tint_tiles, "blend": blend_tiles}
 
 
-def make_recolour(cells: Array, settings: RecolourSettings) -> Recolour | None:
+def make_recolour(cells: Array | Cells, settings: RecolourSettings) -> Recolour | None:
     """The function that recolours thumbnails at their places; None if they stay as they are.
 
     `cells` are all the cells of the target, (m, 8, 8, 3) sRGB, row by row.
@@ -160,7 +161,7 @@ def make_recolour(cells: Array, settings: RecolourSettings) -> Recolour | None:
 
 
 def at_places(
-    tiles: Array, places: Array, change: Callable[..., Array], cells: Array, strength: float
+    tiles: Array, places: Array, change: Callable[..., Array], cells: Array | Cells, strength: float
 ) -> Array:
     """Change tiles by the cells at their places."""
     return change(tiles, cells[places], strength)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mosaic import Array
 from smalti.features import average_regions
-from smalti.grid import View
+from smalti.grid import Cells, View
 
 
 def colour_error(mosaic: Array, target: Array) -> tuple[float, float]:
@@ -25,19 +25,37 @@ def colour_error(mosaic: Array, target: Array) -> tuple[float, float]:
     return 255 * float(np.sqrt(((one - other) ** 2).mean())), float(seen.mean())
 
 
-def structural_similarity(mosaic: Array, target: Array) -> float:
-    """Mean structural similarity, at most 1: (rows, cols, 3) sRGB levels each.
+@dataclasses.dataclass
+class Similarity:
+    """Mean structural similarity of two images of (cols, rows) pixels, at most 1.
 
     Wang, Bovik, Sheikh and Simoncelli, Image quality assessment: from error visibility to
     structural similarity (IEEE Transactions on Image Processing 13:4, 2004).
     """
-    from skimage.metrics import structural_similarity as ssim
 
-    one, other = (np.asarray(image, np.float64) for image in (mosaic, target))
-    times = -(-7 // min(one.shape[:2]))  # a small image is enlarged to fill a window
-    one, other = (image.repeat(times, 0).repeat(times, 1) for image in (one, other))
-    found = ssim(one, other, channel_axis=2, data_range=255)  # type: ignore[no-untyped-call]
-    return float(found)
+    size: tuple[int, int]
+    total: float = 0.0
+    windows: int = 0  # that were counted, in rows
+    kept: Array | None = None
+
+    def add(self, mosaic: Array, target: Array) -> None:
+        """Count the windows that end in another band: (k, cols, 3) sRGB levels each."""
+        from skimage.metrics import structural_similarity as ssim
+
+        times = -(-7 // min(self.size))
+        pair = np.stack((mosaic, target)).astype(np.float64).repeat(times, 1).repeat(times, 2)
+        pair = pair if self.kept is None else np.concatenate((self.kept, pair), axis=1)
+        fresh = pair.shape[1] - 6
+        self.kept = pair[:, -6:] if fresh > 0 else pair
+        if fresh > 0:
+            found = ssim(*pair, channel_axis=2, data_range=255)  # type: ignore[no-untyped-call]
+            self.total += fresh * float(found)
+            self.windows += fresh
+
+    @property
+    def mean(self) -> float:
+        """What has been counted, at least seven rows: the mean of all windows."""
+        return self.total / self.windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +68,23 @@ class Scores:
     ssim_twice: float  # the same at twice the scale
 
 
+def score_bands(pairs: Iterable[tuple[Array, Array]], grid: tuple[int, int]) -> Scores:
+    """Score a mosaic of (cols, rows) cells by bands of it and of its target, from the top.
+
+    Both are at twice the scale of the grid: (2 k, 2 cols, 3) sRGB, for k rows of cells.
+    """
+    (cols, rows), sums = grid, np.zeros(2)
+    coarse, fine = Similarity(grid), Similarity((2 * cols, 2 * rows))
+    for pair in pairs:
+        fine.add(*pair)
+        one, other = (image.reshape(-1, 2, cols, 2, 3).mean(axis=(1, 3)) for image in pair)
+        coarse.add(one, other)
+        rmse, ciede2000 = colour_error(one, other)
+        sums += len(one) * np.array([rmse**2, ciede2000])
+    squares, seen = (sums / rows).tolist()
+    return Scores(squares**0.5, seen, coarse.mean, fine.mean)
+
+
 def score(mosaic_image: Array, target_image: Array, grid: tuple[int, int]) -> Scores:
     """Score a mosaic of (cols, rows) cells: (H, W, 3) and (h, w, 3) sRGB, of the same view.
 
@@ -57,12 +92,9 @@ def score(mosaic_image: Array, target_image: Array, grid: tuple[int, int]) -> Sc
     >>> score(target, target, (4, 4)).rmse
     0.0
     """
-    pair = [mosaic_image[None], target_image[None]]
-    one, other = (average_regions(image, grid)[0] for image in pair)
-    fine = [average_regions(image, (2 * grid[0], 2 * grid[1]))[0] for image in pair]
-    rmse, ciede2000 = colour_error(one, other)
-    ssim, ssim_twice = structural_similarity(one, other), structural_similarity(*fine)
-    return Scores(rmse, ciede2000, ssim, ssim_twice)
+    twice = (2 * grid[0], 2 * grid[1])
+    one, other = (average_regions(image[None], twice)[0] for image in (mosaic_image, target_image))
+    return score_bands([(one, other)], grid)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,11 +135,21 @@ def watch(bands: Iterable[Array], cols: int, seen: list[Array]) -> Iterator[Arra
         yield band
 
 
-def look(view: View) -> Array:
-    """What a target looks like at twice the scale of the grid: (2 rows, 2 cols, 3) float64."""
-    (cols, rows), quarters = view.grid, average_regions(view.cut((8, 8)), (2, 2))
-    grid = quarters.reshape(rows, cols, 2, 2, 3).swapaxes(1, 2)
-    return grid.reshape(2 * rows, 2 * cols, 3)
+def look(view: View) -> Iterator[Array]:
+    """What a target looks like at twice the scale of the grid, in bands: (2 k, 2 cols, 3)."""
+    cols = view.grid[0]
+    for cells in Cells(view, (8, 8)).parts():
+        quarters = average_regions(cells, (2, 2)).reshape(-1, cols, 2, 2, 3)
+        yield quarters.swapaxes(1, 2).reshape(-1, 2 * cols, 3)
+
+
+def side_by_side(seen: Array, view: View) -> Iterator[tuple[Array, Array]]:
+    """Bands of what a mosaic looks like, (2 rows, 2 cols, 3), and of the target of a view."""
+    top = 0
+    for wanted in look(view):
+        rows, top = slice(top, top + len(wanted)), top + len(wanted)
+        empty = view.empty[rows.start // 2 : rows.stop // 2].repeat(2, 0).repeat(2, 1)
+        yield np.where(empty[..., None], wanted, seen[rows]), wanted
 
 
 def score_view(seen: Array, view: View) -> Scores:
@@ -115,8 +157,7 @@ def score_view(seen: Array, view: View) -> Scores:
 
     `seen` is (2 rows, 2 cols, 3) sRGB, the mosaic at twice the scale of the grid.
     """
-    wanted, empty = look(view), view.empty.repeat(2, 0).repeat(2, 1)
-    found = score(np.where(empty[..., None], wanted, seen), wanted, view.grid)
+    found = score_bands(side_by_side(seen, view), view.grid)
     filled = float(1 - view.empty.mean())
     return Scores(
         rmse=round(found.rmse / filled**0.5, 4),

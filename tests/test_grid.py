@@ -14,6 +14,7 @@ from smalti import grid
 from smalti.grid import (
     FEWEST_CELLS,
     MOST_CELLS,
+    Cells,
     GridSettings,
     cells_for,
     check_grid,
@@ -354,3 +355,75 @@ def test_without_a_focus_all_cells_are_alike() -> None:
 def test_a_focus_beside_the_target_is_one_line(word: str) -> None:
     with pytest.raises(MosaicError, match="focus"):
         weigh_cells((word,), Image.new("RGB", (60, 40)), (3, 2), (10, 10))
+
+
+# Some cells at a time
+
+
+def in_bands(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    """Let so many pixels be the most that are cut or handed on at once."""
+    for name in ("WHOLE", "BAND", "PART"):
+        monkeypatch.setattr(grid, name, pixels)
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("shape", [(50, 50), (70, 40)])
+def test_cells_cut_in_bands_are_those_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], turn: int
+) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (9, 7, 3), np.uint8)
+    target = Image.fromarray(noise).resize((170, 230), Image.Resampling.BICUBIC)
+    target = lying(target) if turn == 6 else target
+    view = make_view(target, shape, GridSettings(target_res=(5, 8)))
+    whole = view.cut((6, 7))
+    for rows in (1, 3, 8):
+        in_bands(monkeypatch, rows * 5 * 6 * 7)
+        parts = list(Cells(view, (6, 7)).parts())
+        assert len(parts) == -(-8 // rows)
+        assert np.abs(np.concatenate(parts).astype(int) - whole).max() <= 1
+
+
+def test_up_to_some_size_cells_are_those_of_the_book(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (31, 37, 4), np.uint8)
+    view = make_view(Image.fromarray(noise), (50, 50), GridSettings(target_res=(5, 4)))
+    monkeypatch.setattr(grid, "PART", 5 * 4)
+    parts = list(Cells(view, (4, 4)).parts())
+    assert len(parts) == 4
+    assert np.array_equal(np.concatenate(parts), view.cut())
+
+
+def test_cells_are_had_by_their_numbers_in_any_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = make_view(numbered(3, 4), (8, 8), GridSettings(target_res=(3, 4)))
+    in_bands(monkeypatch, 3 * 16)
+    assert greys(Cells(view, (4, 4))[np.array([11, 0, 3, 3, 8])]) == [12, 1, 4, 4, 9]
+
+
+def test_rows_of_cells_are_cut_once_while_one_goes_through_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = make_view(numbered(3, 4), (8, 8), GridSettings(target_res=(3, 4)))
+    in_bands(monkeypatch, 2 * 3 * 16)
+    cells, cut, once = Cells(view, (4, 4)), list[int](), Cells.cut_band
+
+    def cut_and_count(self: Cells, band: int) -> Array:
+        cut.append(band)
+        return once(self, band)
+
+    monkeypatch.setattr(Cells, "cut_band", cut_and_count)
+    for place in range(12):
+        cells[np.array([place])]
+    assert cut == [0, 1]
+
+
+def test_only_filled_cells_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = numbered(3, 4).convert("RGBA")
+    alpha = Image.new("L", (30, 40), 255)
+    alpha.paste(0, (0, 0, 20, 10))
+    target.putalpha(alpha)
+    view = make_view(target, (8, 8), GridSettings(target_res=(3, 4)))
+    in_bands(monkeypatch, 3 * 16)
+    assert view.describe(lambda cells: cells[:, 2, 2, 0]).tolist() == [*range(30, 121, 10)]

@@ -1,16 +1,24 @@
 """Scores and counts, on images that can be checked by eye."""
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.metrics import structural_similarity
 
 from mosaic import Array
+from smalti import grid
 from smalti.features import average_regions
 from smalti.grid import View
 from smalti.scores import (
     Scores,
+    Similarity,
     Uses,
     colour_error,
     count_uses,
@@ -18,8 +26,8 @@ from smalti.scores import (
     describe_uses,
     look,
     score,
+    score_bands,
     score_view,
-    structural_similarity,
     watch,
 )
 
@@ -37,6 +45,18 @@ def see(image: Array, cells: tuple[int, int], empty: list[list[bool]]) -> View:
     return View(Image.fromarray(image), cells, (1.0, 1.0), np.array(empty), weight)
 
 
+def look_at(view: View) -> Array:
+    """What a target looks like at twice the scale of the grid, put together."""
+    return np.concatenate(list(look(view)))
+
+
+def similarity(one: Array, other: Array) -> float:
+    """The mean structural similarity of two images."""
+    found = Similarity((one.shape[1], one.shape[0]))
+    found.add(one, other)
+    return found.mean
+
+
 # How like the target
 
 
@@ -50,7 +70,7 @@ def test_white_for_black_is_wrong_by_255_levels_and_100_units() -> None:
     rmse, ciede2000 = colour_error(white, black)
     assert rmse == pytest.approx(255)
     assert ciede2000 == pytest.approx(100, abs=0.1)
-    assert structural_similarity(white, black) < 0.01
+    assert similarity(white, black) < 0.01
 
 
 def test_what_is_inside_a_cell_counts_only_at_twice_the_scale() -> None:
@@ -71,8 +91,49 @@ def test_mosaic_and_target_may_have_different_sizes() -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 3, 3), (7, 5, 3)])
 def test_small_images_have_a_similarity(shape: tuple[int, int, int]) -> None:
     small = np.random.default_rng(1).integers(0, 256, shape)
-    assert structural_similarity(small, small) == pytest.approx(1)
-    assert structural_similarity(small, 255 - small) < 1
+    assert similarity(small, small) == pytest.approx(1)
+    assert similarity(small, 255 - small) < 1
+
+
+def whole_scores(one: Array, other: Array) -> list[float]:
+    """All scores of two whole images at twice the scale of the grid, as others compute them."""
+    small = [
+        average_regions(i[None], (i.shape[1] // 2, i.shape[0] // 2))[0]
+        for i in (one, other)
+    ]
+    distance: Any = deltaE_ciede2000
+    seen = distance(*(rgb2lab(image / 255) for image in small))
+    root = float(np.sqrt(((small[0] - small[1]) ** 2).mean()))
+    pairs = (small, (one.astype(float), other.astype(float)))
+    compare: Any = structural_similarity
+    like = [compare(*pair, channel_axis=2, data_range=255) for pair in pairs]
+    return [root, float(seen.mean()), *like]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.integers(7, 30),
+    cols=st.integers(7, 12),
+    heights=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    far=st.integers(1, 255),
+)
+def test_scores_by_bands_are_those_of_the_whole(
+    rows: int, cols: int, heights: list[int], far: int
+) -> None:
+    one = noise(2 * rows, 2 * cols)
+    other = (
+        (one.astype(int) + noise(2 * cols, 2 * rows).swapaxes(0, 1) % far) % 256
+    ).astype(np.uint8)
+
+    def bands() -> Iterator[tuple[Array, Array]]:
+        top, turn = 0, 0
+        while top < 2 * rows:
+            end = top + 2 * heights[turn % len(heights)]
+            yield one[top:end], other[top:end]
+            top, turn = end, turn + 1
+
+    found = dataclasses.astuple(score_bands(bands(), (cols, rows)))
+    assert found == pytest.approx(whole_scores(one, other), rel=1e-9)
 
 
 # While pasting
@@ -90,26 +151,40 @@ def test_bands_are_handed_on_as_they_are_and_seen_reduced() -> None:
 
 def test_a_target_is_looked_at_with_four_pixels_a_cell() -> None:
     image = noise(4, 6).repeat(8, 0).repeat(8, 1)
-    found = look(see(image, (3, 2), [[False] * 3] * 2))
+    found = look_at(see(image, (3, 2), [[False] * 3] * 2))
     assert found.shape == (4, 6, 3)
     assert np.abs(found - noise(4, 6)).max() < 24  # bicubic, so not quite
 
 
 def test_a_mosaic_that_looks_like_its_target_is_the_best() -> None:
     view = see(noise(32, 48), (3, 2), [[False] * 3] * 2)
-    assert score_view(look(view), view) == Scores(**BEST)
+    assert score_view(look_at(view), view) == Scores(**BEST)
 
 
 def test_empty_cells_are_left_out_of_the_mean_errors() -> None:
     grey = np.full((16, 32, 3), 100, np.uint8)
     full, half = (see(grey, (2, 1), [[False, empty]]) for empty in (False, True))
-    brighter = look(full) + 20
-    left_only = look(full)
+    brighter = look_at(full) + 20
+    left_only = look_at(full)
     left_only[:, :2] += 20
     assert score_view(brighter, full).rmse == pytest.approx(20, abs=1e-3)
     marks = score_view(left_only, half)
     assert marks.rmse == pytest.approx(20, abs=1e-3)
     assert marks.ciede2000 == pytest.approx(score_view(brighter, full).ciede2000, abs=1e-3)
+
+
+def test_a_view_that_is_cut_in_bands_has_the_same_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    smooth = Image.fromarray(noise(5, 5)).resize((150, 170), Image.Resampling.BICUBIC)
+    view = see(np.asarray(smooth), (9, 11), [[c == r for c in range(9)] for r in range(11)])
+    seen = np.clip(look_at(view) + noise(22, 18) % 40, 0, 255).astype(np.uint8)
+    whole = dataclasses.astuple(score_view(seen, view))
+    monkeypatch.setattr(grid, "PART", 9 * 64 * 2)
+    assert dataclasses.astuple(score_view(seen, view)) == whole
+    for name in ("WHOLE", "BAND"):
+        monkeypatch.setattr(grid, name, 9 * 64 * 2)
+    assert dataclasses.astuple(score_view(seen, view)) == pytest.approx(whole, rel=1e-3)
 
 
 # How photos are used
