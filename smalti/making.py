@@ -24,11 +24,12 @@ from PIL import Image
 
 import mosaic
 from mosaic import Array, Store
-from smalti import choosing, crops, features, likeness, output, scores, steps, tables, variants
+from smalti import choosing, crops, features, likeness, output, printing, scores, steps, tables
+from smalti import variants
 from smalti.choosing import ChoiceSettings, MatchSettings
 from smalti.constraints import make_constraints
 from smalti.features import FeatureSettings
-from smalti.grid import FEWEST_CELLS, GridSettings, View, check_grid, make_view, wanted_size
+from smalti.grid import FEWEST_CELLS, Cells, GridSettings, View, check_grid, make_view, wanted_size
 from smalti.ground import photos
 from smalti.ground.archives import load_image
 from smalti.ground.cache import VARIABLE, cache_path, is_cached, keep_array, use
@@ -77,13 +78,18 @@ def check_table(settings: TableSettings) -> None:
             raise MosaicError(f"`focus` does not go with {other}; leave out one of them")
 
 
-def make_store(path: str, folder: str, lines: Sequence[str], settings: StoreSettings) -> Store:
+Maker = Callable[[Sequence[str], str, StoreSettings], Iterator[mosaic.Thumbnail | mosaic.Reject]]
+
+
+def make_store(
+    path: str, folder: str, lines: Sequence[str], settings: StoreSettings, make: Maker | None = None
+) -> Store:
     """Make the store of photos, unless it is there already; return it, open."""
     origin = find_origin(lines, settings)
     if store := open_same(path, origin):
         return store
     names = [json.loads(line)[0] for line in lines]
-    made = progress(make_all(names, folder, settings), len(names), "thumbnails")
+    made = progress((make or make_all)(names, folder, settings), len(names), "thumbnails")
     mosaic.write_store(path, made, settings.thumb_res, origin)
     return mosaic.open_store(path)
 
@@ -135,12 +141,14 @@ def find_kept(root: str, lines: Sequence[str], settings: StoreSettings) -> str:
     return str(cache_path(digest, ".h5"))
 
 
-def keep_store(path: str, root: str, lines: Sequence[str], settings: StoreSettings) -> Store:
+def keep_store(
+    path: str, root: str, lines: Sequence[str], settings: StoreSettings, make: Maker | None = None
+) -> Store:
     """Open the store at a path in the cache, made if it is not there; or one for this run."""
     try:
-        store = make_store(path, root, lines, settings)
+        store = make_store(path, root, lines, settings, make)
     except OSError as error:
-        store = make_store_for_now(root, lines, settings)
+        store = make_store_for_now(root, lines, settings, make)
         where = f"{Path(path).parent} ({error.strerror or error})"
         print(show(f"thumbnails cannot be kept in {where}; name a folder in {VARIABLE}"), file=sys.stderr)
         return store
@@ -148,12 +156,14 @@ def keep_store(path: str, root: str, lines: Sequence[str], settings: StoreSettin
     return store
 
 
-def make_store_for_now(root: str, lines: Sequence[str], settings: StoreSettings) -> Store:
+def make_store_for_now(
+    root: str, lines: Sequence[str], settings: StoreSettings, make: Maker | None = None
+) -> Store:
     """Make a store in a folder that goes when the store is no longer in use."""
     with contextlib.ExitStack() as stack:
         folder = tempfile.mkdtemp(prefix="mosaic-")
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        store = make_store(f"{folder}/mosaic.h5", root, lines, settings)
+        store = make_store(f"{folder}/mosaic.h5", root, lines, settings, make)
         weakref.finalize(store, stack.pop_all().close)
     return store
 
@@ -348,9 +358,13 @@ class Work:
     match: Array  # (rows, cols)
     view: View | None
     missing: str = ""  # why there is no view
+    sharp: mosaic.Draw | None = None  # draws photos that were read again
+    frame: tuple[int, int] | None = None  # the (width, height) to which the picture is cut
 
     def draw(self, which: Array, size: tuple[int, int]) -> Array:
         """Decode thumbnails: (k,) numbers and (width, height) to (k, height, width, 3)."""
+        if self.sharp:
+            return self.sharp(which, size)
         return mosaic.read_thumbnails(self.store, which, size)
 
     @functools.cached_property
@@ -358,7 +372,7 @@ class Work:
         """What changes the colours of tiles at their places, if anything does."""
         if not self.view or not changed(self.settings, RecolourSettings):
             return None
-        return make_recolour(self.view.cut((8, 8)), self.settings)
+        return make_recolour(Cells(self.view, (8, 8)), self.settings)
 
 
 def paste(work: Work, thumb_res: tuple[int, int] | None) -> tuple[tuple[int, int], Iterator[Array]]:
@@ -372,13 +386,20 @@ def paste(work: Work, thumb_res: tuple[int, int] | None) -> tuple[tuple[int, int
     return size, output.paste_exact(work.draw, work.match, size, work.recolour)
 
 
-def save_mosaic(path: str, work: Work, thumb_res: tuple[int, int] | None = None) -> Report:
+def save_mosaic(
+    path: str,
+    work: Work,
+    thumb_res: tuple[int, int] | None = None,
+    save: Callable[[str, Iterator[Array], tuple[int, int]], None] = output.save_bands,
+) -> Report:
     """Paste a mosaic, save it with its report, and return that."""
     size, bands = paste(work, thumb_res)
-    output.check_size(path, size)
     (rows, cols), seen, empty = work.match.shape, list[Array](), work.match < 0
     bands = scores.watch(progress(bands, rows, "pasting"), cols, seen)
-    output.save_bands(path, output.cover(bands, empty, size) if empty.any() else bands, size)
+    bands = output.cover(bands, empty, size) if empty.any() else bands
+    if work.frame:
+        bands, size = printing.cut_to(bands, size, work.frame), work.frame
+    save(path, bands, size)
     report = replace(
         work.report,
         store=work.store.digest,

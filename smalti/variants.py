@@ -43,13 +43,23 @@ def list_variants(wanted: Sequence[str], crop: str = "middle") -> list[str]:
 
 
 def cut_photo(
-    name: str, folder: str, size: tuple[int, int], variant: str = ""
+    name: str,
+    folder: str,
+    size: tuple[int, int],
+    variant: str = "",
+    seen: tuple[int, int] | None = None,
 ) -> tuple[tuple[int, int], Image.Image]:
-    """The (width, height) of a photo, and the photo cut and shrunk; raises Unreadable."""
+    """The (width, height) of a photo, and the photo cut and shrunk; raises Unreadable.
+
+    `seen` is the size of the thumbnail for which the content was found, if that is not `size`.
+    """
     at = {"first": 0.0, "last": 1.0}.get(variant.split(" ")[0], 0.5)
+    if seen and variant.startswith("content"):
+        with open_any(folder, name) as photo:
+            at = find_place(photo, seen)
     with open_any(folder, name) as photo:
         whole = upright_size(photo)
-        if variant.startswith("content"):
+        if variant.startswith("content") and not seen:
             at = find_place(photo, size)
         small = mosaic.shrink_photo(photo, size, at=at)
     return whole, ImageOps.mirror(small) if "mirror" in variant else small
@@ -63,13 +73,18 @@ def find_place(photo: Image.Image, size: tuple[int, int]) -> float:
 
 
 def make_variants(
-    name: str, folder: str, size: tuple[int, int], quality: int, variants: Sequence[str]
+    name: str,
+    folder: str,
+    size: tuple[int, int],
+    quality: int,
+    variants: Sequence[str],
+    seen: tuple[int, int] | None = None,
 ) -> list[Thumbnail | Reject]:
     """Make the thumbnails of one photo in several variants, or one reject."""
     made: list[Thumbnail | Reject] = []
     try:
         for variant in variants:
-            whole, small = cut_photo(name, folder, size, variant)
+            whole, small = cut_photo(name, folder, size, variant, seen)
             made.append(mosaic.encode_thumbnail(name, whole, small, quality, variant))
     except Unreadable as error:
         return [Reject(name, explain(name, error))]
@@ -83,10 +98,11 @@ def make_all_variants(
     quality: int,
     workers: int,
     variants: Sequence[str],
+    seen: tuple[int, int] | None = None,
 ) -> Iterator[Thumbnail | Reject]:
     """Make the thumbnails of all photos in all variants, in their order."""
     task = functools.partial(
-        make_variants, folder=folder, size=size, quality=quality, variants=variants
+        make_variants, folder=folder, size=size, quality=quality, variants=variants, seen=seen
     )
     return itertools.chain.from_iterable(mosaic.in_parallel(task, names, workers))
 
