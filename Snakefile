@@ -46,7 +46,7 @@ rule thumbnails:
     benchmark:
         f"{data}/benchmarks/thumbnails-{{part}}.tsv"
     resources:
-        mem_mb=planning.memory(500),
+        mem_mb=planning.memory(plan, "thumbnails"),
         runtime=60,
     params:
         photos=lambda wildcards: plan.photos,
@@ -67,7 +67,7 @@ rule store:
     benchmark:
         f"{data}/benchmarks/store.tsv"
     resources:
-        mem_mb=planning.memory(1000),
+        mem_mb=planning.memory(plan, "store"),
     shell:
         "mosaic merge {output:q} {input.parts:q} > {log:q} 2>&1"
 
@@ -88,7 +88,7 @@ rule match:
     wildcard_constraints:
         method="nearest|unique",
     resources:
-        mem_mb=planning.memory(5000 if plan.settings.solver == "dense" else 1000),
+        mem_mb=planning.memory(plan, "match"),
         runtime=60,
     params:
         options=lambda wildcards: planning.match_options(plan, wildcards.method),
@@ -109,7 +109,7 @@ rule paste:
     benchmark:
         f"{data}/benchmarks/paste_{{method}}.tsv"
     resources:
-        mem_mb=planning.memory(1000),
+        mem_mb=planning.memory(plan, "paste"),
     params:
         options=planning.paste_options(plan),
     shell:

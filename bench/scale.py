@@ -27,12 +27,13 @@ steps.write_lists(steps.describe_photos(["photos"]), lists)
 PEAK = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(done.returncode, used.ru_maxrss, used.ru_utime + used.ru_stime)
 """
 
 
 def measure(what: str, folder: Path, *words: str) -> tuple[float, float]:
-    """Run `python WORDS` in a folder; print and return its seconds and its largest MB."""
+    """Run `python WORDS` in a folder; print and return its CPU seconds and its largest MB."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", PEAK, sys.executable, *words],
@@ -42,12 +43,14 @@ def measure(what: str, folder: Path, *words: str) -> tuple[float, float]:
         text=True,
         check=True,
     )
-    status, kilobytes = map(int, done.stdout.split())
-    if status:
+    status, kilobytes, cpu = done.stdout.split()
+    if status != "0":
         raise RuntimeError(f"{what} has failed")
-    seconds, megabytes = time.perf_counter() - began, kilobytes / 1000
-    print(f"{what}: {seconds:.1f} s, {megabytes:,.0f} MB", flush=True)
-    return seconds, megabytes
+    waited, megabytes = time.perf_counter() - began, int(kilobytes) / 1000
+    print(
+        f"{what}: {waited:.1f} s, CPU {float(cpu):.1f} s, {megabytes:,.0f} MB", flush=True
+    )
+    return float(cpu), megabytes
 
 
 def stand_ins(folder: Path, photos: int) -> None:

@@ -40,6 +40,7 @@ class JobPlan:
     images: list[str]  # target and mask
     code: list[str]  # files of the program that all steps depend on
     chapters: list[str]  # and those that only match and paste depend on
+    count: int = 10_000  # how many photos there are; the demo has so many
     anew: Sequence[str] = ()  # stores that were damaged, and are wanted anew
 
 
@@ -157,9 +158,12 @@ def prepare(plan: JobPlan) -> JobPlan:
     if plan.paint:
         for path in plan.lists:
             Path(path).unlink(missing_ok=True)
+        count = plan.count
     else:
-        steps.write_lists(steps.describe_photos(plan.photos), plan.lists)
-    return dataclasses.replace(plan, anew=drop_damaged(stores))
+        lines = steps.describe_photos(plan.photos)
+        steps.write_lists(lines, plan.lists)
+        count = len(lines)
+    return dataclasses.replace(plan, count=count, anew=drop_damaged(stores))
 
 
 BUSY = "another run is at work in this folder; wait until it has ended"
@@ -225,11 +229,22 @@ def paste_options(plan: JobPlan) -> str:
     return options(plan.settings, RecolourSettings)
 
 
-def memory(megabytes: int) -> Callable[..., int]:
+NEEDS = {"thumbnails": (500, 0), "store": (300, 1), "match": (500, 5), "paste": (600, 1)}
+DENSE = (500, 500)  # with the 10,000 cells of the demo
+
+
+def needs(plan: JobPlan, step: str) -> int:
+    """The memory of a job of a step in MB, in whole hundreds."""
+    dense = step == "match" and plan.settings.solver == "dense"
+    fixed, each = DENSE if dense else NEEDS[step]
+    return -(-(1000 * fixed + each * plan.count) // 100_000) * 100
+
+
+def memory(plan: JobPlan, step: str) -> Callable[..., int]:
     """The memory of a job in MB, as a function of wildcards and of the number of the attempt."""
 
     def wanted(wildcards: object, attempt: int) -> int:
-        return megabytes << (attempt - 1)
+        return needs(plan, step) << (attempt - 1)
 
     return wanted
 

@@ -1,6 +1,7 @@
 """The workflow: what runs, what runs again, and that it ends with the same bytes."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from course import timings
+from smalti import workflow
 from smalti.ground.files import HOST
 from smalti.workflow import make_plan
 
@@ -110,7 +112,9 @@ def test_the_workflow_makes_both_mosaics_and_what_is_on_the_way(finished: Path) 
         assert (finished / "data" / name).is_file()
 
 
-def test_each_job_leaves_a_file_with_its_time_for_the_ninth_exercise(finished: Path) -> None:
+def test_each_job_leaves_a_file_with_its_time_for_the_ninth_exercise(
+    finished: Path,
+) -> None:
     found = timings.benchmarks(str(finished / "data/benchmarks"))
     rules = ("match_nearest", "match_unique", "paste_nearest", "paste_unique")
     assert found.keys() == {"thumbnails", "store", *rules}
@@ -443,6 +447,26 @@ def test_the_painted_demo_is_divided_among_the_lists(
     done = run(Path(sys.executable).with_name("mosaic"), "list", "photos", *lists)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert all((tmp_path / name).is_file() for name in lists)
+
+
+def test_a_job_asks_for_more_memory_than_was_measured_and_for_more_with_more_photos() -> (
+    None
+):
+    plan = workflow.make_plan(str(ROOT / "config.toml"), {}, ROOT)
+    table = (ROOT / "mosaic.md").read_text("utf-8").partition("<!-- table: steps -->")[2]
+    rows = re.findall(r"^\| (\w+).* \| [\d.]+ \| (\d+) \|$", table, re.M)
+    measured = {step: int(peak) for step, peak in rows if step in workflow.NEEDS}
+    assert measured.keys() == workflow.NEEDS.keys()
+    for step, peak in measured.items():
+        assert 2 * peak <= workflow.needs(plan, step) <= 1000
+        many = workflow.needs(dataclasses.replace(plan, count=1_000_000), step)
+        assert many > workflow.needs(plan, step) or step == "thumbnails"
+
+
+def test_a_job_that_had_too_little_memory_asks_for_twice_as_much() -> None:
+    plan = workflow.make_plan(str(ROOT / "config.toml"), {"solver": "dense"}, ROOT)
+    asked = workflow.memory(plan, "match")
+    assert [asked(None, attempt) for attempt in (1, 2, 3)] == [5500, 11_000, 22_000]
 
 
 def test_the_workflow_is_formatted() -> None:
