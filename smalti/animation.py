@@ -1,9 +1,13 @@
 # Made from smalti/animation.md by make tangle; edit that.
 """Make a film that dives into a mosaic; explained in animation.md."""
 
+import contextlib
+import importlib.util
 import math
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -13,6 +17,9 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.files import atomic
 from smalti.output import LARGEST, paste_exact
 from smalti.recolour import Recolour
+
+if TYPE_CHECKING:
+    import av
 
 
 def eased_way(count: int) -> Array:
@@ -120,33 +127,122 @@ def cut_frame(
     return canvas.resize(frame, Image.Resampling.LANCZOS, box=inside)
 
 
+VIDEOS = {
+    ".mp4": ("libx264", {"crf": "21", "preset": "faster", "x264-params": "cpu-independent=1"}),
+    ".webm": ("libvpx-vp9", {"crf": "34", "b": "0", "deadline": "realtime", "cpu-used": "7"}),
+}
+ENDINGS = (*VIDEOS, ".webp", ".gif")
+WIDEST = 4096  # what the chips in telephones decode
+
+
+def check_animation(path: str | Path, size: tuple[int, int] = (1, 1), count: int = 1) -> None:
+    """Raise MosaicError unless so many frames of (width, height) can be saved there."""
+    ending = Path(path).suffix.lower()
+    if ending not in ENDINGS:
+        raise MosaicError(f"{path}: the name of a film must end in {', '.join(ENDINGS)}")
+    if ending in VIDEOS:
+        check_video(path, size)
+    else:
+        check_memory(path, size, count)
+
+
+def check_video(path: str | Path, size: tuple[int, int]) -> None:
+    """Raise MosaicError unless a video of (width, height) can be written."""
+    if importlib.util.find_spec("av") is None:
+        needed = "videos need a package: pip install 'mosaic-book[film]'"
+        raise MosaicError(f"{path}: {needed}, or write a .webp")
+    if max(size) > WIDEST:
+        asked = f"{path}: {size[0]} x {size[1]} pixels"
+        raise MosaicError(f"{asked}, but a video ends at {WIDEST}; set a smaller size")
+
+
+def check_memory(path: str | Path, size: tuple[int, int], count: int) -> None:
+    """Raise MosaicError unless so many frames of (width, height) fit into memory and a .webp."""
+    megabytes = 4 * size[0] * size[1] * count >> 20
+    if max(size) > LARGEST[".webp"] or megabytes > 2048:
+        way = "write a .mp4, or " if max(size) <= WIDEST else ""
+        raise MosaicError(
+            f"{path}: {count} frames of {size[0]} x {size[1]} pixels need {megabytes} MB, and the most are "
+            f"2048 MB and {LARGEST['.webp']} pixels; {way}set a smaller size or fewer seconds"
+        )
+
+
+def hold_ends(frames: Iterable[Image.Image], times: int) -> Iterator[Image.Image]:
+    """The same frames, with the first and the last of them shown so many times.
+
+    >>> "".join(hold_ends("abc", 3))
+    'aaabccc'
+    """
+    for i, frame in enumerate(frames):
+        yield from [frame] * (1 if i else times)
+    yield from [frame] * (times - 1)
+
+
+def to_yuv(frame: Image.Image) -> "av.VideoFrame":
+    """A frame with even sides, in the colours of a video."""
+    import av
+
+    width, height = (max(2, side // 2 * 2) for side in frame.size)
+    even = av.VideoFrame.from_ndarray(np.asarray(frame.crop((0, 0, width, height))), "rgb24")
+    return even.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+
+
+def open_stream(
+    file: "av.container.OutputContainer", ending: str, size: tuple[int, int], fps: float
+) -> "av.VideoStream":
+    """Open a stream of video in a file; (width, height) are even."""
+    codec, options = VIDEOS[ending]
+    rate = Fraction(fps).limit_denominator(1000)
+    stream = cast("av.VideoStream", file.add_stream(codec, rate, options=dict(options)))
+    coded = stream.codec_context
+    (coded.width, coded.height), coded.pix_fmt, coded.thread_count = size, "yuv420p", 4
+    coded.colorspace = coded.color_primaries = coded.color_trc = 1  # 709
+    coded.color_range = 1  # from 16 to 235, as on television
+    return stream
+
+
+def save_video(path: str | Path, frames: Iterable[Image.Image], fps: float, hold: float) -> None:
+    """Save frames as a .mp4 or .webm, one by one; `hold` is in seconds."""
+    import av
+
+    ending, stream = Path(path).suffix.lower(), None
+    options = {"fflags": "bitexact"} | ({"movflags": "faststart"} if ending == ".mp4" else {})
+    with atomic(path) as part, disk_errors(path), av.open(part, "w", ending[1:], options=options) as file:
+        for frame in map(to_yuv, hold_ends(frames, max(1, round(fps * hold)))):
+            stream = stream or open_stream(file, ending, (frame.width, frame.height), fps)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode() if stream else [])
+
+
+@contextlib.contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Raise what goes wrong in PyAV as an OSError."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def to_palette(frame: Image.Image) -> Image.Image:
     """Reduce a frame to its 256 best colours, with error diffusion."""
     best = frame.reduce(4).quantize(256, Image.Quantize.MEDIANCUT)
     return frame.quantize(palette=best, dither=Image.Dither.FLOYDSTEINBERG)
 
 
-def check_animation(path: str | Path, size: tuple[int, int] = (1, 1), count: int = 1) -> None:
-    """Raise MosaicError unless so many frames of (width, height) can be saved there."""
-    if Path(path).suffix.lower() not in (".gif", ".webp"):
-        raise MosaicError(f"{path}: the name of an animation must end in .gif or .webp")
-    megabytes = 4 * size[0] * size[1] * count >> 20
-    if max(size) > LARGEST[".webp"] or megabytes > 2048:
-        raise MosaicError(
-            f"{path}: {count} frames of {size[0]} x {size[1]} pixels need {megabytes} MB, and the "
-            f"most are 2048 MB and {LARGEST['.webp']} pixels; set a smaller size or fewer seconds"
-        )
-
-
 def save_animation(
     path: str | Path, frames: Iterable[Image.Image], fps: float = 25, hold: float = 1.5
 ) -> None:
-    """Save frames as a .gif or an animated .webp that starts anew; `hold` is in seconds.
+    """Save frames as a film; .gif and .webp start anew. `hold` of both ends is in seconds.
 
-    Raises MosaicError if the name ends in anything else.
+    Raises MosaicError as `check_animation` does.
     """
     check_animation(path)
     ending = Path(path).suffix.lower()
+    if ending in VIDEOS:
+        save_video(path, frames, fps, hold)
+        return
     stack = list(map(to_palette, frames) if ending == ".gif" else frames)
     times = [max(10, round(1000 / fps))] * len(stack)
     times[0] = times[-1] = max(10, round(1000 * hold))

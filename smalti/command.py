@@ -22,7 +22,7 @@ COMMANDS = {
     "match": "match a target with the thumbnails of a store: a table and a report",
     "paste": "paste a mosaic anew, or from a store and a table",
     "page": "write a web page about a mosaic: the target, the report, the photos",
-    "zoom": "write an animation that dives into one cell of a mosaic",
+    "zoom": "write a film that dives into one cell of a mosaic",
     "score": "compare a mosaic with its target: colour, structure, photos used",
     "fetch": "fetch a data set by its name, into a folder",
 }
@@ -34,7 +34,7 @@ EXAMPLES = {
     "match": "thumbnails.h5 matches.tab --target me.jpg",
     "paste": "mosaic.jpg larger.png --thumb-res 100 100",
     "page": "mosaic.jpg",
-    "zoom": "mosaic.jpg dive.webp --cell 12 40",
+    "zoom": "mosaic.jpg dive.mp4 --cell 12 40",
     "score": "mosaic.jpg me.jpg",
     "fetch": "pets",
 }

@@ -387,17 +387,17 @@ Frame = tuple[FrameSide, FrameSide]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Zoom:
-    """Write an animation that dives into one cell of a mosaic, as .gif or .webp."""
+    """Write a film that dives into one cell of a mosaic."""
 
     mosaic: MosaicWord
-    output: Annotated[str, "the animation to write: .gif or .webp"]
+    output: Annotated[str, "the film to write: .mp4, .webm, .webp or .gif"]
     cell: Annotated[tuple[int, int], "row and column to dive into; -1 -1 is the middle"] = (-1, -1)
-    size: Annotated[Frame, "size of the animation, at most"] = (640, 480)
+    size: Annotated[Frame, "size of the film, at most"] = (640, 480)
     seconds: Annotated[float, Meta(ge=0.04, le=600), "how long it takes"] = 5.0
     image_path: Annotated[tuple[str, ...], "where the photos are now"] = ()
 
     def run(self, given: Given) -> None:
-        """Write the animation, and print into which photo it dives."""
+        """Write the film, and print into which photo it dives."""
         animation.check_animation(self.output)
         check_kept(self.output, mosaic=self.mosaic)
         work = making.open_work(report_path(self.mosaic), {})

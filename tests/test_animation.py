@@ -1,9 +1,14 @@
 """A dive: where the camera is, what it sees, and the film on the disk."""
 
 import doctest
+import importlib.util
 import itertools
+import os
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -139,9 +144,9 @@ def test_a_gif_keeps_the_colours_of_its_frames(tmp_path: Path) -> None:
     assert np.abs(np.asarray(shown, int) - np.asarray(expected)).max() < 12
 
 
-def test_an_animation_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MosaicError, match=r"\.gif or \.webp"):
-        animation.save_animation(tmp_path / "a.mp4", [])
+def test_a_film_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MosaicError, match=r"must end in \.mp4, \.webm, \.webp, \.gif"):
+        animation.save_animation(tmp_path / "a.avi", [])
     assert not list(tmp_path.iterdir())
 
 
@@ -149,8 +154,9 @@ def test_an_animation_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_film_that_does_not_fit_is_refused_before_it_is_drawn(
     tmp_path: Path, size: tuple[int, int], count: int
 ) -> None:
-    with pytest.raises(MosaicError, match="set a smaller size or fewer seconds"):
+    with pytest.raises(MosaicError, match="set a smaller size or fewer seconds") as refused:
         animation.check_animation(tmp_path / "a.webp", size, count)
+    assert ("write a .mp4, or" in str(refused.value)) == (max(size) <= 4096)
 
 
 def test_tiles_of_a_dive_are_recoloured_knowing_their_cells_in_the_whole() -> None:
@@ -163,3 +169,161 @@ def test_tiles_of_a_dive_are_recoloured_knowing_their_cells_in_the_whole() -> No
     cut, corner = animation.paste_part(flat_tiles, match, (1, 2, 3, 4), (8, 6), note)
     assert (cut.size, corner) == ((16, 12), (1, 2))
     assert places == {13, 14, 19, 20}
+
+
+# Videos
+
+
+def read_video(path: Path) -> list[np.ndarray]:
+    """All frames of a video as (rows, cols, 3) levels, its colours read as high definition."""
+    with av.open(path) as file:
+        return [
+            frame.reformat(
+                format="rgb24",
+                src_colorspace="ITU709",
+                src_color_range="MPEG",
+                dst_color_range="JPEG",
+            )
+            .to_ndarray()
+            .astype(int)
+            for frame in file.decode(video=0)
+        ]
+
+
+def plain(*colours: tuple[int, int, int]) -> list[Image.Image]:
+    """Frames of 48 x 32 pixels of one colour each."""
+    return [Image.new("RGB", (48, 32), colour) for colour in colours]
+
+
+VIDEO = pytest.mark.parametrize("ending", list(animation.VIDEOS))
+
+
+@VIDEO
+def test_a_video_reads_back_with_its_ends_held(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending.upper()}"
+    animation.save_animation(path, iter(plain(RED, GREEN, BLUE, WHITE)), fps=20, hold=0.25)
+    shown = read_video(path)
+    expected = [RED] * 5 + [GREEN, BLUE] + [WHITE] * 5
+    assert [frame.shape for frame in shown] == [(32, 48, 3)] * 12
+    assert np.abs(np.array(shown) - np.array(expected)[:, None, None]).max() < 6
+    with av.open(path) as file:
+        assert file.duration == 12 * 1_000_000 // 20
+        assert file.streams.video[0].average_rate == 20
+    assert [path.name for path in tmp_path.iterdir()] == [f"a{ending.upper()}"]
+
+
+@VIDEO
+def test_every_player_knows_the_colours_of_a_video(tmp_path: Path, ending: str) -> None:
+    animation.save_animation(tmp_path / f"a{ending}", plain(RED, GREEN))
+    with av.open(tmp_path / f"a{ending}") as file:
+        coded = file.streams.video[0].codec_context
+        assert coded.pix_fmt == "yuv420p"
+        marks = (
+            coded.colorspace,
+            coded.color_primaries,
+            coded.color_trc,
+            coded.color_range,
+        )
+        assert marks == (1, 1, 1, 1)
+        first = next(file.decode(video=0)).to_ndarray()
+    assert abs(int(first[0, 0]) - 63) <= 1  # by recipe 601 it would be 81
+
+
+@VIDEO
+@pytest.mark.parametrize(("size", "even"), [((61, 35), (60, 34)), ((40, 1), (40, 2))])
+def test_an_odd_row_or_column_is_left_out(
+    tmp_path: Path, ending: str, size: tuple[int, int], even: tuple[int, int]
+) -> None:
+    frame = Image.effect_noise(size, 64).convert("RGB")
+    animation.save_animation(tmp_path / f"a{ending}", [frame, frame], hold=0)
+    (shown, _) = read_video(tmp_path / f"a{ending}")
+    assert shown.shape[1::-1] == even
+    luma = [np.asarray(one)[: size[1], : even[0]].mean() for one in (shown, frame)]
+    assert abs(luma[0] - luma[1]) < 3
+
+
+@VIDEO
+def test_a_video_begins_with_the_mosaic_and_ends_in_the_tile(
+    tmp_path: Path, ending: str
+) -> None:
+    match = np.array([[0, 1, 0, 1], [1, 2, 1, 0]])
+    frames = animation.zoom_frames(flat_tiles, match, (1, 1), (8, 8), (128, 128), 20)
+    animation.save_animation(tmp_path / f"a{ending}", frames, hold=0.1)
+    shown = read_video(tmp_path / f"a{ending}")
+    assert len(shown) == 20 + 2 * (2 - 1)
+    colours = np.array([RED, GREEN, BLUE])[match]
+    assert np.abs(shown[0][16::32, 16::32] - colours).max() < 24
+    assert np.abs(shown[-1][8:-8, 40:-40] - BLUE).max() < 12
+
+
+@VIDEO
+def test_the_same_frames_make_the_same_bytes(tmp_path: Path, ending: str) -> None:
+    rng = np.random.default_rng(4)
+    frames = [
+        Image.fromarray(rng.integers(0, 256, (96, 160, 3), np.uint8)) for _ in range(9)
+    ]
+    for name in "ab":
+        animation.save_animation(tmp_path / f"{name}{ending}", frames)
+    assert (tmp_path / f"a{ending}").read_bytes() == (tmp_path / f"b{ending}").read_bytes()
+
+
+@VIDEO
+def test_frames_of_a_video_are_asked_for_one_by_one_and_forgotten(
+    tmp_path: Path, ending: str
+) -> None:
+    def draw(count: int) -> Iterator[Image.Image]:
+        for i in range(count):
+            yield Image.fromarray(np.full((120, 160, 3), i % 256, np.uint8))
+
+    peaks = []
+    for count in (50, 400):
+        tracemalloc.start()
+        animation.save_animation(tmp_path / f"a{ending}", draw(count))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 120 * 160 * 3 * 10
+
+
+@VIDEO
+def test_a_video_that_fails_leaves_the_older_one_and_nothing_else(
+    tmp_path: Path, ending: str
+) -> None:
+    def break_off() -> Iterator[Image.Image]:
+        yield from plain(RED, GREEN)
+        raise KeyboardInterrupt
+
+    path = tmp_path / f"a{ending}"
+    path.write_text("older")
+    with pytest.raises(KeyboardInterrupt):
+        animation.save_animation(path, break_off())
+    assert path.read_text() == "older"
+    assert [path.name for path in tmp_path.iterdir()] == [f"a{ending}"]
+
+
+def test_an_error_of_the_encoder_is_told_like_any_other_of_the_disk(tmp_path: Path) -> None:
+    full = av.FFmpegError(28, os.strerror(28))
+    with (
+        pytest.raises(OSError, match="No space left") as raised,
+        animation.disk_errors("a.mp4"),
+    ):
+        raise full
+    assert (raised.value.errno, raised.value.filename) == (28, "a.mp4")
+
+
+@VIDEO
+def test_a_video_may_be_as_long_as_one_likes_but_not_too_wide(ending: str) -> None:
+    animation.check_animation(f"a{ending}", (4096, 2160), 10**6)
+    with pytest.raises(MosaicError, match="4098 x 10 pixels, but a video ends at 4096"):
+        animation.check_animation(f"a{ending}", (4098, 10))
+
+
+def test_without_the_package_a_line_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    animation.check_animation("a.webp")
+    with pytest.raises(MosaicError) as raised:
+        animation.check_animation("a.mp4")
+    assert str(raised.value) == (
+        "a.mp4: videos need a package: pip install 'mosaic-book[film]', or write a .webp"
+    )

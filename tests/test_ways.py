@@ -658,7 +658,7 @@ def test_a_dive_to_nowhere_is_refused(refusal: Refusal) -> None:
     for row, col in ((2, 0), (0, 3), (-1, 0)):
         said = refusal("zoom", "out.png", "z.gif", "--cell", row, col)
         assert f"cell = {row} {col}: there are 2 rows and 3 columns, from 0" in said
-    assert "must end in .gif or .webp" in refusal("zoom", "out.png", "z.mp4")
+    assert "must end in .mp4, .webm, .webp, .gif" in refusal("zoom", "out.png", "z.avi")
     assert files() == before
 
 
