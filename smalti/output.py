@@ -86,19 +86,19 @@ def regroup(bands: Bands, height: int) -> Iterator[Array]:
     >>> [len(band) for band in regroup([np.zeros((5, 4, 3)), np.zeros((2, 4, 3))], 3)]
     [3, 3, 1]
     """
-    kept: list[Array] = []
-    missing = height
+    full, rows = None, 0
     for band in bands:
         while len(band):
-            kept.append(band[:missing])
-            band, missing = band[missing:], missing - len(kept[-1])
-            if not missing:
-                full = kept[0] if len(kept) == 1 else np.concatenate(kept)
-                kept, missing = [], height
+            if full is None:
+                full = np.empty((height, *band.shape[1:]), band.dtype)
+            fits = min(len(band), height - rows)
+            full[rows : rows + fits] = band[:fits]
+            band, rows = band[fits:], rows + fits
+            if rows == height:
                 yield full
-                del full  # before the next one is put together
-    if kept:
-        yield np.concatenate(kept)
+                full, rows = None, 0
+    if full is not None:
+        yield full[:rows]
 
 
 def watched(bands: Bands, size: tuple[int, int], channels: int) -> Iterator[Array]:
@@ -248,8 +248,9 @@ def write_level(
 ) -> Iterator[Array]:
     """Write the tiles of one level of a pyramid; yield its bands, halved."""
     folder.mkdir(parents=True)
-    for row, band in enumerate(regroup(bands, tile)):
-        starts = range(0, band.shape[1], tile)
+    rows = itertools.count()
+    for band in regroup(bands, tile):  # enumerate would keep a band for too long
+        row, starts = next(rows), range(0, band.shape[1], tile)
         parts = [band[:, left : left + tile] for left in starts]
         paths = [folder / f"{left // tile}_{row}" for left in starts]
         list(pool.map(save, parts, paths))
