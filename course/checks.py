@@ -4,6 +4,7 @@
 import collections
 import contextlib
 import dis
+import errno
 import functools
 import inspect
 import io
@@ -11,6 +12,7 @@ import itertools
 import json
 import os
 import pickle
+import sys
 import tempfile
 import threading
 import time
@@ -184,10 +186,14 @@ def judge_graph(needs: Mapping[str, set[str]]) -> str:
     """Exercise 2: the steps that each step needs."""
     refuse(
         not isinstance(needs, Mapping) or set(needs) != set(GRAPH),
-        f"Name what each of these needs: {', '.join(GRAPH)}.",
+        f"Name what each of these needs: {', '.join(GRAPH)}; set() is for one that needs none.",
     )
     place = {step: i for i, step in enumerate(GRAPH)}
     for step, before in needs.items():
+        refuse(
+            before is None or isinstance(before, str),
+            f"Put the steps that {step} needs into braces, such as {{'store'}}; set() is for none.",
+        )
         for other in before:
             refuse(other not in place, f"{other} is none of the four steps.")
             refuse(
@@ -252,7 +258,8 @@ def lay_out(folder: str, count: int) -> list[str]:
 
 def judge_map(parallel_map: Function) -> str:
     """Exercise 3: parallel_map(make, names, folder, workers) is a parallel map in order."""
-    with tempfile.TemporaryDirectory() as folder:
+    many = mock.patch("os.cpu_count", return_value=8)  # a pool that is told no number takes 8
+    with tempfile.TemporaryDirectory() as folder, many:
         names = lay_out(folder, COUNT)
         Path(folder, f"{names[0]}.waits").write_text(f"{names[40]}.done 3")
         Path(folder, f"{names[-1]}.waits").write_text("received 6")
@@ -307,14 +314,18 @@ def judge_notes(made: object, folder: Path, names: list[str]) -> None:
         "a parallel one.",
     )
     refuse(
+        len(workers) > 2,
+        f"{len(workers)} workers made the photos, where workers=2 was asked for; tell the pool.",
+    )
+    refuse(
         isinstance(made, list | tuple),
         "The results are right, but it is a list: nothing can be written before the last photo "
         "is done, and all thumbnails are in memory; return an iterator, by yield from.",
     )
     refuse(
         (folder / f"{names[-1]}.vain").exists(),
-        "Nothing was handed on until the last photo was done; the result is an iterator over "
-        "a list that was complete before.",
+        "Nothing was handed on until the last photo was done: a list was made first, or the "
+        "pool's `with` was left, which waits for all; let `yield from` stand inside it.",
     )
 
 
@@ -421,7 +432,7 @@ def judge_chunks(measure: Function, curve: Mapping[int, float] | None = None) ->
 
 def judge_curve(curve: Mapping[int, float]) -> str:
     """Raise Wrong if a curve of seconds over sizes does not have enough points."""
-    refuse(len(curve) < 4, f"A curve of {len(curve)} points has no bottom; measure 4 or more.")
+    refuse(len(curve) < 4, f"A curve wants 4 points or more, and this has {len(curve)}.")
     refuse(
         max(curve) < 100 * min(curve),
         f"From {min(curve)} to {max(curve)} is too narrow; go from 1 up to hundreds.",
@@ -555,6 +566,8 @@ class Stage:
         self.turn = threading.Condition()
         self.doing = dict.fromkeys("AB", "coming")
         self.wants: dict[str, SharedLock] = {}
+        self.both: set[str] = set()  # the actors who once held two locks
+        self.locks: list[SharedLock] = []
         self.errors: list[Exception] = []
         self.over = False
 
@@ -603,6 +616,7 @@ class SharedLock:
     def __init__(self, stage: Stage, meeting: bool = False) -> None:
         self.stage, self.meeting, self.used = stage, meeting, 0
         self.owner = ""
+        stage.locks.append(self)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, or wait for it; raises Deadlock."""
@@ -623,6 +637,8 @@ class SharedLock:
                     return False
             if stage.over:
                 raise Deadlock
+            if any(lock.owner == me for lock in stage.locks):
+                stage.both.add(me)
             self.owner = me
             self.used += 1
             stage.say("coming")
@@ -711,6 +727,11 @@ def judge_deadlock(move: Function) -> None:
     one, other = (Box(name, 5, SharedLock(stage, meeting=True)) for name in ("one", "other"))
     stage.play([functools.partial(move, one, other), functools.partial(move, other, one)])
     refuse(
+        stage.over,
+        "They give up and try again, and meet again each time. A time-out tells that something is "
+        "wrong and does not mend it; let both take the locks in the same order, say by name.",
+    )
+    refuse(
         any(isinstance(error, Deadlock) for error in stage.errors),
         "This is a deadlock: each writer holds the lock of its first box and waits for that of "
         "the other, forever; let both take the locks in the same order, say by name.",
@@ -719,6 +740,15 @@ def judge_deadlock(move: Function) -> None:
         raise error
     for box in (one, other):
         refuse(box.lock.used < 2, "A move changes two boxes, and has to hold the locks of both.")
+    refuse(
+        stage.both != set("AB"),
+        "One lock after the other: in between, the thing is in neither box, and whoever looks "
+        "misses it; hold both at once, one `with` inside the other.",
+    )
+    refuse(
+        mentions(move, "id"),
+        "The same box has another id in each process, so their orders may differ; order by name.",
+    )
     refuse((one.things, other.things) != (5, 5), "There and back again, something got lost.")
 
 
@@ -779,7 +809,10 @@ def judge_copies(match_in_parallel: Function) -> str:
     once: list[int] = []
     found = match_in_parallel(tiles, blocks, counting_pool(sent, once))
     refuse(found is None, "It returns nothing; return the numbers of the tiles.")
-    refuse(len(sent) < 2, f"The pool was given {len(sent)} tasks; give it one for each block.")
+    refuse(
+        len(sent) < 2,
+        f"The pool was given {len(sent)} task{'s' * (len(sent) != 1)}; give it one for each block.",
+    )
     refuse(
         sum(sent) > 2 * tiles.nbytes,
         f"The array is pickled for each task: {len(sent)} tasks sent {sum(sent):,} bytes, and "
@@ -791,6 +824,11 @@ def judge_copies(match_in_parallel: Function) -> str:
         found.shape != (64,) or match_cost(tiles, cells, found) > best_cost(tiles, cells),
         "Some cells did not get their nearest tile.",
     )
+    refuse(
+        any(step.opname == "STORE_GLOBAL" for step in dis.get_instructions(match_in_parallel)),
+        "The tasks are small. But only a fork finds the global variable; a worker that is spawned "
+        "looks for it in vain. Let an initializer set it, with the tiles as initargs.",
+    )
     return f"Right: the tasks sent {sum(sent):,} bytes, and the tiles were handed over once."
 
 
@@ -799,7 +837,7 @@ def best_cost(tiles: Array, cells: Array) -> float:
     return match_cost(tiles, cells, match_nearest(tiles, cells))
 
 
-STEPS = {"paint": 80.0, "thumbnails": 8.0, "store": 1.0, "match": 5.0, "paste": 2.0}
+STEPS = {"paint": 80.0, "thumbnails": 6.0, "store": 1.0, "match": 5.0, "paste": 2.0}
 SHARED = {"paint", "thumbnails"}
 
 
@@ -812,14 +850,18 @@ def amdahl(seconds: Mapping[str, float], shared: set[str], workers: float) -> fl
 def judge_amdahl(predict_speedup: Function) -> str:
     """Exercise 9: predict_speedup(seconds, shared, workers), with painting left out."""
     rest = {step: taken for step, taken in STEPS.items() if step != "paint"}
-    for workers in (1, 2, 4, float("inf")):
-        found = predict_speedup(dict(STEPS), set(SHARED), workers)
+    for workers, steps in itertools.product((1, 2, 4, float("inf")), (STEPS, rest)):
+        given = dict(steps)
+        found = predict_speedup(given, SHARED & set(steps), workers)
         refuse(
             not isinstance(found, int | float),
             "Return one number: how many times faster.",
         )
+        refuse(given != steps, "It has changed `seconds`, which others read, too; leave it be.")
         right = amdahl(rest, SHARED, workers)
         for wrong, says in {
+            amdahl(rest, set(rest) - SHARED, workers): "The parts are swapped: the steps in `shared` are "
+            "those that more workers make faster, and the others stay as they are.",
             amdahl(STEPS, SHARED, workers): "Painting is counted in: the photos are there already, "
             "and painting, which is easy to share, would make the rest look better than it is.",
             workers: f"{workers} workers are not {workers} times faster, for not all steps are shared.",
@@ -837,15 +879,16 @@ def judge_amdahl(predict_speedup: Function) -> str:
     return f"Right: even endless cores make these steps only {last:.1f} times faster."
 
 
-def judge_brute_force(match: Function) -> str:
-    """Exercise 10: match(tiles, cells) finds the nearest tiles, in float and in uint8."""
+def judge_brute_force(match_brute_force: Function) -> str:
+    """Exercise 10: match_brute_force(tiles, cells) finds the nearest tiles, in float and in uint8."""
     rng = np.random.default_rng(10)
     tiles, cells = (rng.integers(0, 256, (k, 48), np.uint8) for k in (30, 50))
     for kind in (np.float64, np.uint8):
         for m in (50, 30):
             some = cells[:m]
-            judge_match(match(tiles.astype(kind), some.astype(kind)), tiles, some, kind)
-    judge_memory(match, rng.random((300, 48)), rng.random((400, 48)))
+            found = match_brute_force(tiles.astype(kind), some.astype(kind))
+            judge_match(found, tiles, some, kind)
+    judge_memory(match_brute_force, rng.random((300, 48)), rng.random((400, 48)))
     return "Right: the nearest of all, without an array of all differences."
 
 
@@ -937,10 +980,25 @@ def judge_marriage(marry: Function) -> None:
             refuse(
                 likes[photo].index(cell) < likes[photo].index(cells[photo])
                 and liked[cell].index(photo) < liked[cell].index(rival),
-                f"Photo {photo} and cell {cell} like each other better than what they have got. "
-                "That is greedy: who came first has kept the cell; in a stable marriage a cell "
-                "may leave its photo for one that it likes better.",
+                f"Photo {photo} and cell {cell} like each other better than what they have got"
+                + why_unstable(cells, likes),
             )
+
+
+def why_unstable(cells: list[int], likes: list[list[int]]) -> str:
+    """The rest of a sentence about a marriage that is not stable."""
+    first_come: list[int] = []
+    for order in likes:
+        first_come.append(next(cell for cell in order if cell not in first_come))
+    if cells == first_come:
+        return (
+            ". That is greedy: who came first has kept the cell; in a stable marriage a cell "
+            "may leave its photo for one that it likes better."
+        )
+    return (
+        "; how much cell j likes photo i is liked[j].index(i), and the result is a list of "
+        "cells, one for each photo, not of photos."
+    )
 
 
 ADDED, PARTS = "cat_000.jpg", 8  # sorts before cat_00000.jpg, as . comes before 0
@@ -967,7 +1025,7 @@ def jobs_again() -> set[str]:
 
 def judge_jobs(jobs: set[str], divide: Function) -> str:
     """Exercise 12: the jobs that run again, and divide(names, parts) that keeps parts stable."""
-    expected, jobs = jobs_again(), set(jobs) - {"all"}
+    expected, jobs = jobs_again(), set(map(str, jobs)) - {"all"}
     thumbnails = {job for job in jobs if job.startswith("thumbnails")}
     refuse(
         len(thumbnails) == PARTS,
@@ -1039,6 +1097,74 @@ def write_and_die(write: Function, path: str, rows: Sequence[str], after: int) -
     os.waitpid(child, 0)
 
 
+def contents(path: str) -> str | None:
+    """The text of a file, or None if there is none."""
+    try:
+        return Path(path).read_text()
+    except FileNotFoundError:
+        return None
+
+
+def apart(rename: Function) -> Function:
+    """A renaming that fails between folders, as it does between disks."""
+
+    def renamed(source: str, target: str, **more: Answer) -> None:
+        if Path(source).resolve().parent != Path(target).resolve().parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        rename(source, target, **more)
+
+    return renamed
+
+
+def look_on(write: Function, path: str, rows: Sequence[str]) -> set[str | None]:
+    """What a reader finds under a path, before each line of Python that a writer runs."""
+    seen, usual = {contents(path)}, sys.gettrace()
+
+    def look(*_: object) -> Function:
+        seen.add(contents(path))
+        return look
+
+    with (
+        mock.patch("os.rename", apart(os.rename)),
+        mock.patch("os.replace", apart(os.replace)),
+    ):
+        sys.settrace(look)
+        try:
+            write(path, iter(rows))
+        finally:
+            sys.settrace(usual)
+    return seen
+
+
+ELSEWHERE = (
+    "The new file is written into another folder. That may be another disk, and between disks "
+    "nothing can be renamed, only copied; write it beside the final file."
+)
+
+
+def judge_each_moment(write: Function, rows: Sequence[str]) -> None:
+    """Raise Wrong if for a moment there is no file, or half of one."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, old = f"{folder}/rows.txt", f"old\n{COMPLETE}\n"
+        Path(path).write_text(old)
+        try:
+            seen = look_on(write, path, rows)
+        except OSError as error:
+            refuse(error.errno == errno.EXDEV, ELSEWHERE)
+            raise
+        refuse(
+            None in seen,
+            "The old file was removed before the new one had its name. Killed in between, there "
+            "is neither; os.replace does both in one step.",
+        )
+        refuse(
+            seen - {old, contents(path)},
+            "For a moment, half a file stood under the final name. A copy is filled bit by bit, "
+            "and what is printed waits in memory until the file is closed. So write the new file "
+            "beside the old one, close it, and then rename it, by os.replace.",
+        )
+
+
 COMPLETE = "complete"
 
 
@@ -1068,6 +1194,7 @@ def judge_kill(write: Function) -> str:
                     "A whole file does not say that it is complete, so nobody can trust it.",
                 )
                 refuse(read_rows(path) != new, "When nothing happens, not all rows are there.")
+    judge_each_moment(write, new)
     return "Right: whoever looks finds the old file or the new one, and never half of one."
 
 
@@ -1101,7 +1228,10 @@ def judge_machines(
         names = lay_out(folder, 11)
         plan = plan_parts(sorted(names), 3, folder)
         refuse(plan is None, "It returns nothing; return a list of (path, names).")
+        refuse(not isinstance(plan, Sequence), "Return a list of pairs, (path, names).")
         judge_plan([(str(path), list(some)) for path, some in plan], sorted(names))
+        astray = [str(path) for path, _ in plan if Path(path).parent != Path(folder)]
+        refuse(astray, f"{min(astray, default='')} is not in the folder; write folder/name.")
         for path, some in plan:
             write_store(str(path), (make_thumbnail(n, folder, (8, 8)) for n in some), (8, 8))
         merge_stores(f"{folder}/merged.h5", [str(path) for path, _ in plan])

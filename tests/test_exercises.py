@@ -4,8 +4,10 @@ import itertools
 import json
 import pickle
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -121,6 +123,13 @@ def over_a_list(
 ) -> Iterator[object]:
     with ProcessPoolExecutor(workers) as pool:
         return pool.map(partial(make, folder=folder), names, chunksize=8)
+
+
+def by_all_cores(
+    make: Make, names: Sequence[str], folder: str, workers: int
+) -> Iterator[object]:
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(partial(make, folder=folder), names)
 
 
 def alone(make: Make, names: Sequence[str], folder: str, workers: int) -> Iterator[object]:
@@ -292,6 +301,28 @@ def only_mine(one: Answer, other: Answer) -> None:
         one.things, other.things = one.things - 1, other.things + 1
 
 
+def one_by_one(one: Answer, other: Answer) -> None:
+    with one.lock:
+        one.things -= 1
+    with other.lock:
+        other.things += 1
+
+
+def by_id(one: Answer, other: Answer) -> None:
+    first, second = sorted((one, other), key=id)
+    with first.lock, second.lock:
+        one.things, other.things = one.things - 1, other.things + 1
+
+
+def tries_again(one: Answer, other: Answer) -> None:
+    while True:
+        with one.lock:
+            if other.lock.acquire(timeout=0.1):
+                one.things, other.things = one.things - 1, other.things + 1
+                other.lock.release()
+                return
+
+
 def tiles_each_time(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
     with Pool(2) as pool:
         return list(pool.map(partial(match_nearest, tiles), blocks))
@@ -307,12 +338,36 @@ def by_a_lambda(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
         return list(pool.map(lambda block: match_nearest(tiles, block), blocks))
 
 
+TILES: Array = np.zeros((0, 3))
+
+
+def by_a_global(tiles: Array, blocks: list[Array], Pool: Answer) -> list[Array]:
+    global TILES
+    TILES = tiles
+    with Pool(2) as pool:
+        return list(pool.map(match_the_global, blocks))
+
+
+def match_the_global(block: Array) -> Array:
+    return match_nearest(TILES, block)
+
+
 def with_painting(seconds: dict[str, float], shared: set[str], workers: float) -> float:
     return checks.amdahl(seconds, shared, workers)
 
 
 def as_many_times(seconds: dict[str, float], shared: set[str], workers: float) -> float:
     return workers
+
+
+def shares_the_rest(seconds: dict[str, float], shared: set[str], workers: float) -> float:
+    rest = {step: taken for step, taken in seconds.items() if step != "paint"}
+    return checks.amdahl(rest, set(rest) - shared, workers)
+
+
+def takes_paint_away(seconds: dict[str, float], shared: set[str], workers: float) -> float:
+    seconds.pop("paint", None)
+    return checks.amdahl(seconds, shared, workers)
 
 
 def what_is_left(seconds: dict[str, float], shared: set[str], workers: float) -> float:
@@ -344,6 +399,11 @@ def first_come(likes: list[list[int]], liked: list[list[int]]) -> list[int]:
     for cells in likes:
         taken.append(next(cell for cell in cells if cell not in taken))
     return taken
+
+
+def of_the_cells(likes: list[list[int]], liked: list[list[int]]) -> list[int]:
+    cells = solved(11, "marry")(likes, liked)
+    return [cells.index(cell) for cell in range(len(cells))]
 
 
 RIGHT_JOBS = checks.jobs_again()
@@ -382,6 +442,38 @@ def says_nothing(path: str, rows: Iterable[str]) -> None:
     with part.open("w") as file:
         file.writelines(row + "\n" for row in rows)
     part.replace(path)
+
+
+def written_beside(path: str, rows: Iterable[str]) -> str:
+    Path(path + ".part").write_text("\n".join([*rows, "complete", ""]))
+    return path + ".part"
+
+
+def copies(path: str, rows: Iterable[str]) -> None:
+    shutil.copy(written_beside(path, rows), path)
+
+
+def moves_from_elsewhere(path: str, rows: Iterable[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.move(written_beside(f"{folder}/rows", rows), path)
+
+
+def renames_from_elsewhere(path: str, rows: Iterable[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(written_beside(f"{folder}/rows", rows)).replace(path)
+
+
+def removes_then_renames(path: str, rows: Iterable[str]) -> None:
+    part = written_beside(path, rows)
+    Path(path).unlink(missing_ok=True)
+    Path(part).rename(path)
+
+
+def renames_while_open(path: str, rows: Iterable[str]) -> None:
+    part = Path(path + ".part")
+    with part.open("w") as file:
+        file.writelines(f"{row}\n" for row in (*rows, "complete"))
+        part.replace(path)
 
 
 Plan = list[tuple[str, list[str]]]
@@ -470,6 +562,7 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
         "handed on until the last",
     ),
     (3, "a single worker", lambda: (alone,), "by a single worker"),
+    (3, "workers ignored", lambda: (by_all_cores,), "where workers=2 was asked for"),
     (
         4,
         "timed without looking at the result",
@@ -573,6 +666,12 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
     (7, "a deadlock", lambda: (solved(7, "add"), first_mine), "This is a deadlock"),
     (7, "one lock of two", lambda: (solved(7, "add"), only_mine), "the locks of both"),
     (
+        7,
+        "one lock after the other",
+        lambda: (solved(7, "add"), one_by_one),
+        "in neither box",
+    ),
+    (
         8,
         "the array pickled for each task",
         lambda: (tiles_each_time,),
@@ -580,6 +679,12 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
     ),
     (8, "one task", lambda: (in_one_task,), "The pool was given 1 task"),
     (8, "a lambda", lambda: (by_a_lambda,), "a lambda"),
+    (
+        8,
+        "a global variable that only a fork has",
+        lambda: (by_a_global,),
+        "only a fork finds the global variable",
+    ),
     (9, "painting counted in", lambda: (with_painting,), "Painting is counted in"),
     (9, "as many times faster as workers", lambda: (as_many_times,), "2 workers are not 2"),
     (
@@ -655,6 +760,25 @@ KNOWN: list[tuple[int, str, Callable[[], tuple[Answer, ...]], str]] = [
     ),
     (13, "the flag last, but in place", lambda: (in_place,), "write under another name"),
     (13, "no flag", lambda: (says_nothing,), "does not say that it is complete"),
+    (13, "a copy in place of a renaming", lambda: (copies,), "A copy is filled bit by bit"),
+    (
+        13,
+        "a copy in place of a renaming",
+        lambda: (moves_from_elsewhere,),
+        "A copy is filled bit by bit",
+    ),
+    (
+        13,
+        "renamed before it is closed",
+        lambda: (renames_while_open,),
+        "waits in memory until the file is closed",
+    ),
+    (
+        13,
+        "the old file removed first",
+        lambda: (removes_then_renames,),
+        "there is neither",
+    ),
     (14, "workers sharing one file", lambda: (one_file,), "3 workers share one file"),
     (14, "a photo made twice", lambda: (twice,), "Two workers make 00.jpg"),
     (14, "a photo forgotten", lambda: (forgets,), "Nobody makes"),
@@ -732,6 +856,8 @@ def no_library(make: One, names: Sequence[str], workers: int = 0) -> list[object
 
 OTHERS: list[tuple[int, Callable[[], tuple[Answer, ...]], str]] = [
     (2, lambda: (GRAPH | {"paste": {"glue"}},), "glue is none of the four steps"),
+    (2, lambda: (GRAPH | {"match": "store"},), "into braces, such as {'store'}"),
+    (2, lambda: (GRAPH | {"thumbnails": None},), "set() is for none"),
     (3, lambda: (turned(lambda made: [one.name for one in made]),), "not a str"),
     (3, lambda: (turned(lambda made: made[:9]),), "61 photos are missing"),
     (3, lambda: (turned(lambda made: made + made[-1:]),), "come more than once"),
@@ -772,12 +898,16 @@ OTHERS: list[tuple[int, Callable[[], tuple[Answer, ...]], str]] = [
         "with_joblib works without joblib",
     ),
     (7, lambda: (solved(7, "add"), takes_one), "something got lost"),
+    (7, lambda: (solved(7, "add"), by_id), "another id in each process"),
+    (7, lambda: (solved(7, "add"), tries_again), "meet again each time"),
     (8, lambda: (first_tiles,), "did not get their nearest tile"),
     (
         9,
         lambda: (lambda seconds, shared, workers: 0.1,),
         "With 1 workers it should be 1.00",
     ),
+    (9, lambda: (shares_the_rest,), "The parts are swapped"),
+    (9, lambda: (takes_paint_away,), "It has changed `seconds`"),
     (10, lambda: (lambda tiles, cells: np.zeros((7, 7)),), "an array of shape (7, 7)"),
     (10, lambda: (lambda tiles, cells: np.zeros(len(cells), int),), "their nearest tile"),
     (11, lambda: ([0, 0, 1], solved(11, "marry")), "each once"),
@@ -795,9 +925,25 @@ OTHERS: list[tuple[int, Callable[[], tuple[Answer, ...]], str]] = [
         lambda: (RIGHT_JOBS, lambda names, parts: [sorted(names), [], [], []]),
         "no parallel work",
     ),
+    (
+        11,
+        lambda: ([2, 0, 1], of_the_cells),
+        "a list of cells, one for each photo",
+    ),
+    (13, lambda: (renames_from_elsewhere,), "into another folder"),
     (13, lambda: (removes_first,), "The old file is gone"),
     (13, lambda: (forgets_the_last,), "not all rows are there"),
     (14, lambda: (planned(lambda plan: plan[:2]),), "the plan is for 2"),
+    (
+        14,
+        lambda: (lambda *given: dict(solved(14, "plan_parts")(*given)),),
+        "a list of pairs",
+    ),
+    (
+        14,
+        lambda: (planned(lambda plan: [(Path(p).name, some) for p, some in plan]),),
+        "is not in the folder",
+    ),
 ]
 
 
@@ -937,7 +1083,10 @@ def test_an_exercise_that_there_is_not_or_too_few_answers_are_told() -> None:
 
 def test_a_curve_needs_points_from_one_to_hundreds() -> None:
     measure = solved(5, "measure")
-    assert "3 points has no bottom" in checks.check(5, measure, {1: 3, 9: 2, 800: 3}).says
+    assert (
+        "wants 4 points or more, and this has 3"
+        in checks.check(5, measure, {1: 3, 9: 2, 800: 3}).says
+    )
     assert "too narrow" in checks.check(5, measure, {8: 3, 9: 2, 16: 2, 99: 3}).says
     good = {1: 3, 8: 2, 32: 1, 800: 3}
     assert checks.check(5, measure, good).says.startswith("Measured well. Here 32 was best")
