@@ -20,6 +20,7 @@ test-cluster: .venv/test .venv/cluster
 check: .venv/test
 	$(BIN)/python docs/check.py
 	$(BIN)/ruff check
+	$(BIN)/oxlint --deny-warnings smalti
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile

@@ -2,7 +2,11 @@
 """Lay images out for looking at them; explained in pictures.md."""
 
 import io
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,3 +48,24 @@ def contact_sheet(pictures: Sequence[Picture], cols: int) -> Image.Image:
 def enlarge(picture: Picture, size: tuple[int, int]) -> Image.Image:
     """Enlarge a picture to (width, height) without smoothing it."""
     return as_image(picture).resize(size, Image.Resampling.NEAREST)
+
+
+QUIET = "headless no-sandbox disable-gpu disable-quic no-first-run hide-scrollbars disable-sync"
+QUIET += " disable-background-networking disable-component-update virtual-time-budget=4000"
+
+
+def look(
+    path: str | Path, size: tuple[int, int], place: str = "", dark: bool = False
+) -> Image.Image | None:
+    """What a browser shows of a page in a window of (width, height), where there is a browser."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if not browser:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        options = f"{QUIET} user-data-dir={folder} screenshot={folder}/seen.png"
+        options += f" window-size={size[0]},{size[1]} blink-settings=preferredColorScheme={1 - dark}"
+        words = [browser, *(f"--{option}" for option in options.split())]
+        words.append(Path(path).resolve().as_uri() + (f"#{place}" if place else ""))
+        subprocess.run(words, capture_output=True, timeout=60, check=False)
+        seen = Path(folder, "seen.png")
+        return Image.open(seen).convert("RGB") if seen.is_file() else None

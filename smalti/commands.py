@@ -12,32 +12,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 from msgspec.structs import replace
 from PIL import Image
 
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
-from smalti import animation, choosing, datasets, making, output, page, scores, steps
+from smalti import animation, choosing, datasets, grid, making, output, page, scores, steps, viewer
+from smalti import printing, sharp
 from smalti.features import FeatureSettings
-from smalti.grid import ExactSize, View, cells_for, wanted_size
+from smalti.grid import ExactSize, cells_for, wanted_size
 from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root, describe_rest
 from smalti.ground.errors import MosaicError, Unreadable, show
 from smalti.ground.files import write_text
+from smalti.ground.photos import upright_size
 from smalti.ground.settings import Count, Flag, Given, Pair, Size, changed
 from smalti.looks import LOOKS, advise, default_look, find_look, put_on, shape_like, wanted_cells
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
+from smalti.printing import PrintSettings
 from smalti.ours import check_folder, check_kept, check_ours, mosaic_files, store_files, table_files
 from smalti.recolour import RecolourSettings, check_recolour
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.spreading import possible_spacing
-from smalti.variants import cut_photo, list_variants, photo_numbers
+from smalti.variants import cut_photo, list_variants
 
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
 StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
-OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif or .dzi"]
+OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif, .dzi or .pdf"]
 MosaicWord = Annotated[str, "a mosaic that was made, with its report beside it"]
 TargetWord = Annotated[str, "the image to imitate"]
 
@@ -148,19 +150,14 @@ class Match(TargetSettings, TableSettings):
         photos = list(self.image_path) if "image_path" in given else []
         files = Files(store=self.store, table=self.table, target=target, mask=self.mask, photos=photos)
         cells = cells_for(len(set(store.names)) * self.max_uses)
-        match_and_tell(store, load_image(target), self, files, cells)
+        view = making.open_view(load_image(target), store.thumb_res, self, cells)
+        match_and_tell(store, view, self, files)
 
 
 def match_and_tell(
-    store: Store,
-    target: Image.Image,
-    settings: TableSettings,
-    files: Files,
-    cells: int,
-    brief: bool = False,
-) -> tuple[View, Made]:
-    """Match about so many cells, print what was found, and return the view and the match."""
-    view = making.open_view(target, store.thumb_res, settings, cells)
+    store: Store, view: grid.View, settings: TableSettings, files: Files, brief: bool = False
+) -> Made:
+    """Match a view, print what was found, and return the match."""
     with making.watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
     far = spacing_of(settings, len(set(store.names)))
@@ -176,7 +173,7 @@ def match_and_tell(
     if settings.choices > 1:
         path = Path(files.table or files.mosaic).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
-    return view, made
+    return made
 
 
 def spacing_of(settings: TableSettings, photos: int) -> int:
@@ -187,15 +184,17 @@ def spacing_of(settings: TableSettings, photos: int) -> int:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Paste(RecolourSettings):
+class Paste(RecolourSettings, PrintSettings):
     """Paste a mosaic anew, or from a store and a table."""
 
+    GROUPS: ClassVar = {"The size": "size print dpi sheets overlap thumb_res", "More": ""}
     parts: Annotated[tuple[str, ...], "a mosaic that was made, or a store and a table"]
     output: OutputWord
     thumb_res: Annotated[Pair, "size of a thumbnail; 0 0 is that of the store"] = (0, 0)
     size: Annotated[ExactSize, "exact size of the mosaic; 0 0 is any"] = (0, 0)
     choices: Annotated[Count, "of a table of choices: among how many of the best"] = 1
     target: TargetWord = ""
+    image_path: Annotated[tuple[str, ...], "where the photos are now"] = ()
 
     def run(self, given: Given) -> None:
         """Paste, save, and print the scores."""
@@ -214,12 +213,45 @@ class Paste(RecolourSettings):
         work = making.open_work(beside, now, store, table, self.choices)
         files = work.report.files
         check_kept(self.output, target=files.target, store=store, mask=files.mask)
-        paste_and_tell(self.output, work, self.thumb_res if any(self.thumb_res) else None)
+        work = self.on_paper(work)
+        thumb_res = self.thumb_res if any(self.thumb_res) else None
+        size = making.paste(work, thumb_res)[0]
+        printing.check_output(self.output, work.frame or size, self)
+        work = self.sharpen(work, size)
+        paste_and_tell(self.output, work, self, given, thumb_res)
+
+    def on_paper(self, work: Work) -> Work:
+        """Work that is as large as the paper, if one is named."""
+        (rows, cols), side = work.match.shape, work.view.shape if work.view else work.store.thumb_res
+        shape = (cols * side[0], rows * side[1])
+        others = {"size": self.size, "thumb_res": self.thumb_res}
+        frame = printing.paper_size(self.output, self, shape, **others)
+        if not frame:
+            return work
+        settings = dataclasses.replace(work.settings, size=printing.cover(frame, shape))
+        return dataclasses.replace(work, settings=settings, frame=frame)
+
+    def sharpen(self, work: Work, size: tuple[int, int]) -> Work:
+        """Work whose photos are read again if they will be larger than their thumbnails."""
+        cell = sharp.largest_cell(size, work.match.shape)
+        if not sharp.is_larger(cell, work.store.thumb_res):
+            return work
+        sharp.tell_enlarged(work.store, np.unique(work.match[work.match >= 0]), cell)
+        root, lines = sharp.find_photos(self.image_path or work.report.files.photos)
+        return sharp.sharpen(work, size, root, lines)
 
 
-def paste_and_tell(path: str, work: Work, thumb_res: tuple[int, int] | None = None) -> Report:
+def paste_and_tell(
+    path: str,
+    work: Work,
+    settings: PrintSettings,
+    given: Given,
+    thumb_res: tuple[int, int] | None = None,
+) -> Report:
     """Paste and save a mosaic, print its scores, and return its report."""
-    report = making.save_mosaic(path, work, thumb_res)
+    dpi = printing.resolution(path, settings, given)
+    save = functools.partial(printing.save_for_paper, settings=settings, dpi=dpi)
+    report = making.save_mosaic(path, work, thumb_res, save)
     for key, strength in report.recolour.items():
         print(f"{key:8} {strength}: the colours of the photos are changed")
     found = scores.describe_score(report.score) if report.score else f"score    none: {work.missing}"
@@ -231,28 +263,29 @@ LOOK_HELP = f"{', '.join(LOOKS)}; by default faithful, or plain if you say how t
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Make(MosaicSettings):
+class Make(MosaicSettings, PrintSettings):
     """Make a mosaic of a collection of photos, from beginning to end."""
 
     GROUPS: ClassVar = {
-        "The look": "look recolour focus spacing tint blend seen_from",
-        "The size": "target_res size thumb_res tile mask",
+        "The look": "look recolour focus spacing tint blend seen_from view",
+        "The size": "target_res size print dpi sheets overlap thumb_res tile mask",
         "The photos": "max_uses min_uses repeats dedupe budgets pins crop variants store workers",
         "For experts (a look chooses most of these)": "",
     }
     DEPENDS: ClassVar = {name for look in LOOKS.values() for name in look.settings} | {"thumb_res", "max_uses"}
     photos: Photos
     target: TargetWord
-    output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif or .dzi"]
+    output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif, .dzi or .pdf"]
     look: Annotated[str, LOOK_HELP] = ""
     store: Annotated[str, "where thumbnails are kept; by default in your cache folder"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
     thumb_res: Annotated[Size, "size of a thumbnail; not given, shaped like most photos"] = (50, 50)
+    view: Annotated[bool, "make a folder to look at it in a browser, too"] = False
 
     def run(self, given: Given) -> None:
         """Put on a look, and make the mosaic."""
         name = self.look or default_look(given)
-        put_on(self, find_look(name), given).make(name, given)
+        put_on(self.on_paper(), find_look(name), given).make(name, given)
 
     def make(self, name: str, given: Given) -> None:
         """Make the store, the match and the mosaic in a look, and say what was made of what."""
@@ -270,26 +303,36 @@ class Make(MosaicSettings):
         clock.append(time.perf_counter())
         uses = self.max_uses if "max_uses" in given else None
         cells = wanted_cells(look, making.count_photos(store, self), uses)
-        view, made = match_and_tell(store, target, self, files, cells, brief=True)
+        view = making.open_view(target, store.thumb_res, self, cells)
+        size = wanted_size(self)
+        cell = sharp.largest_cell(size or (0, 0), view.empty.shape)
+        if sharp.is_larger(cell, store.thumb_res):
+            sharp.tell_enlarged(store, np.arange(len(store.names)), cell)
+        made = match_and_tell(store, view, self, files, brief=True)
         clock.append(time.perf_counter())
-        report = replace(made.report, look=name)
-        report = paste_and_tell(self.output, Work(report, self, store, made.match, view))
+        work = Work(replace(made.report, look=name), self, store, made.match, view)
+        work = sharp.sharpen(work, size or (0, 0), root, lines)
+        report = paste_and_tell(self.output, work, self, given)
         clock.append(time.perf_counter())
         store.file.close()
         spent = [after - before for before, after in itertools.pairwise(clock)]
         print_summary(self.output, report, store, spent, besides)
         print(*advise(report, look), sep="\n")
+        if self.view:
+            View(mosaic=self.output).run(given)
 
     def check(self) -> Image.Image:
         """Open the target, if everything else is in order, too; raises MosaicError."""
         (cols, rows), (width, height) = self.target_res, self.thumb_res
         size = wanted_size(self) or (max(1, cols * width), max(1, rows * height))
-        output.check_size(self.output, size)
         check_folder(self.output)
+        printing.check_output(self.output, size, self)
         making.check_table(self)
         check_recolour(self)
         if self.detail > min(self.thumb_res):
             raise MosaicError(f"detail = {self.detail}: thumbnails do not have so many pixels")
+        if self.view:
+            viewer.view_folder(self.output)
         target = load_image(self.target)
         choosing.check_full(self, making.open_view(target, self.thumb_res, self).empty)
         for read in [{"target": self.target, "mask": self.mask}, *({"focus": one} for one in self.focus)]:
@@ -299,6 +342,12 @@ class Make(MosaicSettings):
             check_kept(str(path), store=self.store)
         check_ours(**written, **(store_files(self.store) if self.store else {}))
         return target
+
+    def on_paper(self) -> "Make":
+        """The same with the size of the paper, if one is named; raises MosaicError."""
+        shape = upright_size(load_image(self.target)) if self.print else (1, 1)
+        size = printing.paper_size(self.output, self, shape, size=self.size, tile=self.tile)
+        return dataclasses.replace(self, size=size) if size else self
 
     def prepare(self, lines: Sequence[str]) -> tuple[Store, Files]:
         """The store of photos, made if it is not there, and the files of the mosaic."""
@@ -338,47 +387,51 @@ def report_path(mosaic: str) -> Path:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
-    """Write a web page about a mosaic: the target, the report, the photos."""
+    """Write a web page about a mosaic: the picture, its photos, how it was made."""
 
     mosaic: MosaicWord
     target: TargetWord = ""
 
     def run(self, given: Given) -> None:
-        """Write the page beside the mosaic; for a Deep Zoom image also a viewer."""
+        """Write the page beside the mosaic; it leads to the viewer, if there is one."""
         path = Path(self.mosaic).with_suffix(".html")
-        view = path.with_suffix(".view.html")
         work = making.open_work(report_path(self.mosaic), {"target": self.target})
         if not work.view:
             raise MosaicError(f"a page shows the target, too: {work.missing}")
-        for old in (path, view):
-            if old.exists() and not page.is_ours(old):
-                raise MosaicError(f"{old} is not of our making; move it, or choose another name")
-        write_pages(path, view, self.mosaic, work)
+        if path.exists() and not page.is_ours(path):
+            raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+        start = viewer.find_view(self.mosaic)
+        viewer.write_about(path, work, show(Path(self.mosaic).stem), start or self.mosaic)
         print(show(str(path)))
 
 
-def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
-    """Write the page about a mosaic, and a viewer if it is a Deep Zoom image."""
-    title, link, names = show(Path(mosaic).stem), mosaic, work.store.names
-    if mosaic.lower().endswith(".dzi"):
-        link = str(view)
-        page.write_viewer(link, mosaic, work.match, names, title)
-    report = replace(work.report, store="", files=Files(), match=[], alike=[], skipped={})
-    found = msgspec.to_builtins(report)
-    found |= found.pop("recolour", {})  # which has a word for each way
-    page.write_page(
-        path,
-        work.draw,
-        work.match,
-        work.store.thumb_res,
-        names,
-        work.view.target if work.view else Image.new("RGB", (1, 1)),
-        found,
-        mosaic=link,
-        title=title,
-        recolour=work.recolour,
-        photo=photo_numbers(names),
-    )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class View(viewer.ViewSettings):
+    """Write a folder in which to look at a mosaic from far and near, in a browser."""
+
+    mosaic: MosaicWord
+    target: TargetWord = ""
+    serve: Annotated[bool, "serve the folder to this machine, until Ctrl-C"] = False
+
+    def run(self, given: Given) -> None:
+        """Write the folder, print which page to open, and serve it if asked."""
+        viewer.view_folder(self.mosaic)
+        work = making.open_work(report_path(self.mosaic), {"target": self.target})
+        start = viewer.write_view(self.mosaic, work, self)
+        work.store.file.close()
+        print(show(str(start)), flush=True)
+        if self.serve:
+            serve(start.parent)
+
+
+def serve(folder: Path) -> None:
+    """Serve a folder to this machine until Ctrl-C, and print where."""
+    from smalti import serving  # whose server takes a while to load
+
+    with serving.make_server(folder) as server, contextlib.suppress(KeyboardInterrupt):
+        print(f"http://127.0.0.1:{server.server_port}/ shows it; Ctrl-C ends this", flush=True)
+        server.serve_forever()
+    print("no longer served")
 
 
 FrameSide = Annotated[int, Meta(ge=16, le=30_000)]

@@ -1,6 +1,12 @@
 // Made from smalti/page.md by make tangle; edit that.
-const veil = document.getElementById("veil");
-veil.src = document.getElementById("target").src;
-document.querySelector("input").oninput = event => {
-  veil.style.opacity = event.target.value / 100;
-};
+"use strict";
+const target = document.getElementById("target");
+const slider = document.querySelector("input");
+slider.addEventListener("input", () => {
+  target.style.opacity = String(slider.valueAsNumber / 100);
+});
+slider.value = "0";  // a browser may remember it from the last visit
+if (!target.getAttribute("src")) {
+  target.remove();
+  slider.closest("figcaption").remove();
+}

@@ -1,14 +1,13 @@
 # Made from smalti/page.md by make tangle; edit that.
-"""Write a viewer and a page for a mosaic; explained in page.md."""
+"""Write a page about a mosaic; explained in page.md."""
 
 import base64
+import hashlib
 import html
 import io
-import json
 import os
 import re
 import urllib.parse
-import xml.etree.ElementTree
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -42,6 +41,30 @@ def read_asset(name: str) -> str:
     return ORIGIN.sub("", text).strip("\n")
 
 
+def fill_page(name: str, images: str, **parts: str) -> str:
+    """A page from the template, style and script of a name; `images` says where those may be."""
+    style, script = read_asset(f"{name}.css"), read_asset(f"{name}.js")
+    rules = [
+        "default-src 'none'",
+        f"img-src {images}",
+        f"style-src {checksum(style)}",
+        f"script-src {checksum(script)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    whole = {**parts, "style": style, "script": script, "policy": "; ".join(rules)}
+    return fill(read_asset(f"{name}.html"), **whole) + "\n"
+
+
+def checksum(code: str) -> str:
+    """A script or a style as a policy names it, by its SHA-256.
+
+    >>> checksum("")
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    """
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+
+
 def embed(image: Image.Image, quality: int = 80) -> str:
     """An image as an address that contains it."""
     buffer = io.BytesIO()
@@ -59,66 +82,20 @@ def address(path: str | Path, page: Path) -> str:
     return urllib.parse.quote(os.fsencode(Path(below).as_posix()))
 
 
-def read_dzi(path: Path) -> dict[str, int | str]:
-    """Width, height, tile size and ending of the tiles of a Deep Zoom image."""
-    image = xml.etree.ElementTree.fromstring(path.read_text(encoding="utf-8"))
-    size = {key.lower(): int(value) for key, value in image[0].attrib.items()}
-    return {**size, "tile": int(image.attrib["TileSize"]), "ending": image.attrib["Format"]}
-
-
-def names_of_cells(match: Array, names: Sequence[str]) -> dict[str, object]:
-    """What a viewer has to know of a (rows, cols) match: its shape, numbers, and their names.
-
-    >>> names_of_cells(np.array([[7, 2, 7]]), "abcdefgh")["names"]
-    ['c', 'h']
-    """
-    used, numbers = np.unique(match, return_inverse=True)
-    return {
-        "rows": match.shape[0],
-        "cols": match.shape[1],
-        "match": numbers.ravel().tolist(),
-        "names": ["" if i < 0 else show(names[i]) for i in used.tolist()],
-    }
-
-
-def write_viewer(
-    path: str | Path,
-    dzi: str | Path,
-    match: Array | None = None,
-    names: Sequence[str] = (),
-    title: str = "Photo mosaic",
-) -> None:
-    """Write an HTML page that shows a Deep Zoom image, and of each cell the photo's name.
-
-    `match` is (rows, cols), with numbers in `names`, or below 0 for an empty cell.
-    """
-    path, dzi = Path(path), Path(dzi)
-    about = {**read_dzi(dzi), "folder": address(dzi.with_name(dzi.stem + "_files"), path)}
-    cells = {} if match is None else names_of_cells(match, names)
-    text = fill(
-        read_asset("viewer.html"),
-        style=read_asset("viewer.css"),
-        script=read_asset("viewer.js"),
-        title=html.escape(title),
-        about=json.dumps({**about, **cells}, separators=(",", ":")).replace("<", "\\u003c"),
-    )
-    write_text(path, text + "\n")
-
-
 def write_page(
     path: str | Path,
     draw: Draw,
     match: Array,
     thumb_res: tuple[int, int],
     names: Sequence[str],
-    target: Image.Image,
+    target: Image.Image | None,
     report: Mapping[str, object],
     mosaic: str | Path | None = None,
     title: str = "Photo mosaic",
     recolour: Recolour | None = None,
     photo: Array | None = None,
 ) -> None:
-    """Write an HTML page about a (rows, cols) match: mosaic, target, report, photos.
+    """Write an HTML page about a (rows, cols) match: mosaic, photos, target, report.
 
     `mosaic` is a file to link to: the mosaic, or its viewer. `photo` (n,) is the photo of each
     thumbnail, if some are of the same one. `recolour` is as for `paste_exact`.
@@ -131,19 +108,21 @@ def write_page(
         lambda which, size: draw(first[which], size), thumb_res, [names[i] for i in first], uses
     )
     small = preview(draw, match, thumb_res, recolour=recolour)
-    text = fill(
-        read_asset("page.html"),
-        style=read_asset("page.css"),
-        script=read_asset("page.js"),
+    shown = html.escape(address(mosaic, path)) if mosaic else ""
+    text = fill_page(
+        "page",
+        "data:",
         title=html.escape(title),
-        lead=html.escape(describe(match, uses)),
-        link=f'<a href="{html.escape(address(mosaic, path))}">' if mosaic else "<a>",
+        lead=html.escape(tell(match, uses)),
+        link=f'<a href="{shown}">' if mosaic else "<a>",
         mosaic=embed(small),
-        target=embed(fit_target(target, small.size)),
+        nearby=embed(nearby(draw, match, thumb_res, recolour)),
+        target=embed(fit_target(target, small.size)) if target else "",
+        facts=html.escape(describe(match, uses)),
         report=report_rows(report),
         photos=photos,
     )
-    write_text(path, text + "\n")
+    write_text(path, text)
 
 
 def preview(
@@ -158,7 +137,42 @@ def preview(
     width, height = cols * thumb_res[0], rows * thumb_res[1]
     scale = min(1.0, longest / max(width, height))
     size = (max(cols, round(width * scale)), max(rows, round(height * scale)))
-    return Image.fromarray(np.vstack(list(paste_exact(draw, match, size, recolour))))
+    bands = list(paste_exact(draw_once(draw, match), match, size, recolour))
+    return Image.fromarray(np.vstack(bands))
+
+
+REMEMBERED = 1 << 26  # bytes of the tiles of one size that are kept
+
+
+def draw_once(draw: Draw, match: Array) -> Draw:
+    """A function that draws what `draw` does, and each tile of a match once if all are small."""
+    used = np.unique(match[match >= 0])
+    known = dict[tuple[int, int], Array]()
+
+    def remember(which: Array, size: tuple[int, int]) -> Array:
+        if len(used) * size[0] * size[1] * 3 > REMEMBERED:
+            return draw(which, size)
+        if size not in known:
+            parts = [draw(used[i : i + 1024], size) for i in range(0, len(used), 1024)]
+            known[size] = np.concatenate(parts)
+        return known[size][np.searchsorted(used, which)]
+
+    return remember
+
+
+def nearby(
+    draw: Draw, match: Array, thumb_res: tuple[int, int], recolour: Recolour | None = None
+) -> Image.Image:
+    """A piece from the middle of a match, with its tiles as large as thumbnails."""
+    rows, cols = match.shape
+    width = min(cols, 20)
+    height = min(rows, max(1, round(width * thumb_res[0] / thumb_res[1] * 9 / 16)))
+    top, left = (rows - height) // 2, (cols - width) // 2
+    piece = np.s_[top : top + height, left : left + width]
+    cells = np.arange(match.size).reshape(match.shape)[piece].ravel()
+    there = (lambda tiles, which: recolour(tiles, cells[which])) if recolour else None
+    size = (width * thumb_res[0], height * thumb_res[1])
+    return Image.fromarray(np.vstack(list(paste_exact(draw, match[piece], size, there))))
 
 
 def fit_target(target: Image.Image, size: tuple[int, int], longest: int = 800) -> Image.Image:
@@ -168,6 +182,24 @@ def fit_target(target: Image.Image, size: tuple[int, int], longest: int = 800) -
     width, height = (max(1, round(side * scale)) for side in size)
     small = ImageOps.fit(upright, (width, height))
     return to_srgb(small, target.info.get("icc_profile"))
+
+
+def tell(match: Array, uses: Array) -> str:
+    """What a (rows, cols) match is, for anybody; `uses` is how often each photo occurs.
+
+    >>> tell(np.array([[0, 1, 0]]), np.array([2, 1, 0]))
+    'A picture made of 2 photos, in 3 places. One of them appears twice, and 1 was left over.'
+    """
+    places, used, most = np.count_nonzero(match >= 0), np.count_nonzero(uses), uses.max()
+    unused = len(uses) - used
+    left = f", and {unused:,} {'was' if unused == 1 else 'were'} left over" if unused else ""
+    if most == 1:
+        return f"A picture made of {used:,} photos. Each of them appears once{left}."
+    often = "twice" if most == 2 else f"{most:,} times"
+    many = np.count_nonzero(uses == most)
+    who = "One of them appears" if many == 1 else f"Each appears at most {often}"
+    rest = f" {often}" if many == 1 else ""
+    return f"A picture made of {used:,} photos, in {places:,} places. {who}{rest}{left}."
 
 
 def describe(match: Array, uses: Array) -> str:
@@ -185,19 +217,74 @@ def describe(match: Array, uses: Array) -> str:
     )
 
 
+def photo_lists(
+    draw: Draw, thumb_res: tuple[int, int], names: Sequence[str], uses: Array, count: int = 12
+) -> str:
+    """The most and the least used photos, with their names and number of uses, as HTML.
+
+    `names` and `uses` are those of n photos, whose numbers `draw` takes.
+    """
+    order = np.argsort(-uses, kind="stable")
+    count = min(count, -(-len(order) // 2))
+    rest = order[count:][np.argsort(uses[order[count:]], kind="stable")]
+    lists = [("Used most", order[:count]), ("Used least", rest[:count])]
+    if len(set(uses.tolist())) == 1:
+        lists = [("Some of the photos", order[: 2 * count])]
+    scale = 160 / max(thumb_res)
+    width, height = (max(1, round(side * scale)) for side in thumb_res)
+    text = ""
+    for title, which in lists:
+        tiles = draw(which, (width, height))
+        items = [(names[i], uses[i], tile) for i, tile in zip(which, tiles, strict=True)]
+        text += f"<h2>{title}</h2>\n<ul>\n{list_items(items)}</ul>\n" if items else ""
+    return text
+
+
+def list_items(items: Sequence[tuple[str, int, Array]]) -> str:
+    """Photos as items of an HTML list: (name, uses, (h, w, 3) thumbnail) each."""
+    text = ""
+    for name, uses, tile in items:
+        shown, image = html.escape(show(name)), embed(Image.fromarray(tile))
+        often = f"{uses:,} ×" if uses else "not used"
+        text += f'<li><img src="{image}" alt=""><b>{often}</b> {shown}\n'
+    return text
+
+
+WORDS = {
+    "cells": "places filled",
+    "cost": "sum of squared differences",
+    "levels": "usual difference of colour, of 255 levels",
+    "bound": "smallest sum that is possible",
+    "gap": "above the smallest, as a share",
+    "rounds": "rounds of the search",
+    "arcs": "pairs of place and photo looked at",
+    "tiles": "photos and their variants",
+    "stopped": "why the search ended",
+    "too_near": "pairs of equal photos too near",
+    "most_used": "uses of the photo used most",
+    "most_used_photo": "photo used most",
+    "equal_neighbours": "equal photos side by side",
+    "score rmse": "difference from the target, of 255 levels",
+    "score ciede2000": "the same as an eye sees it (CIEDE2000)",
+    "score ssim": "structural similarity, at most 1",
+    "score ssim_twice": "the same, at twice the scale",
+    "size": "pixels wide and high",
+}
+
+
 def report_rows(report: Mapping[str, object], above: str = "") -> str:
     """The rows of a table that shows a report.
 
-    >>> report_rows({"cost": 12345.6, "score": {"ssim": 0.5}})
-    '<tr><th>cost<td>12,346<tr><th>score ssim<td>0.5'
+    >>> report_rows({"target_id": 12345.6, "score": {"ssim": 0.5}})
+    '<tr><th>target id<td>12,346<tr><th>structural similarity, at most 1<td>0.5'
     """
     rows = ""
     for key, value in report.items():
         if isinstance(value, Mapping):
             rows += report_rows(value, f"{above}{key} ")
         else:
-            words = html.escape(show(in_words(value)))
-            rows += f"<tr><th>{html.escape(above + key).replace('_', ' ')}<td>{words}"
+            name = WORDS.get(above + key, (above + key).replace("_", " "))
+            rows += f"<tr><th>{html.escape(name)}<td>{html.escape(show(in_words(value)))}"
     return rows
 
 
@@ -212,35 +299,6 @@ def in_words(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return str(value)
-
-
-def photo_lists(
-    draw: Draw, thumb_res: tuple[int, int], names: Sequence[str], uses: Array, count: int = 24
-) -> str:
-    """The most and the least used photos, with their names and number of uses, as HTML.
-
-    `names` and `uses` are those of n photos, whose numbers `draw` takes.
-    """
-    order = np.argsort(-uses, kind="stable")
-    count = min(count, -(-len(order) // 2))
-    rest = order[count:][np.argsort(uses[order[count:]], kind="stable")]
-    scale = 128 / max(thumb_res)
-    width, height = (max(1, round(side * scale)) for side in thumb_res)
-    text = ""
-    for title, which in (("Most used", order[:count]), ("Least used", rest[:count])):
-        tiles = draw(which, (width, height))
-        items = [(names[i], uses[i], tile) for i, tile in zip(which, tiles, strict=True)]
-        text += f"<h2>{title}</h2>\n<ul>\n{list_items(items)}</ul>\n" if items else ""
-    return text
-
-
-def list_items(items: Sequence[tuple[str, int, Array]]) -> str:
-    """Photos as items of an HTML list: (name, uses, (h, w, 3) thumbnail) each."""
-    text = ""
-    for name, uses, tile in items:
-        shown, image = html.escape(show(name)), embed(Image.fromarray(tile))
-        text += f'<li><img src="{image}" alt="" title="{shown}"><b>{uses} ×</b> {shown}\n'
-    return text
 
 
 MARK = b'<meta name="generator" content="photo mosaic">'

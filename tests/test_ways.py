@@ -1223,15 +1223,13 @@ def test_a_page_escapes_names_and_replaces_only_pages(refusal: Refusal) -> None:
     assert Path("<i>.html").read_text() == "<h1>my holidays</h1>"
 
 
-def test_a_deep_zoom_image_gets_a_viewer_beside_its_page(refusal: Refusal) -> None:
+def test_a_deep_zoom_image_gets_a_viewer_to_which_its_page_leads() -> None:
     prepare()
     make("-o", "out.dzi")
+    assert run("view", "out.dzi") == "out_view/index.html\n"
     run("page", "out.dzi")
-    assert 'href="out.view.html"' in Path("out.html").read_text()
-    assert "yellow.png" in Path("out.view.html").read_text()
-    Path("out.view.html").write_text("my own view")
-    refusal("page", "out.dzi")
-    assert Path("out.view.html").read_text() == "my own view"
+    assert 'href="out_view/index.html"' in Path("out.html").read_text()
+    assert "yellow.png" in Path("out_view", "index.html").read_text()
 
 
 def test_a_page_and_a_dive_need_a_report(refusal: Refusal) -> None:
