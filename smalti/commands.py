@@ -12,17 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 from msgspec.structs import replace
 from PIL import Image
 
 from mosaic import Array, CellSettings, Store, TargetSettings, open_store, target_path
-from smalti import animation, choosing, datasets, making, output, page, printing, scores, sharp
-from smalti import steps
+from smalti import animation, choosing, datasets, grid, making, output, page, scores, steps, viewer
+from smalti import printing, sharp
 from smalti.features import FeatureSettings
-from smalti.grid import ExactSize, View, cells_for, wanted_size
+from smalti.grid import ExactSize, cells_for, wanted_size
 from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root, describe_rest
 from smalti.ground.errors import MosaicError, Unreadable, show
@@ -36,7 +35,7 @@ from smalti.ours import check_folder, check_kept, check_ours, mosaic_files, stor
 from smalti.recolour import RecolourSettings, check_recolour
 from smalti.report import Files, Report, describe_match, read_report, uses_of
 from smalti.spreading import possible_spacing
-from smalti.variants import cut_photo, list_variants, photo_numbers
+from smalti.variants import cut_photo, list_variants
 
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
 StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
@@ -156,7 +155,7 @@ class Match(TargetSettings, TableSettings):
 
 
 def match_and_tell(
-    store: Store, view: View, settings: TableSettings, files: Files, brief: bool = False
+    store: Store, view: grid.View, settings: TableSettings, files: Files, brief: bool = False
 ) -> Made:
     """Match a view, print what was found, and return the match."""
     with making.watch_proof() as on_round:
@@ -268,7 +267,7 @@ class Make(MosaicSettings, PrintSettings):
     """Make a mosaic of a collection of photos, from beginning to end."""
 
     GROUPS: ClassVar = {
-        "The look": "look recolour focus spacing tint blend seen_from",
+        "The look": "look recolour focus spacing tint blend seen_from view",
         "The size": "target_res size print dpi sheets overlap thumb_res tile mask",
         "The photos": "max_uses min_uses repeats dedupe budgets pins crop variants store workers",
         "For experts (a look chooses most of these)": "",
@@ -281,6 +280,7 @@ class Make(MosaicSettings, PrintSettings):
     store: Annotated[str, "where thumbnails are kept; by default in your cache folder"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
     thumb_res: Annotated[Size, "size of a thumbnail; not given, shaped like most photos"] = (50, 50)
+    view: Annotated[bool, "make a folder to look at it in a browser, too"] = False
 
     def run(self, given: Given) -> None:
         """Put on a look, and make the mosaic."""
@@ -318,6 +318,8 @@ class Make(MosaicSettings, PrintSettings):
         spent = [after - before for before, after in itertools.pairwise(clock)]
         print_summary(self.output, report, store, spent, besides)
         print(*advise(report, look), sep="\n")
+        if self.view:
+            View(mosaic=self.output).run(given)
 
     def check(self) -> Image.Image:
         """Open the target, if everything else is in order, too; raises MosaicError."""
@@ -329,6 +331,8 @@ class Make(MosaicSettings, PrintSettings):
         check_recolour(self)
         if self.detail > min(self.thumb_res):
             raise MosaicError(f"detail = {self.detail}: thumbnails do not have so many pixels")
+        if self.view:
+            viewer.view_folder(self.output)
         target = load_image(self.target)
         choosing.check_full(self, making.open_view(target, self.thumb_res, self).empty)
         for read in [{"target": self.target, "mask": self.mask}, *({"focus": one} for one in self.focus)]:
@@ -383,47 +387,51 @@ def report_path(mosaic: str) -> Path:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
-    """Write a web page about a mosaic: the target, the report, the photos."""
+    """Write a web page about a mosaic: the picture, its photos, how it was made."""
 
     mosaic: MosaicWord
     target: TargetWord = ""
 
     def run(self, given: Given) -> None:
-        """Write the page beside the mosaic; for a Deep Zoom image also a viewer."""
+        """Write the page beside the mosaic; it leads to the viewer, if there is one."""
         path = Path(self.mosaic).with_suffix(".html")
-        view = path.with_suffix(".view.html")
         work = making.open_work(report_path(self.mosaic), {"target": self.target})
         if not work.view:
             raise MosaicError(f"a page shows the target, too: {work.missing}")
-        for old in (path, view):
-            if old.exists() and not page.is_ours(old):
-                raise MosaicError(f"{old} is not of our making; move it, or choose another name")
-        write_pages(path, view, self.mosaic, work)
+        if path.exists() and not page.is_ours(path):
+            raise MosaicError(f"{path} is not of our making; move it, or choose another name")
+        start = viewer.find_view(self.mosaic)
+        viewer.write_about(path, work, show(Path(self.mosaic).stem), start or self.mosaic)
         print(show(str(path)))
 
 
-def write_pages(path: Path, view: Path, mosaic: str, work: Work) -> None:
-    """Write the page about a mosaic, and a viewer if it is a Deep Zoom image."""
-    title, link, names = show(Path(mosaic).stem), mosaic, work.store.names
-    if mosaic.lower().endswith(".dzi"):
-        link = str(view)
-        page.write_viewer(link, mosaic, work.match, names, title)
-    report = replace(work.report, store="", files=Files(), match=[], alike=[], skipped={})
-    found = msgspec.to_builtins(report)
-    found |= found.pop("recolour", {})  # which has a word for each way
-    page.write_page(
-        path,
-        work.draw,
-        work.match,
-        work.store.thumb_res,
-        names,
-        work.view.target if work.view else Image.new("RGB", (1, 1)),
-        found,
-        mosaic=link,
-        title=title,
-        recolour=work.recolour,
-        photo=photo_numbers(names),
-    )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class View(viewer.ViewSettings):
+    """Write a folder in which to look at a mosaic from far and near, in a browser."""
+
+    mosaic: MosaicWord
+    target: TargetWord = ""
+    serve: Annotated[bool, "serve the folder to this machine, until Ctrl-C"] = False
+
+    def run(self, given: Given) -> None:
+        """Write the folder, print which page to open, and serve it if asked."""
+        viewer.view_folder(self.mosaic)
+        work = making.open_work(report_path(self.mosaic), {"target": self.target})
+        start = viewer.write_view(self.mosaic, work, self)
+        work.store.file.close()
+        print(show(str(start)), flush=True)
+        if self.serve:
+            serve(start.parent)
+
+
+def serve(folder: Path) -> None:
+    """Serve a folder to this machine until Ctrl-C, and print where."""
+    from smalti import serving  # whose server takes a while to load
+
+    with serving.make_server(folder) as server, contextlib.suppress(KeyboardInterrupt):
+        print(f"http://127.0.0.1:{server.server_port}/ shows it; Ctrl-C ends this", flush=True)
+        server.serve_forever()
+    print("no longer served")
 
 
 FrameSide = Annotated[int, Meta(ge=16, le=30_000)]
