@@ -412,11 +412,15 @@ class View(viewer.ViewSettings):
     mosaic: MosaicWord
     target: TargetWord = ""
     serve: Annotated[bool, "serve the folder to this machine, until Ctrl-C"] = False
+    image_path: Annotated[tuple[str, ...], "where the photos are now"] = ()
 
     def run(self, given: Given) -> None:
         """Write the folder, print which page to open, and serve it if asked."""
         viewer.view_folder(self.mosaic)
         work = making.open_work(report_path(self.mosaic), {"target": self.target})
+        photos = list(self.image_path) or work.report.files.photos
+        report = replace(work.report, files=replace(work.report.files, photos=photos))
+        work = dataclasses.replace(work, report=report)
         start = viewer.write_view(self.mosaic, work, self)
         work.store.file.close()
         print(show(str(start)), flush=True)

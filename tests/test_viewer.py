@@ -30,6 +30,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from test_workflow import new_project, planned, snakemake
 
 from smalti import making, output, page, serving, viewer
 from smalti.command import main
@@ -873,3 +874,19 @@ def test_a_record_is_that_of_what_was_asked(made: Path) -> None:
     assert len({one.tiles for one in records}) == 2
     assert len({one.photos for one in records}) == 2
     assert len({one.pages for one in records}) == 3
+
+
+def test_the_workflow_makes_a_view_and_makes_it_again_for_another_viewer(
+    tmp_path: Path,
+) -> None:
+    project = new_project(tmp_path / "project")
+    rules, view = project / "Snakefile", "mosaic_unique_view/index.html"
+    if "further.smk" not in rules.read_text():
+        rules.write_text(rules.read_text() + '\n\ninclude: "smalti/further.smk"\n')
+    done = snakemake(project, view)
+    assert done.returncode == 0, done.stderr
+    assert '"../photos/' in (project / view).read_text()
+    assert planned(project, view) == {}
+    with (project / "smalti" / "viewer.js").open("a") as script:
+        script.write("\n// edited\n")
+    assert planned(project, view) == {"view": 1}
