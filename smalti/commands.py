@@ -39,7 +39,7 @@ from smalti.variants import cut_photo, list_variants
 
 Photos = Annotated[tuple[str, ...], "folders of photos, archives, CIFAR files"]
 StoreWord = Annotated[str, "the HDF5 file of thumbnails"]
-OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif, .dzi or .pdf"]
+OutputWord = Annotated[str, "the image to write: .jpg, .png, .webp, .tif, .dzi, .szi, .pdf"]
 MosaicWord = Annotated[str, "a mosaic that was made, with its report beside it"]
 TargetWord = Annotated[str, "the image to imitate"]
 
@@ -187,7 +187,7 @@ def spacing_of(settings: TableSettings, photos: int) -> int:
 class Paste(RecolourSettings, PrintSettings):
     """Paste a mosaic anew, or from a store and a table."""
 
-    GROUPS: ClassVar = {"The size": "size print dpi sheets overlap thumb_res", "More": ""}
+    GROUPS: ClassVar = {"The size": "size print dpi sheets overlap thumb_res quality", "More": ""}
     parts: Annotated[tuple[str, ...], "a mosaic that was made, or a store and a table"]
     output: OutputWord
     thumb_res: Annotated[Pair, "size of a thumbnail; 0 0 is that of the store"] = (0, 0)
@@ -268,14 +268,14 @@ class Make(MosaicSettings, PrintSettings):
 
     GROUPS: ClassVar = {
         "The look": "look recolour focus spacing tint blend seen_from view",
-        "The size": "target_res size print dpi sheets overlap thumb_res tile mask",
+        "The size": "target_res size print dpi sheets overlap thumb_res quality tile mask",
         "The photos": "max_uses min_uses repeats dedupe budgets pins crop variants store workers",
         "For experts (a look chooses most of these)": "",
     }
     DEPENDS: ClassVar = {name for look in LOOKS.values() for name in look.settings} | {"thumb_res", "max_uses"}
     photos: Photos
     target: TargetWord
-    output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif, .dzi or .pdf"]
+    output: Annotated[str, Flag(b"-o"), "the mosaic: .jpg, .png, .webp, .tif, .dzi, .szi, .pdf"]
     look: Annotated[str, LOOK_HELP] = ""
     store: Annotated[str, "where thumbnails are kept; by default in your cache folder"] = ""
     repeats: Annotated[Literal["refuse", "fewest"], "if photos are too few"] = "fewest"
@@ -503,7 +503,7 @@ class Score(CellSettings):
 
     def run(self, given: Given) -> None:
         """Print the scores, and how photos are used."""
-        if Path(self.mosaic).suffix.lower() == ".dzi":
+        if Path(self.mosaic).suffix.lower() in (".dzi", ".szi"):
             raise MosaicError(f"{self.mosaic} cannot be read as a whole; its report has its scores")
         report = read_report(report_path(self.mosaic))
         seen = load_image(self.mosaic, "mosaic")

@@ -1,32 +1,45 @@
 # Made from smalti/output.md by make tangle; edit that.
 """Write mosaics of any size, exact to the pixel, or cut out; explained in output.md."""
 
+import dataclasses
 import functools
+import importlib.util
 import io
 import itertools
 import math
 import os
 import struct
+import sys
+import zipfile
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
+from msgspec import Meta
 from PIL import Image, ImageCms
 
 from mosaic import Array, Draw, save_image
-from smalti.ground.errors import MosaicError
+from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import atomic, write_text
 from smalti.ground.settings import cores
 from smalti.recolour import Recolour
 
 Bands = Iterable[Array]
-Write = Callable[[str | Path, Bands, tuple[int, int], float | None], None]
+Quality = Annotated[int, Meta(ge=0, le=100)]
+Write = Callable[[str | Path, Bands, tuple[int, int], int, float | None], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputSettings:
+    """Output"""
+
+    quality: Annotated[Quality, "of JPEG; a .tif gets tiles of JPEG; 0 is as usual"] = 0
 
 
 def sizes(total: int, parts: int) -> Array:
@@ -165,25 +178,39 @@ def deflate_band(band: Array) -> tuple[bytes, bytes]:
     return raw, press.compress(raw) + press.flush(zlib.Z_SYNC_FLUSH)
 
 
-def write_png(
-    path: str | Path, bands: Bands, size: tuple[int, int], dpi: float | None = None
-) -> None:
-    """Write bands as a PNG of (width, height) pixels, in a stream (PNG, ISO 15948).
+Press = Callable[[Array], tuple[bytes, bytes]]
 
-    `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
-    """
+
+def png_pieces(
+    bands: Bands, size: tuple[int, int], dpi: float | None = None, press: Press = deflate_band
+) -> Iterator[bytes]:
+    """The bytes of a PNG of (width, height) pixels, piece by piece (PNG, ISO 15948)."""
     channels, bands = measure(bands, size)
     colours, check = {3: 2, 4: 6}[channels], 1
+    yield b"\x89PNG\r\n\x1a\n"
+    yield png_chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, colours, 0, 0, 0))
+    yield png_print(dpi) if dpi else b""
+    yield png_chunk(b"IDAT", b"\x78\x01")
+    for raw, packed in in_step(press, regroup(bands, 64)):
+        check = zlib.adler32(raw, check)
+        yield png_chunk(b"IDAT", packed)
+    yield png_chunk(b"IDAT", b"\x03\x00" + struct.pack(">I", check))
+    yield png_chunk(b"IEND", b"")
+
+
+def write_png(
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    quality: int = 0,
+    dpi: float | None = None,
+) -> None:
+    """Write bands as a PNG of (width, height) pixels, in a stream.
+
+    All its quality is there; `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
+    """
     with atomic(path) as part, part.open("wb") as file:
-        header = struct.pack(">IIBBBBB", *size, 8, colours, 0, 0, 0)
-        file.write(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header))
-        file.write(png_print(dpi) if dpi else b"")
-        file.write(png_chunk(b"IDAT", b"\x78\x01"))
-        for raw, packed in in_step(deflate_band, regroup(bands, 64)):
-            check = zlib.adler32(raw, check)
-            file.write(png_chunk(b"IDAT", packed))
-        file.write(png_chunk(b"IDAT", b"\x03\x00" + struct.pack(">I", check)))
-        file.write(png_chunk(b"IEND", b""))
+        file.writelines(png_pieces(bands, size, dpi))
 
 
 def png_print(dpi: float) -> bytes:
@@ -193,7 +220,7 @@ def png_print(dpi: float) -> bytes:
     return profile + png_chunk(b"pHYs", struct.pack(">IIB", dots, dots, 1))
 
 
-TIFF_TILE = 256
+TIFF_TILE, BIG = 256, 3 << 30  # pixels; bytes of a picture
 
 
 def deflate_tile(tile: Array) -> bytes:
@@ -212,17 +239,25 @@ def cut_tiles(bands: Bands, side: int) -> Iterator[Array]:
 
 
 def write_tiff(
-    path: str | Path, bands: Bands, size: tuple[int, int], dpi: float | None = None
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    quality: int = 0,
+    dpi: float | None = None,
 ) -> None:
     """Write bands as a tiled TIFF of (width, height) pixels, in a stream; BigTIFF if large.
 
-    `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
+    With a `quality` it is a pyramid of JPEG tiles; `dpi` is for a printer. Raises ValueError,
+    and writes nothing, unless the bands fit.
     """
+    if quality:
+        write_by_vips(path, bands, size, quality, dpi)
+        return
     import tifffile
 
     channels, bands = measure(bands, size)
     shape = (size[1], size[0], channels)
-    big = math.prod(shape) > 3 << 30
+    big = math.prod(shape) > BIG
     with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=big) as file:
         file.write(
             in_step(deflate_tile, cut_tiles(bands, TIFF_TILE)),
@@ -239,21 +274,26 @@ def write_tiff(
         )
 
 
+Put = Callable[[str, bytes], object]
+
+
 def write_level(
     bands: Bands,
-    folder: Path,
+    level: int,
     tile: int,
-    save: Callable[[Array, Path], None],
+    kind: str,
+    quality: int,
+    put: Put,
     pool: ThreadPoolExecutor,
 ) -> Iterator[Array]:
-    """Write the tiles of one level of a pyramid; yield its bands, halved."""
-    folder.mkdir(parents=True)
+    """Put the tiles of one level of a pyramid where they belong; yield its bands, halved."""
+    encode = functools.partial(encode_tile, kind=kind, quality=quality)
     rows = itertools.count()
     for band in regroup(bands, tile):  # enumerate would keep a band for too long
         row, starts = next(rows), range(0, band.shape[1], tile)
         parts = [band[:, left : left + tile] for left in starts]
-        paths = [folder / f"{left // tile}_{row}" for left in starts]
-        list(pool.map(save, parts, paths))
+        for left, content in zip(starts, pool.map(encode, parts), strict=True):
+            put(f"{level}/{left // tile}_{row}.{kind}", content)
         half = np.concatenate(list(pool.map(halve, parts)), axis=1)
         del band, parts  # nobody needs them while the next is made
         yield half
@@ -267,36 +307,44 @@ def halve(band: Array) -> Array:
     return np.asarray(image.reduce(2))
 
 
+def put_pyramid(put: Put, bands: Bands, size: tuple[int, int], tile: int, quality: int) -> str:
+    """Put all tiles of a pyramid where they belong; return the text of its .dzi.
+
+    `size` is (width, height). Tiles are PNG if the bands have an alpha channel, else JPEG.
+    """
+    channels, stream = measure(bands, size)
+    kind = "png" if channels == 4 else "jpg"
+    with ThreadPoolExecutor(cores()) as pool:
+        for level in range((max(size) - 1).bit_length(), -1, -1):
+            stream = write_level(stream, level, tile, kind, quality, put, pool)
+        deque(stream, maxlen=0)  # run it to the end
+    return DZI.format(kind, tile, *size)
+
+
+def encode_tile(tile: Array, kind: str, quality: int) -> bytes:
+    """A tile as the bytes of a JPEG or PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(tile).save(buffer, {"jpg": "JPEG"}.get(kind, kind), quality=quality)
+    return buffer.getvalue()
+
+
 def write_deepzoom(
-    path: str | Path,
-    bands: Bands,
-    size: tuple[int, int],
-    dpi: float | None = None,
-    tile: int = 512,
-    quality: int = 85,
+    path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
 ) -> None:
     """Write bands as NAME.dzi and its tiles in the folder NAME_files; the .dzi comes last.
 
-    `size` is (width, height); a screen has no `dpi`. Tiles are PNG if the bands have an alpha
-    channel, else JPEG. Raises MosaicError if the folder is not ours, ValueError unless the bands fit.
+    Raises MosaicError if the folder is not ours, ValueError unless the bands fit.
     """
     path, folder = Path(path), tiles_folder(path)
-    channels, stream = measure(bands, size)
-    kind = "png" if channels == 4 else "jpg"
-    save = functools.partial(save_tile, kind=kind, quality=quality)
-    with atomic(folder) as part, ThreadPoolExecutor(cores()) as pool:
-        for level in range((max(size) - 1).bit_length(), -1, -1):
-            stream = write_level(stream, part / str(level), tile, save, pool)
-        deque(stream, maxlen=0)  # run it to the end
+    with atomic(folder) as part:
+
+        def put(name: str, content: bytes) -> None:
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            (part / name).write_bytes(content)
+
+        text = put_pyramid(put, bands, size, tile, quality)
         path.unlink(missing_ok=True)
-    write_text(path, DZI.format(kind, tile, *size))
-
-
-def save_tile(tile: Array, path: Path, kind: str, quality: int) -> None:
-    """Save a tile as PATH.jpg or PATH.png."""
-    buffer = io.BytesIO()
-    Image.fromarray(tile).save(buffer, {"jpg": "JPEG"}.get(kind, kind), quality=quality)
-    path.with_name(f"{path.name}.{kind}").write_bytes(buffer.getbuffer())
+    write_text(path, text)
 
 
 DZI = (
@@ -314,14 +362,127 @@ def tiles_folder(path: str | Path) -> Path:
     return folder
 
 
+def write_szi(
+    path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
+) -> None:
+    """Write bands as a Deep Zoom image in one zip archive: NAME/NAME.dzi, NAME/NAME_files/...
+
+    Raises ValueError, and writes nothing, unless the bands fit.
+    """
+    name = Path(path).stem
+    with atomic(path) as part, zipfile.ZipFile(part, "w") as archive:
+
+        def put(member: str, content: bytes) -> None:
+            archive.writestr(zipfile.ZipInfo(f"{name}/{member}"), content)
+
+        text = put_pyramid(lambda at, tile: put(f"{name}_files/{at}", tile), bands, size, tile, quality)
+        put(f"{name}.dzi", text.encode())
+
+
+NEEDED = "a package: pip install 'mosaic-book[large]'"
+
+
+def has_vips() -> bool:
+    """Whether libvips is at hand."""
+    return importlib.util.find_spec("pyvips") is not None
+
+
+def store_band(band: Array) -> tuple[bytes, bytes]:
+    """The rows of a band for a PNG, as they are, and in blocks that are not compressed."""
+    rows = np.zeros((len(band), 1 + band.shape[1] * band.shape[2]), np.uint8)
+    rows[:, 1:] = band.reshape(len(band), -1)
+    raw, press = rows.tobytes(), zlib.compressobj(0, zlib.DEFLATED, -15)
+    return raw, press.compress(raw) + press.flush(zlib.Z_SYNC_FLUSH)
+
+
+@dataclasses.dataclass
+class Feed:
+    """A stream of bytes for libvips, which ends at the first error and keeps it."""
+
+    pieces: Iterator[bytes]
+    rest: bytes | memoryview = b""
+    error: BaseException | None = None
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, at most `size`; none at the end."""
+        try:
+            while not (self.rest or self.error):
+                self.rest = memoryview(next(self.pieces))
+        except StopIteration:
+            return b""
+        except BaseException as error:
+            self.error = error
+        some, self.rest = self.rest[:size], self.rest[size:]
+        return b"" if self.error else bytes(some)
+
+
+def write_by_vips(
+    path: str | Path, bands: Bands, size: tuple[int, int], quality: int, dpi: float | None
+) -> None:
+    """Write bands as a JPEG, or as a TIFF that is a pyramid of JPEG tiles, in a stream.
+
+    Raises ValueError, and writes nothing, unless the bands have that (width, height).
+    """
+    feed = Feed(png_pieces(map(over_white, bands), size, dpi, store_band))
+    ending = Path(path).suffix.lower()
+    with atomic(path) as part:
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                pool.submit(save_by_vips, part, ending, feed, size, quality, dpi).result()
+            except BaseException as error:
+                feed.error = feed.error or error
+        if feed.error:
+            raise feed.error
+
+
+def save_by_vips(
+    part: Path, ending: str, feed: Feed, size: tuple[int, int], quality: int, dpi: float | None
+) -> None:
+    """Let libvips read a stream and write it to a file, of a kind by its ending."""
+    os.environ.setdefault("VIPS_CONCURRENCY", str(cores()))
+    import pyvips
+
+    source = pyvips.SourceCustom()
+    source.on_read(feed.read)
+    try:
+        image = pyvips.Image.new_from_source(source, "", access="sequential")
+        if dpi:
+            image = image.copy(xres=dpi / 25.4, yres=dpi / 25.4)
+        about = {"Q": quality, "keep": "all" if dpi else "none"}
+        if ending in (".jpg", ".jpeg"):
+            image.jpegsave(str(part), subsample_mode="on", **about)
+        else:
+            about |= {"tile": True, "tile_width": TIFF_TILE, "tile_height": TIFF_TILE}
+            about |= {"pyramid": True, "compression": "jpeg", "resunit": "inch"}
+            image.tiffsave(str(part), bigtiff=3 * math.prod(size) > BIG, **about)
+    except pyvips.Error as error:
+        raise MosaicError(show(f"{part.name}: {' '.join(str(error).split())}")) from None
+
+
 LARGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
-LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi"), 2**31 - 1)
+LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi", ".szi"), 2**31 - 1)
+
+
+def zoomable(write: Callable[..., None]) -> Write:
+    """A writer of Deep Zoom images, which are for screens, as one of STREAMS."""
+    return lambda path, bands, size, quality, dpi: write(path, bands, size, quality=quality or 85)
+
+
 STREAMS: dict[str, Write] = {
     ".png": write_png,
     ".tif": write_tiff,
     ".tiff": write_tiff,
-    ".dzi": write_deepzoom,
+    ".dzi": zoomable(write_deepzoom),
+    ".szi": zoomable(write_szi),
 }
+
+LARGE = 50_000_000  # pixels
+
+
+def streams(ending: str, size: tuple[int, int]) -> bool:
+    """Whether a picture of this (width, height) and kind is written without having it whole."""
+    jpeg = ending in (".jpg", ".jpeg")
+    return ending in STREAMS or (jpeg and math.prod(size) > LARGE and has_vips())
 
 
 def memory() -> float:
@@ -332,7 +493,7 @@ def memory() -> float:
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def check_size(path: str | Path, size: tuple[int, int]) -> None:
+def check_size(path: str | Path, size: tuple[int, int], quality: int = 0) -> None:
     """Raise MosaicError unless an image of this (width, height) can be saved there."""
     ending, repair = Path(path).suffix.lower(), "set a smaller size"
     if max(size) <= LARGEST[".png"]:
@@ -342,8 +503,10 @@ def check_size(path: str | Path, size: tuple[int, int]) -> None:
     asked = f"{path}: {size[0]} x {size[1]} pixels"
     if max(size) > LARGEST[ending]:
         raise MosaicError(f"{asked}, but {ending} ends at {LARGEST[ending]}; {repair}")
-    if ending not in STREAMS and 5 * size[0] * size[1] > memory():
+    if not streams(ending, size) and 5 * size[0] * size[1] > memory():
         raise MosaicError(f"{asked} do not fit into memory, as {ending} must; {repair}")
+    if quality and ending in (".tif", ".tiff") and not has_vips():
+        raise MosaicError(f"{path}: JPEG in a TIFF needs {NEEDED}; or leave out `quality`")
     if Path(path).is_dir():
         raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
     if ending == ".dzi":
@@ -354,25 +517,35 @@ def save_bands(
     path: str | Path,
     bands: Bands,
     size: tuple[int, int],
-    quality: int = 90,
+    quality: int = 0,
     dpi: float | None = None,
 ) -> None:
     """Save an image of (width, height) pixels from its bands, as the name's ending says.
 
-    `quality` is that of a JPEG or WebP, `dpi` is for a printer. Raises MosaicError as `check_size` does, and
-    ValueError, leaving an older file as it was, unless the bands have that size.
+    `quality` is that of JPEG, 0 as usual; `dpi` is for a printer. Raises MosaicError as
+    `check_size` does, and ValueError, leaving an older file as it was, unless the bands fit.
     """
-    check_size(path, size)
+    check_size(path, size, quality)
     ending = Path(path).suffix.lower()
     if ending in STREAMS:
-        STREAMS[ending](path, bands, size, dpi)
-        return
+        return STREAMS[ending](path, bands, size, quality, dpi)
+    if streams(ending, size):
+        return write_by_vips(path, bands, size, quality or 90, dpi)
+    tell_memory(path, ending, size)
     bands = measure(bands, size)[1]
-    bands = map(over_white, bands) if ending in (".jpg", ".jpeg") else bands
+    bands = bands if ending == ".webp" else map(over_white, bands)
     if dpi:
-        save_for_printer(path, bands, size, quality, dpi)
-    else:
-        save_image(path, bands, size, quality)
+        return save_for_printer(path, bands, size, quality or 90, dpi)
+    return save_image(path, bands, size, quality or 90)
+
+
+def tell_memory(path: str | Path, ending: str, size: tuple[int, int]) -> None:
+    """Say how much memory a large picture takes, and what takes less."""
+    if math.prod(size) > LARGE:
+        gigabytes = 4e-9 * math.prod(size)
+        other = "" if ending == ".webp" else f", or a .jpg with {NEEDED}"
+        less = f"a .dzi, .png or .tif takes less{other}"
+        print(show(f"{path} takes {gigabytes:.1f} GB of memory; {less}"), file=sys.stderr)
 
 
 def save_for_printer(

@@ -27,7 +27,7 @@ Millimetres = Annotated[float, Meta(ge=0, le=100)]
 
 
 @dataclasses.dataclass(frozen=True)
-class PrintSettings:
+class PrintSettings(output.OutputSettings):
     """Print"""
 
     print: Annotated[str, "fill a paper: A0 to A6, letter, tabloid, 60x40cm, 24x16in"] = ""
@@ -240,7 +240,7 @@ def write_page(
     with atomic(path) as part:
         jpeg = part.with_name(part.name + ".jpg")
         try:
-            output.save_bands(jpeg, bands, size, dpi=settings.dpi)
+            output.save_bands(jpeg, bands, size, settings.quality, settings.dpi)
             paper = page_size(size, settings)
             pages.add(paper, jpeg.read_bytes(), size, put_picture(0, 0, *paper), "poster")
             pages.save(part)
@@ -459,7 +459,7 @@ def check_output(path: str | Path, size: tuple[int, int], settings: PrintSetting
     if settings.sheets and not is_pdf(path):
         raise MosaicError(f"`sheets` are pages of one file; call the output {Path(path).stem}.pdf")
     if not is_pdf(path):
-        output.check_size(path, size)
+        output.check_size(path, size, settings.quality)
         return check_room(path, size)
     need_pikepdf()
     if Path(path).is_dir():
@@ -488,4 +488,4 @@ def save_for_paper(
     elif is_pdf(path):
         write_page(path, bands, size, settings)
     else:
-        output.save_bands(path, bands, size, dpi=dpi)
+        output.save_bands(path, bands, size, settings.quality, dpi)

@@ -1,7 +1,12 @@
 """Output: streamed, exact, cut out; on images small enough to check by eye."""
 
+import contextlib
 import doctest
 import io
+import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -253,7 +258,7 @@ def test_a_pyramid_is_replaced_by_a_new_one(tmp_path: Path) -> None:
     assert [name[8:-4] for name in files] == tile_paths((5, 3), 16)
 
 
-ENDINGS = [".png", ".jpg", ".webp", ".tif", ".dzi"]
+ENDINGS = [".png", ".jpg", ".webp", ".tif", ".dzi", ".szi"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -301,6 +306,7 @@ def test_a_limit_of_the_format_is_named_first(
     said: str,
 ) -> None:
     monkeypatch.setattr(output, "memory", lambda: 8e9)
+    monkeypatch.setattr(output, "has_vips", lambda: False)
     with pytest.raises(MosaicError, match=said):
         output.save_bands(tmp_path / name, iter(()), size)
 
@@ -335,13 +341,168 @@ def test_empty_cells_become_transparent() -> None:
     assert np.vstack(list(covered)).tolist() == [row, row]
 
 
+# Through libvips
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every JPEG count as large, where libvips is at hand."""
+    pytest.importorskip("pyvips")
+    monkeypatch.setattr(output, "LARGE", 1)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_large_jpeg_looks_like_that_of_pillow(tmp_path: Path, channels: int) -> None:
+    image = picture(300, 270, channels)
+    output.save_bands(tmp_path / "a.jpg", bands(image, 50), (300, 270))
+    flat = Image.fromarray(output.over_white(image))
+    flat.save(tmp_path / "b.jpg", quality=90)
+    with Image.open(tmp_path / "a.jpg") as one, Image.open(tmp_path / "b.jpg") as other:
+        assert one.layer == other.layer  # type: ignore[attr-defined]
+        assert one.quantization == other.quantization  # type: ignore[attr-defined]
+        far = np.asarray(one, int) - np.asarray(other, int)
+    assert np.abs(far).mean() < 1
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".tif"])
+def test_the_bytes_of_libvips_do_not_depend_on_threads_and_bands(
+    tmp_path: Path, ending: str
+) -> None:
+    pytest.importorskip("pyvips")
+    program = (
+        "import sys; import numpy as np; from smalti import output; output.LARGE = 1;"
+        "image = np.random.default_rng(1).integers(0, 256, (700, 900, 3), np.uint8);"
+        "bands = [image[i : i + int(sys.argv[2])] for i in range(0, 700, int(sys.argv[2]))];"
+        "output.save_bands(sys.argv[1], bands, (900, 700), 85, 300)"
+    )
+    contents = []
+    for threads, high in (("1", "50"), ("4", "333")):
+        path = tmp_path / f"{threads}{ending}"
+        environment = {**os.environ, "VIPS_CONCURRENCY": threads}
+        words = [sys.executable, "-c", program, str(path), high]
+        subprocess.run(words, env=environment, cwd=Path(__file__).parents[1], check=True)
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_a_jpeg_of_common_size_does_not_go_through_libvips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(output, "write_by_vips")
+    output.save_bands(tmp_path / "a.jpg", [picture(90, 70)], (90, 70))
+    Image.fromarray(picture(90, 70)).save(tmp_path / "b.jpg", quality=90)
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_with_a_quality_is_a_pyramid_of_jpeg_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, big: bool
+) -> None:
+    pytest.importorskip("pyvips")
+    monkeypatch.setattr(output, "BIG", 0 if big else output.BIG)
+    image = np.asarray(Image.fromarray(picture(100, 70)).resize((1000, 700)))
+    output.save_bands(tmp_path / "a.tif", bands(image, 50), (1000, 700), 85)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        shapes = [page.shape for page in file.pages]
+        kinds = {page.compression for page in file.pages}
+        tiles = {page.tile for page in file.pages}
+        assert file.is_bigtiff == big
+    assert shapes == [(700, 1000, 3), (350, 500, 3), (175, 250, 3)]
+    assert kinds == {tifffile.COMPRESSION.JPEG}
+    assert tiles == {(256, 256)}
+    with Image.open(tmp_path / "a.tif") as read:
+        assert np.abs(np.asarray(read, int) - image).mean() < 3
+        read.seek(2)
+        small = np.asarray(Image.fromarray(image).reduce(4), int)
+        assert np.abs(np.asarray(read, int) - small).mean() < 3
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("ending", [".jpg", ".tif"])
+def test_an_error_on_the_way_through_libvips_is_raised(tmp_path: Path, ending: str) -> None:
+    def failing() -> Iterator[Array]:
+        yield picture(300, 70)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        output.save_bands(tmp_path / f"a{ending}", failing(), (300, 7000), 85)
+    with pytest.raises(ValueError, match="the bands end after 70 of 71 rows"):
+        output.save_bands(tmp_path / f"a{ending}", [picture(90, 70)], (90, 71), 85)
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("large")
+def test_libvips_on_a_full_disk_is_an_error_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("/dev/full").exists() or pytest.skip("there is no disk that is always full")
+    monkeypatch.setattr(
+        output, "atomic", lambda path: contextlib.nullcontext(Path("/dev/full"))
+    )
+    with pytest.raises(MosaicError) as error:
+        output.save_bands(tmp_path / "a.jpg", [picture(900, 700)], (900, 700))
+    assert "\n" not in str(error.value)
+
+
+def test_without_libvips_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "has_vips", lambda: False)
+    monkeypatch.setattr(output, "LARGE", 100)
+    with pytest.raises(
+        MosaicError, match=r"pip install 'mosaic-book\[large\]'; or leave out"
+    ):
+        output.save_bands(tmp_path / "a.tif", [picture(9, 7)], (9, 7), 85)
+    output.save_bands(tmp_path / "a.jpg", [picture(90, 70)], (90, 70))
+    assert "pip install 'mosaic-book[large]'" in capsys.readouterr().err
+    output.save_bands(tmp_path / "a.jpg", [picture(9, 7)], (9, 7))
+    assert capsys.readouterr().err == ""
+
+
+# A pyramid in one file
+
+
+def test_an_szi_is_the_deep_zoom_image_in_a_zip(tmp_path: Path) -> None:
+    for ending in (".dzi", ".szi"):
+        output.save_bands(
+            tmp_path / f"a{ending}", bands(picture(700, 90), 9), (700, 90), 70
+        )
+    expected = [name for name in left_in(tmp_path) if name.endswith((".dzi", ".jpg"))]
+    with zipfile.ZipFile(tmp_path / "a.szi") as archive:
+        assert archive.testzip() is None
+        assert {one.compress_type for one in archive.infolist()} == {zipfile.ZIP_STORED}
+        archive.extractall(tmp_path / "out")
+    found = [name for name in left_in(tmp_path / "out/a") if "." in name]
+    assert found == expected
+    for name in found:
+        assert (tmp_path / "out/a" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_an_szi_has_the_same_bytes_whenever_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = []
+    for now in (1e9, 1.5e9):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        output.save_bands(tmp_path / "a.szi", [picture(70, 40)], (70, 40))
+        contents.append((tmp_path / "a.szi").read_bytes())
+    assert contents[0] == contents[1]
+
+
 # For a printer
 
 
+@pytest.mark.parametrize("through", ["", "libvips"])
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".tif"])
-def test_a_resolution_is_in_the_file_with_a_profile(tmp_path: Path, ending: str) -> None:
+def test_a_resolution_is_in_the_file_with_a_profile(
+    tmp_path: Path, request: pytest.FixtureRequest, ending: str, through: str
+) -> None:
     path = tmp_path / f"a{ending}"
-    output.save_bands(path, bands(picture(90, 70), 9), (90, 70), dpi=300)
+    if through:
+        request.getfixturevalue("large")
+    quality = 85 if through else 0
+    output.save_bands(path, bands(picture(90, 70), 9), (90, 70), quality, dpi=300)
     with Image.open(path) as read:
         assert read.info["dpi"] == pytest.approx((300, 300), abs=0.01)
         profile = ImageCms.ImageCmsProfile(io.BytesIO(read.info["icc_profile"]))
