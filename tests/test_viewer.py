@@ -297,6 +297,9 @@ def test_two_fingers_zoom_about_their_middle_and_choose_nothing(opened: Chrome) 
     touch = [{"x": 372, "y": 350, "id": 0}, {"x": 472, "y": 350, "id": 1}]
     spread = [{"x": 272, "y": 350, "id": 0}, {"x": 572, "y": 350, "id": 1}]
     home = state(opened)
+    for kind, points in (("touchStart", touch), ("touchEnd", [])):  # a tap with two
+        event = {"type": kind, "touchPoints": points}
+        opened.execute_cdp_cmd("Input.dispatchTouchEvent", event)
     for kind, points in (("touchStart", touch), ("touchMove", spread), ("touchEnd", [])):
         event = {"type": kind, "touchPoints": points}
         opened.execute_cdp_cmd("Input.dispatchTouchEvent", event)
@@ -328,10 +331,18 @@ def test_the_viewer_is_dark_where_the_system_is(browser: Chrome, viewing: Path) 
 
 
 def test_who_sees_the_whole_sees_the_whole_on_a_rotated_screen(opened: Chrome) -> None:
-    screen = {"width": 500, "height": 900, "deviceScaleFactor": 2, "mobile": True}
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    assert settles(opened, lambda: opened.execute_script("return canvas.height") == 1800)
-    assert state(opened)["scale"] == pytest.approx((500 - 20) * 2 / 1500)
+    for width, height, ratio in [(500, 900, 1), (900, 500, 2), (500, 900, 2)]:
+        screen = {"width": width, "height": height, "deviceScaleFactor": ratio}
+        opened.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {**screen, "mobile": True}
+        )
+        question = "return canvas.height === arguments[0]"
+        assert settles(
+            opened,
+            lambda: opened.execute_script(question, height * ratio),  # noqa: B023
+        )
+        side = (width - 20) / 1500 if width == 500 else (height - 144) / 800
+        assert state(opened)["scale"] == pytest.approx(side * ratio)
 
 
 def test_a_viewer_needs_no_names(browser: Chrome, viewing: Path) -> None:
@@ -406,6 +417,8 @@ def test_a_photo_that_is_not_at_hand_is_shown_as_the_mosaic_has_it(opened: Chrom
     assert complaints(opened) == []
     click(opened, *gone)  # which has one that leads nowhere
     assert settles(opened, stone.is_displayed)
+    assert not opened.find_element(By.ID, "photo").is_displayed()
+    assert not opened.find_element(By.ID, "open").is_displayed()
     assert shows(opened, COLOURS[1], *map(round, spot))
 
 
@@ -414,10 +427,12 @@ def test_the_photo_can_be_as_large_as_the_window(opened: Chrome) -> None:
     larger = opened.find_element(By.ID, "larger")
     larger.click()
     assert larger.rect["width"] == 900
+    assert opened.execute_script("return card.matches(':modal')")
     assert opened.find_element(By.ID, "photo").rect["height"] > 500
     press(opened, Keys.ESCAPE)
     assert is_open(opened)
     assert larger.rect["width"] == 340
+    assert not opened.execute_script("return card.matches(':modal')")
     press(opened, Keys.ESCAPE)
     assert not is_open(opened)
 
@@ -508,6 +523,8 @@ def test_a_link_with_a_cell_opens_its_photo(browser: Chrome, viewing: Path) -> N
     show(browser, viewing.as_uri() + "#1.5,1,600,4", (900, 700))
     assert text(browser, "name") == "bléu.jpg"
     assert middle(browser) == pytest.approx((750, 400), abs=1)
+    press(browser, Keys.ESCAPE)
+    assert browser.switch_to.active_element.get_attribute("id") == "picture"
 
 
 @pytest.mark.parametrize(
