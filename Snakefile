@@ -115,3 +115,6 @@ rule paste:
     shell:
         "mosaic paste {input.store:q} {input.table:q} {output.mosaic:q}"
         " {params.options} > {log:q} 2>&1"
+
+
+include: "smalti/further.smk"
