@@ -148,12 +148,13 @@ def cut_to(bands: Bands, size: tuple[int, int], frame: tuple[int, int]) -> Itera
             yield part
 
 
-BYTES = {".jpg": 1.5, ".jpeg": 1.5, ".webp": 1.5, ".pdf": 1.6, ".dzi": 2.0, ".szi": 2.0}
+BYTES = {".jpg": 2.0, ".jpeg": 2.0, ".webp": 2.0, ".pdf": 2.1, ".dzi": 2.5, ".szi": 2.5}
+MOST = 4.2
 
 
-def check_room(path: str | Path, size: tuple[int, int]) -> None:
+def check_room(path: str | Path, size: tuple[int, int], quality: int = 0) -> None:
     """Raise MosaicError if the disk may not have room for a picture of (width, height)."""
-    each = BYTES.get(Path(path).suffix.lower(), 4.1)
+    each = MOST if quality > 90 else BYTES.get(Path(path).suffix.lower(), MOST)
     wanted = size[0] * size[1] * each + 65_536
     folder = next(above for above in Path(path).absolute().parents if above.is_dir())
     if (free := shutil.disk_usage(folder).free) < wanted:
@@ -427,14 +428,14 @@ def watch_small(bands: Bands, factor: int, seen: list[Array]) -> Iterator[Array]
         yield band
 
 
-def to_jpeg(part: Array, dpi: float) -> tuple[bytes, tuple[int, int]]:
+def to_jpeg(part: Array, quality: int) -> tuple[bytes, tuple[int, int]]:
     """Compress (h, w, 3) pixels; and their (width, height)."""
     buffer, image = io.BytesIO(), Image.fromarray(part)
-    image.save(buffer, "JPEG", quality=90, dpi=(dpi, dpi))
+    image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue(), image.size
 
 
-def write_sheets(path: str | Path, bands: Bands, layout: Layout) -> None:
+def write_sheets(path: str | Path, bands: Bands, layout: Layout, quality: int = 90) -> None:
     """Write a picture as a PDF of sheets, after an overview of them."""
     pages, seen = Pages(show(Path(path).stem)), list[Array]()
     bands = map(output.over_white, output.measure(bands, layout.size)[1])
@@ -444,8 +445,8 @@ def write_sheets(path: str | Path, bands: Bands, layout: Layout) -> None:
             for col in range(layout.grid[0]):
                 left, _, right, _ = layout.box(row, col)
                 program, name = draw_sheet(layout, row, col), name_sheet(row, col)
-                pages.add(layout.paper, *to_jpeg(strip[:, left:right], layout.dpi), program, name)
-        whole = to_jpeg(np.concatenate(seen), layout.dpi)
+                pages.add(layout.paper, *to_jpeg(strip[:, left:right], quality), program, name)
+        whole = to_jpeg(np.concatenate(seen), 90)
         pages.add(layout.paper, *whole, draw_overview(layout), "overview")
         pages.last_comes_first()
         pages.save(part)
@@ -460,7 +461,7 @@ def check_output(path: str | Path, size: tuple[int, int], settings: PrintSetting
         raise MosaicError(f"`sheets` are pages of one file; call the output {Path(path).stem}.pdf")
     if not is_pdf(path):
         output.check_size(path, size, settings.quality)
-        return check_room(path, size)
+        return check_room(path, size, settings.quality)
     need_pikepdf()
     if Path(path).is_dir():
         raise MosaicError(f"{path} is a folder; give the mosaic a name in it")
@@ -472,7 +473,7 @@ def check_output(path: str | Path, size: tuple[int, int], settings: PrintSetting
             output.check_size(Path(path).with_suffix(".jpg"), size)
         except MosaicError as error:
             raise MosaicError(f"{path} is one JPEG: {error}, or --sheets A4") from error
-    return check_room(path, size)
+    return check_room(path, size, settings.quality)
 
 
 def save_for_paper(
@@ -484,7 +485,7 @@ def save_for_paper(
     """
     check_output(path, size, settings)
     if settings.sheets:
-        write_sheets(path, bands, lay_out(size, settings))
+        write_sheets(path, bands, lay_out(size, settings), settings.quality or 90)
     elif is_pdf(path):
         write_page(path, bands, size, settings)
     else:

@@ -397,7 +397,7 @@ def test_too_little_room_is_noticed_before_any_photo_is_read(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     assert make("out.png", "--print", "A3", "--dpi", 100) == 2
     said = capsys.readouterr().err
-    assert "8 MB, and 1 MB are free" in said and said.count("\n") == 1
+    assert "9 MB, and 1 MB are free" in said and said.count("\n") == 1
     assert {path.name for path in spotted.iterdir()} == {"photos", "target.png"}
 
 

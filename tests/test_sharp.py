@@ -138,6 +138,17 @@ def test_a_variant_is_read_again_as_the_variant_that_it_is(words: tuple[str, ...
     assert min(likeness(path)) > 30
 
 
+def test_what_stands_out_is_sought_as_it_was_seen_in_the_thumbnail() -> None:
+    wide = Image.new("RGB", (400, 100), "gray")
+    wide.paste(cats.paint_cat(1).resize((100, 100)), (280, 0))
+    wide.save("wide.png")
+    small = variants.cut_photo("wide.png", ".", (20, 20), "content")[1]
+    large = variants.cut_photo("wide.png", ".", (100, 100), "content", (20, 20))[1]
+    middle = variants.cut_photo("wide.png", ".", (20, 20))[1]
+    found = np.asarray(large.resize((20, 20), Image.Resampling.BOX))
+    assert psnr(found, np.asarray(small)) > 25 > psnr(found, np.asarray(middle))
+
+
 def test_of_a_photo_only_the_variants_that_are_used_are_read_again() -> None:
     path = make("--size", "500x300", "--feature", "pixels", "--variants", "mirror", "crops")
     (again,) = (
