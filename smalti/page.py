@@ -291,13 +291,15 @@ def report_rows(report: Mapping[str, object], above: str = "") -> str:
 def in_words(value: object) -> str:
     """A value of a report as people read it.
 
-    >>> in_words(12345.6), in_words(0.123456), in_words([48, 40])
-    ('12,346', '0.1235', '48, 40')
+    >>> in_words(12345), in_words(0.123456), in_words([48, 40])
+    ('12,345', '0.1235', '48, 40')
     """
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, float) and abs(value) < 1000:
+        return f"{value:.4g}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.0f}"
     return str(value)
 
 

@@ -105,14 +105,8 @@ function boxOf(cell, least = 0) {  // on the canvas: left, top, width, height
 function drawMarks() {
   const ratio = devicePixelRatio;
   if (card.open) {
-    const holes = new Path2D();
-    holes.rect(across(0), down(0), across(about.width) - across(0), down(about.height) - down(0));
-    for (const cell of chosen.cells) holes.rect(...boxOf(cell, 5 * ratio));
-    pen.fillStyle = colour("--wall");
-    pen.globalAlpha = chosen.misty ? 0.5 : 0;
-    pen.fill(holes, "evenodd");
-    pen.globalAlpha = 1;
-    if (chosen.cells.length) ring(boxOf(chosen.cells[chosen.at], 16 * ratio), 3 * ratio);
+    if (chosen.misty) drawMist();
+    ring(boxOf(chosen.cells[chosen.at], 16 * ratio), 3 * ratio);
   }
   if (cursor >= 0 && boxOf(cursor)[2] > 12 * ratio) ring(boxOf(cursor), 1.5 * ratio);
 }
@@ -123,6 +117,25 @@ function ring([x, y, width, height], thick) {
     pen.lineWidth = line;
     pen.strokeRect(x - thick, y - thick, width + 2 * thick, height + 2 * thick);
   }
+}
+
+function drawMist() {
+  const least = chosen.cells.length < 2000 ? 5 * devicePixelRatio : 2;
+  const places = new Path2D();
+  for (const cell of chosen.cells) {
+    const [x, y, width, height] = boxOf(cell, least);
+    const seen = x + width > 0 && y + height > 0 && x < view.width && y < view.height;
+    if (seen) places.rect(x, y, width, height);
+  }
+  pen.save();
+  pen.globalAlpha = 0.5;
+  pen.fillStyle = colour("--wall");
+  pen.fillRect(0, 0, view.width, view.height);
+  pen.globalAlpha = 1;
+  pen.clip(places);
+  drawTiles(pen, view);
+  drawTarget();
+  pen.restore();
 }
 
 function free() {
@@ -373,6 +386,7 @@ function take(i) {
   highlight(-1);
   seek.value = "";
   choose(about.match.indexOf(number), true);
+  card.focus();
 }
 seek.addEventListener("input", search);
 seek.addEventListener("blur", () => setTimeout(() => highlight(-1), 200));

@@ -349,9 +349,14 @@ def write_view(path: str, work: Work, settings: ViewSettings) -> Path:
     return folder / "index.html"
 
 
+PATHS = ("mask", "budgets", "pins", "focus")  # settings that name files
+
+
 def write_about(path: Path, work: Work, title: str, link: str | Path) -> None:
     """Write the page about a mosaic, which leads to a file: the mosaic, or its viewer."""
+    settings = {name: value for name, value in work.report.settings.items() if name not in PATHS}
     report = replace(work.report, store="", files=Files(), match=[], alike=[], skipped={})
+    report = replace(report, settings=settings)
     found = msgspec.to_builtins(report)
     found |= found.pop("recolour", {})  # which has a word for each way
     page.write_page(

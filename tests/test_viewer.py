@@ -882,6 +882,15 @@ def test_a_view_of_a_damaged_pyramid_is_refused(tmp_path: Path) -> None:
         viewer.write_viewer(tmp_path / "m.html", tmp_path / "m.dzi")
 
 
+def test_the_page_of_a_view_does_not_tell_where_files_are(spotted: Path) -> None:
+    Image.new("L", (60, 40), 255).save("secret mask.png")
+    make = ["make", "photos", "target.png", "-o", "out.png", "--target-res", "6", "4"]
+    assert main([*make, "--mask", "secret mask.png", "--focus", "0,0,9,9", "--view"]) == 0
+    told = "".join(path.read_text() for path in Path("out_view").glob("*.html"))
+    assert "secret" not in told
+    assert "focus<td>" not in told
+
+
 def test_a_record_is_that_of_what_was_asked(made: Path) -> None:
     work = making.open_work(Path("out.json"), {})
     records = [
