@@ -379,6 +379,8 @@ def print_summary(
 def report_path(mosaic: str) -> Path:
     """The report beside a mosaic; raises MosaicError if it is about another one."""
     path = Path(mosaic).with_suffix(".json")
+    if not path.is_file() and not Path(mosaic).exists():
+        raise MosaicError(f"there is no mosaic {mosaic}; correct the path")
     about = read_report(path).files.mosaic or mosaic
     if Path(about).resolve() != Path(mosaic).resolve() and Path(about).is_file():
         raise MosaicError(f"the report {path} is about {about}; paste {mosaic} anew")

@@ -166,7 +166,7 @@ def advise(report: Report, look: Look) -> Iterator[str]:
         return
     seen, cells = report.score.ssim_twice, report.cells or 0
     word = next(word for least, word in LIKENESS if seen >= least) if cells >= 400 else "rough"
-    yield f"likeness {word}: colours differ by {report.score.ciede2000:.0f} (an eye sees 2)"
+    yield f"likeness {word}: colours differ by {report.score.ciede2000:.0f} (an eye notices 2)"
     spent = (report.photos_used or 0) > 0.7 * (report.photos or 1) and report.most_used == 1
     if word == "rough":
         other = "--look faithful" if look is LOOKS["once"] else "more cells"

@@ -1,6 +1,7 @@
 """Collections: all photos are listed, none twice, and described so that changes show."""
 
 import doctest
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -148,10 +149,21 @@ def test_a_folder_in_a_circle_of_links_is_listed_once(
     assert listed(tmp_path / "a") == ["red.png"]
 
 
+@pytest.mark.parametrize("package", [None, "here"])
+def test_without_a_package_a_compressed_archive_is_said_to_be_slow(
+    package: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: package)
+    for path in ("a.zip", "b.tar", "c.TAR.GZ", "d.tgz"):
+        collection.tell_slow(path)
+    slow = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
+    assert slow == ([] if package else ["c.TAR.GZ", "d.tgz"])
+
+
 @pytest.mark.parametrize("name", ["nothing", "nothing.zip"])
 def test_a_place_that_is_not_there_is_one_clear_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        MosaicError, match=r"there is no folder or archive .*nothing.*image_path"
+        MosaicError, match=r"there is no folder or archive .*nothing.*; correct the path"
     ):
         listed(tmp_path / name)
 

@@ -73,7 +73,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
         r"at twice the grid's scale -?0\.\d+",
         r"time +[\d.]+ s: thumbnails [\d.]+, match [\d.]+, paste [\d.]+",
         r"kept +/.*/[0-9a-f]{32}\.h5: thumbnails, for more mosaics of these photos",
-        r"likeness fair: colours differ by \d+ \(an eye sees 2\)",
+        r"likeness fair: colours differ by \d+ \(an eye notices 2\)",
         r"advice +30 photos are few; more of them make a better mosaic",
     ]
     for pattern in patterns:
@@ -372,7 +372,8 @@ def test_a_target_that_cannot_be_read_is_named_before_the_work(
     if content is not None:
         path.write_bytes(content)
     said = refusal("make", photos, path, "-o", tmp_path / "new" / "out.png", *SMALL)
-    assert f"cannot open the target {path}" in said
+    assert f"cannot open the target {path}: " in said
+    assert ("there is no such file" in said) == (content is None)
     assert not (tmp_path / "new").exists()
 
 

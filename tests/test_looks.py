@@ -182,7 +182,7 @@ def said(likeness: float, **more: object) -> list[str]:
     [(-1.0, "poor"), (0.1, "poor"), (0.35, "fair"), (0.5, "close"), (0.9, "very close")],
 )
 def test_the_likeness_of_a_mosaic_is_a_word(likeness: float, word: str) -> None:
-    assert said(likeness)[0] == f"likeness {word}: colours differ by 7 (an eye sees 2)"
+    assert said(likeness)[0] == f"likeness {word}: colours differ by 7 (an eye notices 2)"
 
 
 @pytest.mark.parametrize("likeness", [0.5, 0.9])

@@ -1232,10 +1232,13 @@ def test_a_deep_zoom_image_gets_a_viewer_to_which_its_page_leads() -> None:
     assert "yellow.png" in Path("out_view", "index.html").read_text()
 
 
-def test_a_page_and_a_dive_need_a_report(refusal: Refusal) -> None:
+def test_a_page_and_a_dive_need_a_mosaic_and_its_report(refusal: Refusal) -> None:
     for words in (["page", "out.png"], ["zoom", "out.png", "z.gif"]):
+        assert "there is no mosaic out.png" in refusal(*words)
+    picture("target.png", [["red"]])
+    for words in (["page", "target.png"], ["zoom", "target.png", "z.gif"]):
         assert "there is no report" in refusal(*words)
-    assert files() == {}
+    assert list(files()) == ["target.png"]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def open_gzip(stamp: Stamp, owner: Owner) -> IO[bytes]:
     try:
         from indexed_gzip import IndexedGzipFile
     except ImportError:
-        return cast(IO[bytes], gzip.open(path))
+        return cast(IO[bytes], gzip.open(path))  # each step back begins at the beginning
     spacing = max(1 << 18, size >> 10)
     return cast(IO[bytes], IndexedGzipFile(path, spacing=spacing, buffer_size=1 << 16))
 
@@ -289,5 +289,7 @@ def load_image(path: str, what: str = "target") -> Image.Image:
         image = open_any("", path)
         load_pixels(image)
     except Unreadable as error:
-        raise MosaicError(f"cannot open the {what} {path}: {error}") from error
+        missing = isinstance(error.__cause__, FileNotFoundError)
+        why = "there is no such file" if missing else str(error)
+        raise MosaicError(f"cannot open the {what} {path}: {why}") from error
     return image

@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import itertools
 import json
 import os
@@ -92,7 +93,7 @@ def list_photos(folder: str) -> list[str]:
     Raises MosaicError if there is no such folder.
     """
     if not Path(folder).is_dir():
-        raise MosaicError(f"there is no folder {folder!r}; correct the path (image_path)")
+        raise MosaicError(f"there is no folder {folder!r}; correct the path")
     return sorted(sort_folder(folder).photos)
 
 
@@ -152,6 +153,7 @@ def describe_folder(folder: str) -> Found:
 
 def describe_archive(path: str) -> Found:
     """Describe what is in an archive, photos by name, size and version; hidden ones left out."""
+    tell_slow(path)
     index, entries = index_archive(file_stamp(path)), list[Entry]()
     shown = [name for name in index if not is_hidden(name)]
     names = sort_names(shown, functools.partial(read_quietly, path))
@@ -161,6 +163,13 @@ def describe_archive(path: str) -> Found:
     entries += [(f"!/{name}", *index[name][:2]) for name in names.photos]
     inside = [[f"!/{name}" for name in some] for some in names[1:]]
     return Found(entries, *inside)
+
+
+def tell_slow(path: str) -> None:
+    """Say on the terminal if a compressed archive will be read from its beginning each time."""
+    if path.lower().endswith((".tar.gz", ".tgz")) and not importlib.util.find_spec("indexed_gzip"):
+        what = "is slow to read; unpack it, or pip install 'mosaic-book[archives]'"
+        print(show(f"{path} {what}"), file=sys.stderr)
 
 
 def is_hidden(name: str) -> bool:
@@ -200,7 +209,7 @@ def collection_root(paths: str | Sequence[str]) -> str:
     for path in paths or [""]:
         if not path or not Path(path).exists():
             raise MosaicError(
-                f"there is no folder or archive {path!r}; correct the path (image_path)"
+                f"there is no folder or archive {path!r}; correct the path"
             )
     folders = [path if Path(path).is_dir() else str(Path(path).parent) for path in paths]
     if len(folders) == 1:
