@@ -1,7 +1,10 @@
 # Made from smalti/placement.md by make tangle; edit that.
 """Exact placement of photos, with proof; explained in placement.md."""
 
+import functools
+import importlib.util
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -72,12 +75,33 @@ def cheapest(
     (array([[1]]), array([[0.]]))
     """
     k = min(k, len(points))
+    if in_tree(query, points, price):
+        from smalti import fast
+
+        return fast.best_offers(query, points, price, k)
     index = np.empty((len(query), k), np.int64)
     for some, stock, offer in look(query, points, price, k):
         index[some] = stock.ravel()[least(offer, k)]
     value = np.stack([squared(query, points[j]) - price[j] for j in index.T], axis=1)
-    best = np.argsort(value, axis=1, kind="stable")[:, :k]
+    best = np.lexsort((index, value))
     return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
+
+
+FEW = 4  # features up to which neighbours are near enough for trees and shelves
+WORTH = 20_000_000  # pairs from which on Numba is worth its loading
+
+
+@functools.cache
+def has_numba() -> bool:
+    """Whether Numba is installed and wanted."""
+    found = importlib.util.find_spec("numba")
+    return found is not None and os.environ.get("SMALTI_FAST") != "0"
+
+
+def in_tree(query: Floats, points: Floats, price: Floats) -> bool:
+    """Whether the compiled search shall find the best offers."""
+    many = len(query) * len(points) >= max(WORTH, 1) and points.shape[1] <= FEW
+    return many and has_numba() and bool(np.isfinite(price).all())
 
 
 def least(offer: Offers, k: int) -> Ints:
@@ -182,8 +206,7 @@ def meet(left: Offers, right: Offers, last: Offers) -> Offers:
     return offer.reshape(len(left), *last.shape)
 
 
-FEW = 4  # features up to which it pays to choose among shelves
-MANY = 50_000_000  # pairs from which on it does
+MANY = 50_000_000  # pairs from which on it pays to choose among shelves
 
 
 def look(
@@ -510,6 +533,11 @@ def bound_from(task: Task, now: Round) -> float:
 
 def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
     """Keys of all arcs that are a best offer, u (M,), at the prices v (N,)."""
+    if in_tree(level.cells, level.tiles, v):
+        from smalti import fast
+
+        pairs = fast.offers_within(level.cells, level.tiles, v[level.owner], u)
+        return np.sort(pairs[:, 0] * len(level.tiles) + pairs[:, 1])
     rest, found = u - (level.cells**2).sum(1), []
     for some, stock, offer in look(level.cells, level.tiles, v[level.owner], limit=u):
         row, place = np.divmod(np.flatnonzero(offer <= rest[some, None, None]), stock.size)
