@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
@@ -181,12 +181,12 @@ class Pages:
 
     def __init__(self, title: str) -> None:
         pike = self.pike = need_pikepdf()
-        self.pdf: Any = pike.new()  # Any: its objects have no fixed attributes
+        self.pdf = pike.new()
         self.pdf.docinfo["/Title"] = title
         self.pdf.docinfo["/Creator"] = "mosaic"
         profile = self.pdf.make_stream(output.srgb(), N=3)
         self.colours = pike.Array([pike.Name.ICCBased, profile])
-        self.names: list[Any] = []
+        self.names: list[object] = []
 
     def add(
         self, paper: tuple[float, float], jpeg: bytes, size: tuple[int, int], program: str, name: str
