@@ -23,7 +23,7 @@ check: .venv/test
 	$(BIN)/oxlint --deny-warnings smalti
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile
+	$(BIN)/snakefmt --check Snakefile smalti/further.smk
 	$(BIN)/python -m pytest tests/test_layers.py
 
 lab: .venv/book
