@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from PIL import Image
 
 from mosaic import Array
-from smalti import making, scores, steps
+from smalti import making, scores, sharp, steps
+from smalti.grid import wanted_size
 from smalti.ground.archives import load_image
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError
@@ -56,15 +57,23 @@ class Mosaic:
         """Save the mosaic as .jpg, .png, .webp, .tif or .dzi, and a report beside it."""
         check_kept(str(path), target=self.work.report.files.target)
         check_ours(report=Path(path).with_suffix(".json"))
-        settings = dataclasses.replace(self.work.settings, size=size or self.work.settings.size)
-        making.save_mosaic(str(path), dataclasses.replace(self.work, settings=settings))
+        making.save_mosaic(str(path), self.at_size(size or self.work.settings.size))
+
+    def at_size(self, size: tuple[int, int]) -> Work:
+        """The work for a mosaic of an exact size, with photos read again if cells are large."""
+        settings = dataclasses.replace(self.work.settings, size=size)
+        work, pixels = dataclasses.replace(self.work, settings=settings), wanted_size(settings)
+        if not pixels:
+            return work
+        return sharp.sharpen(work, pixels, *sharp.find_photos(work.report.files.photos))
 
     @functools.cached_property
     def score(self) -> scores.Scores:
         """How like its target the mosaic is."""
         if not self.work.view:
             raise MosaicError(self.work.missing)
-        bands, seen = making.paste(self.work, None)[1], list[Array]()
+        work, seen = self.at_size(self.work.settings.size), list[Array]()
+        bands = making.paste(work, None)[1]
         for _ in scores.watch(bands, self.work.match.shape[1], seen):
             pass
         return scores.score_view(np.concatenate(seen), self.work.view)

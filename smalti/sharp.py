@@ -105,9 +105,10 @@ def is_unlike(one: Thumbnail, store: Store, i: int) -> bool:
     """Whether what was read again is not of the photo of thumbnail i of a store."""
     if one.size != tuple(store.file["size"][i].tolist()):
         return True
-    small = Image.open(io.BytesIO(one.jpeg)).resize((8, 8), Image.Resampling.BOX)
+    width, height = (max(1, min(8, side // 4)) for side in store.thumb_res)
+    small = Image.open(io.BytesIO(one.jpeg)).resize((width, height), Image.Resampling.BOX)
     old = mosaic.read_thumbnails(store, [i], store.thumb_res)[0]
-    shown = Image.fromarray(old).resize((8, 8), Image.Resampling.BOX)
+    shown = Image.fromarray(old).resize((width, height), Image.Resampling.BOX)
     gaps = np.asarray(small, np.float64) - np.asarray(shown, np.float64)
     return bool(np.sqrt((gaps**2).mean()) > UNLIKE)
 
