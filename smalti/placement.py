@@ -88,7 +88,7 @@ def cheapest(
 
 
 FEW = 4  # features up to which neighbours are near enough for trees and shelves
-WORTH = 20_000_000  # pairs from which on Numba is worth its loading
+WORTH = 8_000_000  # pairs from which on Numba is worth its loading
 
 
 @functools.cache
@@ -409,6 +409,27 @@ def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     return Plan(photo, cell, amount, total, u + du[:m] + shift, v + dv[:n] - shift)
 
 
+CHEAP = 2  # arcs to begin with, for each photo and each cell
+
+
+def solve_again(
+    level: Level, arcs: Arcs, u: Floats, v: Floats, last: Plan, slack: float
+) -> Plan:
+    """As `solve`, but with few of the arcs, if they are enough; `last` is a plan on some."""
+    n, dear = len(level.high), arcs.cost - u[arcs.cell] - v[arcs.photo]
+    few = min(CHEAP * (n + len(level.mass)), len(dear) - 1)
+    listed = np.isin(arcs.cell * n + arcs.photo, last.cell * n + last.photo)
+    listed |= dear <= np.partition(dear, few)[few]
+    for _ in range(3):
+        some = Arcs(arcs.cell[listed], arcs.photo[listed], arcs.cost[listed])
+        plan = solve(level, some, u, v)
+        better = arcs.cost - plan.u[arcs.cell] - plan.v[arcs.photo] < -slack
+        if not better[~listed].any():
+            return plan
+        listed |= better
+    return solve(level, arcs, u, v)
+
+
 def opening_prices(
     task: Task, level: Level, width: float, cells: Floats, u: Floats
 ) -> Floats:
@@ -486,6 +507,9 @@ class Round:
     done: bool
 
 
+LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
+
+
 def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
     """Solve one level to its end, round by round."""
     level = group(task, width)
@@ -495,9 +519,13 @@ def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
     typical = float(squared(level.cells[level.cell_box], level.tiles[row]).mean())
     slack = 0.5 if task.whole and not width else 1e-11 * typical
     keys, u = first_arcs(level, v, row)
-    exact, done = task.whole and not width, False
+    exact, done, plan, new = task.whole and not width, False, None, keys
     while not done:
-        plan = solve(level, list_arcs(level, keys), u, v)
+        arcs = list_arcs(level, keys)
+        if plan and LATE * len(new) < len(level.low) + len(level.mass):
+            plan = solve_again(level, arcs, u, v, plan, slack)
+        else:
+            plan = solve(level, arcs, u, v)
         u, v, new = shop(level, plan, slack)
         before, keys, bound = len(keys), np.union1d(keys, new), level.bound(u, v)
         done = len(keys) == before or plan.cost - bound <= (1e-3 * plan.cost if width else 0)

@@ -17,12 +17,14 @@ from scipy.optimize import linear_sum_assignment
 import smalti.placement as placement
 from smalti.ground.errors import MosaicError
 from smalti.placement import (
+    Arcs,
     Certificate,
     Floats,
     Infeasible,
     Ints,
     Level,
     PlacementSettings,
+    Plan,
     Task,
     cheapest,
     place,
@@ -54,6 +56,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(placement, "SMALL", 0)
         monkeypatch.setattr(placement, "OFFERS", 2)
         monkeypatch.setattr(placement, "MANY", 0)
+        monkeypatch.setattr(placement, "LATE", 0)
+        monkeypatch.setattr(placement, "CHEAP", 0)
     return str(request.param)
 
 
@@ -375,6 +379,37 @@ def test_planes_and_shelves_never_promise_more_than_an_offer(seed: int, f: int) 
     assert (v <= (x * slope[:, None]).sum(2) + height[:, None] + 1e-9).all()
     bound = placement.at_least(query, x.min(1), x.max(1), slope, height)
     assert (bound <= (squared(query[:, None, None], x) - v).min((0, 2)) + 1e-6).all()
+
+
+@pytest.mark.parametrize("nodes", [0, 1, 2])
+def test_solving_again_with_few_arcs_is_as_good_as_with_all(
+    nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved: list[int] = []
+    solve = placement.solve
+
+    def count(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
+        solved.append(len(arcs.cost))
+        return solve(level, arcs, u, v)
+
+    monkeypatch.setattr(placement, "solve", count)
+    monkeypatch.setattr(placement, "CHEAP", nodes)
+    for seed in range(60):
+        tiles, cells, low, high = problem(seed, False)
+        task, _ = placement.make_task(cells, tiles, np.arange(len(tiles)), low, high)
+        level = placement.group(task, 0.0)
+        keys = np.arange(len(level.cells) * len(level.tiles))
+        arcs, v = placement.list_arcs(level, keys), np.zeros(len(level.low))
+        u = cheapest(level.cells, level.tiles, v)[1][:, 0]
+        best = solve(level, arcs, u, v)
+        v += np.random.default_rng(seed).integers(-9, 9, len(v))  # not quite right any more
+        v = np.where(level.low > 0, v, np.minimum(v, 0))
+        u = cheapest(level.cells, level.tiles, v)[1][:, 0]
+        plan = placement.solve_again(level, arcs, u, v, best, 0.5)
+        assert plan.cost == best.cost == level.bound(plan.u, plan.v)
+        reduced = arcs.cost - plan.u[arcs.cell] - plan.v[arcs.photo]
+        assert reduced.min() > -0.5
+    assert any(few < later for few, later in itertools.pairwise(solved))
 
 
 def test_ten_thousand_cells_are_proven_optimal_and_twice_the_same() -> None:
