@@ -288,7 +288,7 @@ def is_lesson(name: str) -> bool:
 
 def test_the_readme_has_a_way_for_each_reader() -> None:
     found = commands(text_of("README.md"))
-    assert [words[-1] for words in found[:2]] == [".[archives,film,heif]"] * 2
+    assert [words[-1] for words in found[:2]] == [".[archives,film,heif,print]"] * 2
     assert found[2] == ["mosaic", "make", "~/Pictures", "me.jpg", "-o", "mosaic.jpg"]
     assert found.index(["make"]) + 1 == found.index(["make", "test"])
 
@@ -340,7 +340,9 @@ def test_the_commands_of_the_readme_run_one_after_the_other(
         "larger.png",
         "mosaic.html",
         "dive.mp4",
-        "poster.png",
+        "poster.tif",
+        "sheets.pdf",
+        "mosaic_view",
         "logo.dzi",
     }
     assert made <= {path.name for path in tmp_path.iterdir()}

@@ -101,11 +101,11 @@ def whole_scores(one: Array, other: Array) -> list[float]:
         average_regions(i[None], (i.shape[1] // 2, i.shape[0] // 2))[0]
         for i in (one, other)
     ]
-    distance: Any = deltaE_ciede2000
+    distance: Any = deltaE_ciede2000  # Any: without types
     seen = distance(*(rgb2lab(image / 255) for image in small))
     root = float(np.sqrt(((small[0] - small[1]) ** 2).mean()))
     pairs = (small, (one.astype(float), other.astype(float)))
-    compare: Any = structural_similarity
+    compare: Any = structural_similarity  # Any: without types
     like = [compare(*pair, channel_axis=2, data_range=255) for pair in pairs]
     return [root, float(seen.mean()), *like]
 
