@@ -77,8 +77,7 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     if not words or words[0] not in COMMANDS:
         parser = build_parser(words)
         if parser.parse_args(words).version:
-            metadata = importlib.import_module("importlib.metadata")  # which takes a while
-            print("mosaic", metadata.version("mosaic-book"))
+            print(importlib.import_module("smalti.report").program())
         else:
             parser.print_help()
         raise SystemExit(0)

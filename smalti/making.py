@@ -42,7 +42,7 @@ from smalti.ground.settings import changed, make_settings
 from smalti.placement import Certificate, Watch
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
 from smalti.report import (
-    Files, Report, forget_match, read_report, read_rows, with_uses, write_report, write_rows,
+    Files, Report, forget_match, program, read_report, read_rows, with_uses, write_report, write_rows,
 )
 from smalti.variants import VariantSettings
 
@@ -310,6 +310,7 @@ def make_match(
         levels=outcome.levels,
         too_near=outcome.too_near,
         store=store.digest,
+        program=program(),
         settings=known | {"target_res": view.grid, "thumb_res": store.thumb_res},
         files=files,
     )
@@ -403,6 +404,7 @@ def save_mosaic(
     report = replace(
         work.report,
         store=work.store.digest,
+        program=program(),
         recolour=changed(work.settings, RecolourSettings),
         score=scores.score_view(np.concatenate(seen), work.view) if work.view else None,
         size=size,

@@ -2,6 +2,8 @@
 """What is known of a match and a mosaic, in a file beside it; explained in report.md."""
 
 import dataclasses
+import functools
+import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -56,6 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     most_used_photo: str | None = None
     equal_neighbours: int | None = None
     store: str = ""  # the digest of the store
+    program: str = ""  # its name and version
     settings: dict[str, object] = field(default_factory=dict)  # that are not as by default
     files: Files = field(default_factory=Files)
     among: int | None = None  # of how many choices the photos were taken
@@ -76,6 +79,16 @@ def uses_of(report: Report) -> Uses | None:
     """How photos are used, if a report says so."""
     found = {name: getattr(report, name) for name in Uses.__annotations__}
     return None if None in found.values() else Uses(**found)
+
+
+@functools.cache
+def program() -> str:
+    """The name and version of this program."""
+    metadata = importlib.import_module("importlib.metadata")  # which takes a while
+    try:
+        return f"mosaic {metadata.version('mosaic-book')}"
+    except metadata.PackageNotFoundError:  # not installed, only copied
+        return "mosaic"
 
 
 OF_A_MATCH = ("cost", "levels", "bound", "gap", "proof", "rounds", "arcs", "tiles", "stopped", "too_near")

@@ -487,6 +487,8 @@ def test_a_report_tells_all_that_decides_what_a_mosaic_looks_like() -> None:
     told = {"spacing": 1, "variants": ["mirror"]}
     assert found.settings == {"target_res": [3, 2], "thumb_res": [9, 6], **told}
     assert found.look == "plain"
+    assert found.program.startswith("mosaic ")
+    assert found.store == open_store(found.files.store).digest
     make("--look", "plain", "--method", "nearest", "--dither")
     assert read_report(Path("out.json")).settings["dither"] is True
     make("--seen-from", 1.5)

@@ -85,6 +85,7 @@ FULL = Report(
     most_used_photo="a.jpg",
     equal_neighbours=0,
     store="0123",
+    program="mosaic 1.2",
     settings={"target_res": [3, 2]},
     files=Files(store="/a/s.h5", photos=["/photos"]),
     score=Scores(1.0, 2.0, 0.5, 0.25),
