@@ -117,8 +117,8 @@ def window(match: Array, spot: Point, cols: int, rows: int) -> tuple[slice, slic
     return cuts[0], cuts[1]
 
 
-def draw_finished(project: Project, height: int = 800, gap: int = 24) -> Image.Image:
-    """The unique mosaic beside a part of it."""
+def draw_finished(project: Project, height: int = 800, gap: int = 12) -> Image.Image:
+    """The unique mosaic beside a part of it, with a gap that suits light pages and dark ones."""
     match, (wide, high) = project.matches["unique"], project.store.thumb_res
     down, across = window(match, EYE, 14, 16)
     bands = mosaic.paste_bands(project.draw, match[down, across], (wide, high))
@@ -126,7 +126,7 @@ def draw_finished(project: Project, height: int = 800, gap: int = 24) -> Image.I
     part = part.resize((round(height * part.width / part.height), height))
     cell = height / match.shape[0]
     whole = open_mosaic(project, "unique", round(cell * wide / high * match.shape[1]))
-    page = side_by_side([whole, part], gap, PAPER)
+    page = side_by_side([whole, part], gap, GREY)
     left, right = (cell * wide / high * end for end in (across.start, across.stop))
     top, bottom = cell * down.start, cell * down.stop
     pen = ImageDraw.Draw(page, "RGBA")
