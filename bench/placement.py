@@ -1,6 +1,6 @@
 """How fast and how large: ways to place photos, each in a fresh process.
 
-    python bench/placement.py [--most CELLS] [--only METHOD] [--limit SECONDS]
+    python bench/placement.py [--least CELLS] [--most CELLS] [--only METHOD] [--limit SECONDS]
 
 writes bench/placement.json, bench/placement.md, the large table of smalti/placement.md and
 fig/placement-scale.png. Rows that are not run this time are kept from last time.
@@ -27,16 +27,16 @@ sys.path.insert(0, str(ROOT))
 
 import mosaic  # noqa: E402
 from smalti.ground.files import write_text  # noqa: E402
+from smalti.offers import squared  # noqa: E402
 from smalti.placement import (  # noqa: E402
     Floats,
     Ints,
     PlacementSettings,
     place,
     scene,
-    squared,
 )
 
-METHODS = ("sparse", "dense", "scipy", "lapx")
+METHODS = ("numba", "sparse", "dense", "scipy", "lapx")
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,24 @@ def run(case: Case) -> Row:
     """One measurement, in this process; loading the solvers does not count."""
     for name in ("ot", "scipy.sparse", "scipy.spatial"):
         importlib.import_module(name)
+    if case.method == "numba":
+        warm_up()
     tiles, cells = problem(case)
     way: Callable[[Case, Floats, Floats], tuple[float, float | None]]
-    way = by_place if case.method in ("sparse", "dense") else by_assignment
+    way = by_place if case.method in ("numba", "sparse", "dense") else by_assignment
     before = cpu()
     cost, gap = way(case, tiles, cells)
     seconds = cpu() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Row(case, round(seconds, 3), round(peak, 1), gap, cost)
+
+
+def warm_up() -> None:
+    """Load the compiled search; in a fresh clone it is compiled."""
+    fast = importlib.import_module("smalti.fast")
+    some = np.random.default_rng(0).random((20, 3))
+    fast.best_offers(some, some, some[:, 0], 2)
+    fast.offers_within(some, some, some[:, 0], some[:, 1])
 
 
 def cpu() -> float:
@@ -128,10 +138,13 @@ def scale() -> list[Case]:
         for name in METHODS
         if (name, m) != ("scipy", 10_000)
     ]
-    cases += [Case("sparse", m, m) for m in (40_000, 99_856, 250_000)]
+    both = METHODS[:2]
+    cases += [Case(name, m, m) for m in (40_000, 99_856, 250_000) for name in both]
     cases += [Case("sparse", 10_000, 10_000, f) for f in (12, 48)]
-    cases += [Case("sparse", 40_000, 13_334, 3, 3), Case("sparse", 99_856, 119_828)]
-    return cases + [Case("sparse", 10**6, 10**6, 3, 1, gap) for gap in (1e-3, 1e-4)]
+    cases += [Case(name, 40_000, 13_334, 3, 3) for name in both]
+    cases += [Case(name, 99_856, 119_828) for name in both]
+    gaps = [(name, gap) for gap in (1e-3, 1e-4) for name in both]
+    return cases + [Case(name, 10**6, 10**6, 3, 1, gap) for name, gap in gaps]
 
 
 def crossing() -> list[Case]:
@@ -150,7 +163,7 @@ def measure(case: Case, limit: float) -> Row | None:
     """One row in a fresh process with one thread; None if it takes too long or fails."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     command = [sys.executable, __file__, "--case", json.dumps(asdict(case))]
-    env = {**os.environ, **one}
+    env = {**os.environ, **one, "SMALTI_FAST": str(int(case.method == "numba"))}
     try:
         done = subprocess.run(
             command, env=env, timeout=limit, capture_output=True, text=True, check=False
@@ -221,7 +234,7 @@ def draw(rows: dict[Case, Row], path: Path) -> None:
     for ax, key, label in zip(
         axes, ("cpu", "megabytes"), ("CPU s", "peak MB"), strict=True
     ):
-        for name in ("dense", "scipy", "lapx", "sparse"):
+        for name in ("dense", "scipy", "lapx", "sparse", "numba"):
             own = [row for row in drawn if row.case.method == name and not row.case.until]
             ax.loglog(
                 [row.case.cells for row in own],
@@ -262,6 +275,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--most", type=int, default=10_000, help="cells of the largest row")
     parser.add_argument("--only", choices=METHODS, help="only this method")
+    parser.add_argument("--least", type=int, default=0, help="cells of the smallest row")
+    parser.add_argument("--tries", type=int, default=1, help="of which the quickest counts")
     parser.add_argument("--limit", type=float, default=600, help="seconds for one row")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -273,9 +288,10 @@ def main() -> None:
     rows = {row.case: row for row in map(read_row, map(json.dumps, known))}
     order = list(dict.fromkeys([*crossing(), *scale()]))
     for case in order:
-        if case.cells <= asked.most and asked.only in (None, case.method):
+        if asked.least <= case.cells <= asked.most and asked.only in (None, case.method):
             tries = [
-                measure(case, asked.limit) for _ in range(3 if case in crossing() else 1)
+                measure(case, asked.limit)
+                for _ in range(3 if case in crossing() else asked.tries)
             ]
             if found := [row for row in tries if row]:
                 rows[case] = min(found, key=lambda row: row.cpu)

@@ -1,10 +1,7 @@
 # Made from smalti/placement.md by make tangle; edit that.
 """Exact placement of photos, with proof; explained in placement.md."""
 
-import functools
-import importlib.util
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 import mosaic
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Amount
+from smalti.offers import cheapest, offers_within, squared
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Offers = NDArray[np.floating]
-Lots = Iterator[tuple[Ints, Ints, Offers]]
 
 Solver = Literal["auto", "sparse", "dense"]
 
@@ -53,169 +49,11 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     return np.rint(photos.clip(0, 255)), np.rint(target.clip(0, 255)).reshape(-1, 3)
 
 
-def squared(a: Floats, b: Floats) -> Floats:
-    """Squared distance along the last axis of `a` and `b`, which broadcast."""
-    return np.asarray(((a - b) ** 2).sum(-1))
-
-
 def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
     """Squared distances of x[i] and y[j], row by row; some at a time, to spare memory."""
     step = max(1, 1_000_000 // x.shape[1])
     starts = range(0, max(1, len(i)), step)
     return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
-
-
-def cheapest(
-    query: Floats, points: Floats, price: Floats, k: int = 1
-) -> tuple[Ints, Floats]:
-    """The `k` best offers |query - point|^2 - price of all points, best first.
-
-    (q, f), (p, f), (p,) -> indices and values, both (q, min(k, p)).
-    >>> cheapest(np.array([[0.0]]), np.array([[1.0], [2.0]]), np.array([0.0, 4.0]))
-    (array([[1]]), array([[0.]]))
-    """
-    k = min(k, len(points))
-    if in_tree(query, points, price):
-        from smalti import fast
-
-        return fast.best_offers(query, points, price, k)
-    index = np.empty((len(query), k), np.int64)
-    for some, stock, offer in look(query, points, price, k):
-        index[some] = stock.ravel()[least(offer, k)]
-    value = np.stack([squared(query, points[j]) - price[j] for j in index.T], axis=1)
-    best = np.lexsort((index, value))
-    return np.take_along_axis(index, best, 1), np.take_along_axis(value, best, 1)
-
-
-FEW = 4  # features up to which neighbours are near enough for trees and shelves
-WORTH = 8_000_000  # pairs from which on Numba is worth its loading
-
-
-@functools.cache
-def has_numba() -> bool:
-    """Whether Numba is installed and wanted."""
-    found = importlib.util.find_spec("numba")
-    return found is not None and os.environ.get("SMALTI_FAST") != "0"
-
-
-def in_tree(query: Floats, points: Floats, price: Floats) -> bool:
-    """Whether the compiled search shall find the best offers."""
-    many = len(query) * len(points) >= max(WORTH, 1) and points.shape[1] <= FEW
-    return many and has_numba() and bool(np.isfinite(price).all())
-
-
-def least(offer: Offers, k: int) -> Ints:
-    """Places of the `k` least of each row, (q, k), in offers (q, shelves, size)."""
-    row, size = offer.reshape(len(offer), -1), offer.shape[2]
-    if k == 1:
-        return np.asarray(row.argmin(1)[:, None])
-    if offer.shape[1] <= k:
-        return np.asarray(np.argpartition(row, k - 1, axis=1)[:, :k])
-    shelf = np.argpartition(offer.min(2), k - 1, axis=1)[:, :k]
-    few = np.take_along_axis(offer, shelf[:, :, None], 1).reshape(len(offer), -1)
-    best = np.argpartition(few, k - 1, axis=1)[:, :k]
-    return np.asarray(np.take_along_axis(shelf, best // size, 1) * size + best % size)
-
-
-SHELF = 64  # points on a shelf, at most
-
-
-def shelves(x: Floats, size: int = SHELF) -> Ints:
-    """Numbers (shelves, <= size) of the points `x` (p, f), neighbours together; p on: empty."""
-    count = 1
-    while count * size < len(x):
-        count *= 2
-    stock = np.arange(count * -(-len(x) // count))[None]
-    while len(stock) < count:
-        here = x[stock % len(x)]
-        widest = np.ptp(here, axis=1).argmax(1)[:, None, None]
-        key = np.take_along_axis(here, widest, 2)[..., 0]
-        order = np.argpartition(key, key.shape[1] // 2, axis=1)
-        stock = np.take_along_axis(stock, order, 1).reshape(2 * len(stock), -1)
-    return stock
-
-
-def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Lots:
-    """Offers less |query|^2 of all points."""
-    digits = np.float32 if k > 1 else np.float64
-    stock = np.arange(-(-len(points) // SHELF) * SHELF).reshape(-1, SHELF)
-    x, base = on_shelves(points, price, stock)
-    left: Offers = (-2 * query).astype(digits)
-    last: Offers = base.astype(digits)
-    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
-    rows = max(1, 500_000 // stock.size)  # a block that stays in the processor's cache
-    for start in range(0, len(query), rows):
-        some = np.arange(start, min(start + rows, len(query)))
-        yield some, stock, meet(left[some], right, last)
-
-
-def on_shelves(points: Floats, price: Floats, stock: Ints) -> tuple[Floats, Floats]:
-    """Points (..., f) with these numbers (...), and |point|^2 - price (...)."""
-    x, v = points[stock % len(points)], price[stock % len(points)]
-    return x, np.where(stock < len(points), (x**2).sum(-1) - v, np.inf)
-
-
-def planes(x: Floats, v: Floats) -> tuple[Floats, Floats]:
-    """Slopes (s, f) and heights (s,) of planes above the prices (s, size) of points `x`."""
-    dx, dv = x - x.mean(1, keepdims=True), v - v.mean(1, keepdims=True)
-    bend = np.einsum("spf,spg->sfg", dx, dx)
-    stiff = 1e-3 * np.trace(bend, axis1=1, axis2=2) + 1e-9
-    bend += stiff[:, None, None] * np.eye(x.shape[2])
-    slope = np.linalg.solve(bend, np.einsum("spf,sp->sf", dx, dv)[..., None])[..., 0]
-    return slope, (v - np.einsum("spf,sf->sp", x, slope)).max(1)
-
-
-def at_least(
-    q: Floats, low: Floats, high: Floats, slope: Floats, height: Floats
-) -> Floats:
-    """What no offer of each shelf (s,) can be less than, for any of the queries `q`."""
-    first, last = q.min(0), q.max(0)
-    p = (np.where(slope > 0, last, first) + slope / 2).clip(low, high)
-    away = p - p.clip(first, last)
-    return np.asarray((away**2 - slope * p).sum(1) - height)
-
-
-def look_nearby(
-    query: Floats, points: Floats, price: Floats, k: int, limit: Floats | None = None
-) -> Lots:
-    """Offers less |query|^2 of all points that may be among the `k` best, or within `limit`."""
-    stock = shelves(points)
-    x, base = on_shelves(points, price, stock)
-    box = (x.min(1), x.max(1), *planes(x, price[stock % len(points)]))
-    digits, few = np.float32 if k > 1 else np.float64, min(len(x), 16 + k // 8)
-    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
-    last: Offers = base.astype(digits)
-    for some in shelves(query, SHELF // 2):
-        some = some[some < len(query)]
-        bound, left = at_least(query[some], *box), (-2 * query[some]).astype(digits)
-        if limit is None:
-            near = np.argpartition(bound, few - 1)[:few]
-            first = meet(left, right[:, near], last[near]).reshape(len(some), -1)
-            kth = np.partition(first, k - 1, axis=1)[:, k - 1] if k > 1 else first.min(1)
-            worst = float(((query[some] ** 2).sum(1) + kth).max())
-        else:
-            worst = limit[some].max()
-        near = np.flatnonzero(bound <= worst + 1e-9 * (1 + abs(worst)))
-        yield some, stock[near], meet(left, right[:, near], last[near])
-
-
-def meet(left: Offers, right: Offers, last: Offers) -> Offers:
-    """`left` (q, f) times `right` (f, s, size), plus `last` (s, size)."""
-    offer: Offers = left @ right.reshape(len(right), -1)
-    offer += last.ravel()
-    return offer.reshape(len(left), *last.shape)
-
-
-MANY = 50_000_000  # pairs from which on it pays to choose among shelves
-
-
-def look(
-    query: Floats, points: Floats, price: Floats, k: int = 1, limit: Floats | None = None
-) -> Lots:
-    """Offers less |query|^2 in lots: numbers of queries, points on shelves, and offers."""
-    if points.shape[1] > FEW or len(query) * len(points) < MANY:
-        return look_at_all(query, points, price, k)
-    return look_nearby(query, points, price, k, limit)
 
 
 def means(x: Floats, label: Ints) -> Floats:
@@ -561,16 +399,8 @@ def bound_from(task: Task, now: Round) -> float:
 
 def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
     """Keys of all arcs that are a best offer, u (M,), at the prices v (N,)."""
-    if in_tree(level.cells, level.tiles, v):
-        from smalti import fast
-
-        pairs = fast.offers_within(level.cells, level.tiles, v[level.owner], u)
-        return np.sort(pairs[:, 0] * len(level.tiles) + pairs[:, 1])
-    rest, found = u - (level.cells**2).sum(1), []
-    for some, stock, offer in look(level.cells, level.tiles, v[level.owner], limit=u):
-        row, place = np.divmod(np.flatnonzero(offer <= rest[some, None, None]), stock.size)
-        found.append(some[row] * len(level.tiles) + stock.ravel()[place])
-    return np.sort(np.concatenate(found))
+    pairs = offers_within(level.cells, level.tiles, v[level.owner], u)
+    return np.sort(pairs[:, 0] * len(level.tiles) + pairs[:, 1])
 
 
 def bind(level: Level, v: Floats) -> Level:

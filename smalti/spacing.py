@@ -4,7 +4,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smalti.placement import Floats, Ints, cheapest, finite, owners, place, squared
+from smalti.offers import cheapest, squared
+from smalti.placement import Floats, Ints, finite, owners, place
 
 
 def match_rows(

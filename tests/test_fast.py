@@ -15,14 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 numba = pytest.importorskip("numba")
 
-from smalti import fast, placement  # noqa: E402
+from smalti import fast, offers, placement  # noqa: E402
+from smalti.offers import cheapest, squared  # noqa: E402
 from smalti.placement import (  # noqa: E402
     Certificate,
     PlacementSettings,
-    cheapest,
     place,
     scene,
-    squared,
 )
 
 Floats = NDArray[np.float64]
@@ -123,8 +122,8 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Placed]]:
     def call(*asked: ArrayLike, groups: Ints | None = None) -> list[Placed]:
         found = []
         for worth, many in (0, 10**18), (10**18, 0), (10**18, 10**18):
-            monkeypatch.setattr(placement, "WORTH", worth)
-            monkeypatch.setattr(placement, "MANY", many)
+            monkeypatch.setattr(offers, "WORTH", worth)
+            monkeypatch.setattr(offers, "MANY", many)
             found.append(place(*asked, groups=groups, settings=SPARSE))
         return found
 
@@ -165,30 +164,30 @@ def test_three_thousand_cells_are_placed_the_same_with_and_without(
 def test_endless_prices_and_many_features_are_left_to_numpy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(placement, "WORTH", 0)
+    monkeypatch.setattr(offers, "WORTH", 0)
     price = np.array([-np.inf, 0.0, 3.0])
     index, value = cheapest(np.zeros((1, 1)), np.ones((3, 1)), price, 3)
     assert index.tolist() == [[2, 1, 0]] and value.tolist() == [[-2, 1, np.inf]]
-    few, many = np.zeros((2, placement.FEW)), np.zeros((2, placement.FEW + 1))
-    assert placement.in_tree(few, few, np.zeros(2))
-    assert not placement.in_tree(few, few, np.array([0, np.inf]))
-    assert not placement.in_tree(many, many, np.zeros(2))
+    few, many = np.zeros((2, offers.FEW)), np.zeros((2, offers.FEW + 1))
+    assert offers.in_tree(few, few, np.zeros(2))
+    assert not offers.in_tree(few, few, np.array([0, np.inf]))
+    assert not offers.in_tree(many, many, np.zeros(2))
 
 
 @pytest.mark.parametrize("without", ["the package", "leave"])
 def test_placement_does_without_numba(
     without: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    request.addfinalizer(placement.has_numba.cache_clear)
-    placement.has_numba.cache_clear()
-    assert placement.has_numba()
-    placement.has_numba.cache_clear()
+    request.addfinalizer(offers.has_numba.cache_clear)
+    offers.has_numba.cache_clear()
+    assert offers.has_numba()
+    offers.has_numba.cache_clear()
     if without == "leave":
         monkeypatch.setenv("SMALTI_FAST", "0")
     else:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr(placement, "WORTH", 0)
-    assert not placement.has_numba()
+    monkeypatch.setattr(offers, "WORTH", 0)
+    assert not offers.has_numba()
     assert place([[0.0], [5.0]], [[4.0], [3.0]], settings=SPARSE)[0].tolist() == [1, 0]
 
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-import smalti.placement as placement
+from smalti import offers, placement
 from smalti.ground.errors import MosaicError
+from smalti.offers import cheapest, squared
 from smalti.placement import (
     Arcs,
     Certificate,
@@ -26,11 +27,9 @@ from smalti.placement import (
     PlacementSettings,
     Plan,
     Task,
-    cheapest,
     place,
     place_dense,
     scene,
-    squared,
 )
 
 
@@ -55,7 +54,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "some arcs":
         monkeypatch.setattr(placement, "SMALL", 0)
         monkeypatch.setattr(placement, "OFFERS", 2)
-        monkeypatch.setattr(placement, "MANY", 0)
+        monkeypatch.setattr(offers, "MANY", 0)
         monkeypatch.setattr(placement, "LATE", 0)
         monkeypatch.setattr(placement, "CHEAP", 0)
     return str(request.param)
@@ -224,7 +223,7 @@ def test_of_equally_good_matches_every_way_finds_the_same(
             assert (place(tiles, cells, **dense)[0] == first).all()
         with monkeypatch.context() as other:
             other.setattr(placement, "SMALL", 0)
-            other.setattr(placement, "MANY", 0)
+            other.setattr(offers, "MANY", 0)
             other.setattr(placement, "OFFERS", 2 + seed % 3)
             other.setattr(placement, "opening_prices", wild_prices(rng))
             assert (place(tiles, cells, **asked)[0] == first).all()
@@ -357,13 +356,13 @@ def test_both_searches_find_the_best_offers(seed: int, f: int, k: int) -> None:
         rng.integers(0, 99, (40, f)).astype(float),
     )
     price = rng.normal(0, 3000, 40).round()
-    offers = np.sort(squared(query[:, None], points) - price, axis=1)[:, :k]
-    for look in (placement.look_nearby, placement.look_at_all):
+    wanted = np.sort(squared(query[:, None], points) - price, axis=1)[:, :k]
+    for look in (offers.look_nearby, offers.look_at_all):
         index = np.empty((20, min(k, 40)), np.int64)
         for some, stock, offer in look(query, points, price, k):
-            index[some] = stock.ravel()[placement.least(offer, k)]
+            index[some] = stock.ravel()[offers.least(offer, k)]
         value = squared(query[:, None], points[index]) - price[index]
-        assert (np.sort(value, axis=1)[:, :k] == offers).all()
+        assert (np.sort(value, axis=1)[:, :k] == wanted).all()
 
 
 @settings(max_examples=60)
@@ -372,12 +371,12 @@ def test_planes_and_shelves_never_promise_more_than_an_offer(seed: int, f: int) 
     rng = np.random.default_rng(seed)
     points = rng.integers(0, 9, (int(rng.integers(1, 300)), f)).astype(float)
     price, query = rng.normal(0, 30, len(points)).round(), rng.normal(4, 9, (7, f))
-    stock = placement.shelves(points, 8)
+    stock = offers.shelves(points, 8)
     assert sorted(stock[stock < len(points)]) == list(range(len(points)))
     x, v = points[stock % len(points)], price[stock % len(points)]
-    slope, height = placement.planes(x, v)
+    slope, height = offers.planes(x, v)
     assert (v <= (x * slope[:, None]).sum(2) + height[:, None] + 1e-9).all()
-    bound = placement.at_least(query, x.min(1), x.max(1), slope, height)
+    bound = offers.at_least(query, x.min(1), x.max(1), slope, height)
     assert (bound <= (squared(query[:, None, None], x) - v).min((0, 2)) + 1e-6).all()
 
 
