@@ -2,7 +2,6 @@
 """The best offers |query - point|^2 - price; explained in offers.md."""
 
 import functools
-import importlib.util
 import os
 from collections.abc import Iterator
 
@@ -61,9 +60,14 @@ WORTH = 8_000_000  # pairs from which on Numba is worth its loading
 
 @functools.cache
 def has_numba() -> bool:
-    """Whether Numba is installed and wanted."""
-    found = importlib.util.find_spec("numba")
-    return found is not None and os.environ.get("SMALTI_FAST") != "0"
+    """Whether Numba is wanted, and can be loaded."""
+    if os.environ.get("SMALTI_FAST") == "0":
+        return False
+    try:
+        from smalti import fast
+    except ImportError:
+        return False
+    return fast is not None
 
 
 def in_tree(query: Floats, points: Floats, price: Floats) -> bool:

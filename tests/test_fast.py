@@ -185,7 +185,8 @@ def test_placement_does_without_numba(
     if without == "leave":
         monkeypatch.setenv("SMALTI_FAST", "0")
     else:
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        monkeypatch.delattr("smalti.fast")
+        monkeypatch.setitem(sys.modules, "smalti.fast", None)
     monkeypatch.setattr(offers, "WORTH", 0)
     assert not offers.has_numba()
     assert place([[0.0], [5.0]], [[4.0], [3.0]], settings=SPARSE)[0].tolist() == [1, 0]
