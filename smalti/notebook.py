@@ -22,6 +22,7 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.settings import make_settings
 from smalti.looks import default_look, find_look, put_on, shape_like
 from smalti.making import MosaicSettings, Work
+from smalti.output import check_size
 from smalti.ours import check_kept, check_ours
 from smalti.recolour import check_recolour
 from smalti.report import Files, uses_of
@@ -57,7 +58,9 @@ class Mosaic:
         """Save the mosaic as .jpg, .png, .webp, .tif or .dzi, and a report beside it."""
         check_kept(str(path), target=self.work.report.files.target)
         check_ours(report=Path(path).with_suffix(".json"))
-        making.save_mosaic(str(path), self.at_size(size or self.work.settings.size))
+        size = size or self.work.settings.size
+        check_size(path, size)
+        making.save_mosaic(str(path), self.at_size(size))
 
     def at_size(self, size: tuple[int, int]) -> Work:
         """The work for a mosaic of an exact size, with photos read again if cells are large."""
