@@ -48,6 +48,8 @@ stitch: .venv/book
 bench: .venv/bench
 	$(BIN)/python bench/placement.py
 	$(BIN)/python bench/looks.py
+	$(BIN)/python bench/output.py
+	$(BIN)/python bench/printing.py
 
 figures: .venv/book all
 	$(BIN)/python fig/figures.py
