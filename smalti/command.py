@@ -41,6 +41,8 @@ EXAMPLES = {
     "fetch": "pets",
 }
 
+CLASSES = {"view": "Viewer"}  # a View is a target in cells
+
 
 class Command(Protocol):
     """What the class of a command offers."""
@@ -53,7 +55,8 @@ def command_class(name: str) -> type[Command]:
     """The class of a command, which loads all that it needs."""
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    found: type[Command] = getattr(importlib.import_module("smalti.commands"), name.title())
+    commands = importlib.import_module("smalti.commands")
+    found: type[Command] = getattr(commands, CLASSES.get(name, name.title()))
     return found
 
 

@@ -319,7 +319,7 @@ class Make(MosaicSettings, PrintSettings):
         print_summary(self.output, report, store, spent, besides)
         print(*advise(report, look), sep="\n")
         if self.view:
-            View(mosaic=self.output).run(given)
+            Viewer(mosaic=self.output).run(given)
 
     def check(self) -> Image.Image:
         """Open the target, if everything else is in order, too; raises MosaicError."""
@@ -408,7 +408,7 @@ class Page:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class View(viewer.ViewSettings):
+class Viewer(viewer.ViewSettings):
     """Write a folder in which to look at a mosaic from far and near, in a browser."""
 
     mosaic: MosaicWord

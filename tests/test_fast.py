@@ -209,7 +209,8 @@ def test_where_no_folder_can_be_written_functions_are_compiled_nevertheless(
     njit = numba.njit
 
     def no_folder(function: Callable[[int], int], cache: bool = False) -> object:
-        kept.append(cache)
+        if function.__name__ == "double":  # Numba compiles parts of its own by the way
+            kept.append(cache)
         if cache:
             raise RuntimeError("cannot cache function 'double': no locator available")
         return njit(function)

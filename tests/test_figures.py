@@ -59,7 +59,7 @@ def test_a_project_has_what_was_made(project: Project) -> None:
 OPENING = {shape: [COST, COST] for shape in ("500 x 375", "4000 x 3000")}
 Draw = Callable[[Project], Image.Image]
 DRAWN: dict[str, tuple[Draw, tuple[int, int]]] = {
-    "finished.jpg": (figures.draw_finished, (2 * 1800 + 24, 800)),
+    "finished.jpg": (figures.draw_finished, (2 * 1800 + 12, 800)),
     "four-steps.jpg": (figures.draw_four_steps, (1500, 600)),
     "draft.png": (lambda project: figures.draw_draft(project, OPENING), (1500, 510)),
     "kd-tree.png": (figures.draw_kd_tree, (960, 960)),

@@ -1157,7 +1157,7 @@ def test_a_report_has_what_applies_and_no_more() -> None:
     prepare()
     make(*NEAREST)
     both = {"method", "cells", "cost", "levels", "photos", "photos_used", "most_used"}
-    both |= {"most_used_photo", "equal_neighbours", "store", "settings", "files"}
+    both |= {"most_used_photo", "equal_neighbours", "store", "program", "settings", "files"}
     assert set(report("out.json")) == both | {"look", "match", "score", "size"}
     run("thumbnails", "photos", "out.h5", *THUMBS)
     run("match", "out.h5", "m.tab", "--target", "target.png", "--target-res", 3, 2)
