@@ -45,11 +45,13 @@ tangle: .venv/book
 stitch: .venv/book
 	$(BIN)/python docs/stitch.py
 
-bench: .venv/bench
+bench: .venv/bench all
 	$(BIN)/python bench/placement.py
 	$(BIN)/python bench/looks.py
 	$(BIN)/python bench/output.py
 	$(BIN)/python bench/printing.py
+	$(BIN)/mosaic view mosaic_unique.jpg
+	$(BIN)/python bench/viewing.py mosaic_unique_view/index.html
 
 figures: .venv/book all
 	$(BIN)/python fig/figures.py
