@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from mosaic import Settings
 from smalti import commands
-from smalti.command import COMMANDS, main
+from smalti.command import COMMANDS, command_class, main
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import (
     Amount,
@@ -463,7 +463,7 @@ def test_the_help_has_a_group_for_each_stage_and_none_for_the_class_itself(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_options_of_a_command_stand_below_the_titles_of_its_stages(name: str) -> None:
-    table = getattr(commands, name.title())
+    table = command_class(name)
     with (
         contextlib.redirect_stdout(io.StringIO()) as printed,
         pytest.raises(SystemExit) as end,
@@ -482,7 +482,7 @@ def test_each_option_stands_in_one_group_also_where_a_class_divides_them_otherwi
     None
 ):
     for name in COMMANDS:
-        table = getattr(commands, name.title())
+        table = command_class(name)
         grouped = [name for names in option_groups(table).values() for name in names]
         assert sorted(grouped) == sorted(field.name for field in dataclasses.fields(table))
     groups = option_groups(commands.Make)
