@@ -221,6 +221,7 @@ def png_print(dpi: float) -> bytes:
 
 
 TIFF_TILE, BIG = 256, 3 << 30  # pixels; bytes of a picture
+PROFILE = 34675  # the tag of a TIFF for the profile of its colours
 
 
 def deflate_tile(tile: Array) -> bytes:
@@ -270,7 +271,7 @@ def write_tiff(
             extrasamples=["unassalpha"] if channels == 4 else None,
             resolution=(dpi, dpi) if dpi else None,
             resolutionunit="inch" if dpi else None,
-            iccprofile=srgb() if dpi else None,
+            extratags=[(PROFILE, 7, len(srgb()), srgb(), True)] if dpi else [],
         )
 
 
