@@ -1,4 +1,4 @@
-"""The lesson on cores: what its cells take from course/cores.py."""
+"""The lessons on cores and on sharing: what their cells take from modules of the course."""
 
 import io
 import pickle
