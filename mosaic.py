@@ -279,7 +279,7 @@ def open_store(path: str) -> Store:
     """Open a finished store for reading; anything else is a MosaicError."""
     if not Path(path).is_file():
         raise MosaicError(f"there is no store {path}; make one with `mosaic thumbnails`")
-    file = h5py.File(SealedFile(path, ANEW), "r")
+    file = h5py.File(SealedFile(path, ANEW), "r", rdcc_nbytes=0)  # a cache reads 1 MB each time
     about = dict(file.attrs)
     problem = ""
     if about.get("format") != FORMAT:

@@ -176,6 +176,23 @@ def test_thumbnails_are_decoded_at_any_size(store: Store, size: tuple[int, int])
     assert np.abs(found.astype(int) - RGB["lime"]).max() <= 2
 
 
+def test_to_read_a_thumbnail_is_not_to_read_its_neighbours(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    readinto = SealedFile.readinto
+
+    def count(file: SealedFile, buffer: bytearray) -> int:
+        taken.append(len(buffer))
+        return readinto(file, buffer)
+
+    with open_store(path) as store:
+        read_thumbnails(store, [0], (50, 50))  # and where HDF5 keeps them
+        monkeypatch.setattr(SealedFile, "readinto", count)
+        read_thumbnails(store, [2], (50, 50))
+        assert taken == [store.starts[3] - store.starts[2]]
+
+
 def test_no_thumbnails_are_an_array_of_none(store: Store) -> None:
     assert read_thumbnails(store, [], (6, 4)).shape == (0, 4, 6, 3)
 
