@@ -1,5 +1,7 @@
 """Files: whole or not there at all, the same on every system, and calm on a full disk."""
 
+import importlib
+import io
 import os
 import subprocess
 import sys
@@ -23,10 +25,10 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         part.write_text("half")
         raise KeyError
     assert left_in(tmp_path) == []
-    with atomic(tmp_path / "new" / "a.txt") as part:
+    with atomic(tmp_path / "new" / "deep" / "a.txt") as part:
         part.write_text("whole")
-    assert (tmp_path / "new/a.txt").read_text() == "whole"
-    assert left_in(tmp_path) == ["new", "new/a.txt"]
+    assert (tmp_path / "new/deep/a.txt").read_text() == "whole"
+    assert left_in(tmp_path) == ["new", "new/deep", "new/deep/a.txt"]
 
 
 def test_an_older_file_stays_as_it_was_when_the_new_one_fails(tmp_path: Path) -> None:
@@ -47,6 +49,23 @@ def test_a_folder_replaces_an_older_one_only_when_it_is_finished(tmp_path: Path)
         part.mkdir()
         raise KeyError
     assert left_in(tmp_path) == ["f", "f/new"]
+
+
+def test_a_folder_that_cannot_get_its_name_gives_it_back_to_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def refuse_parts(old: Path, new: Path) -> Path:
+        if ".part." in old.name:
+            raise PermissionError
+        return rename(old, new)
+
+    (tmp_path / "f" / "old").mkdir(parents=True)
+    monkeypatch.setattr(Path, "rename", refuse_parts)
+    with pytest.raises(PermissionError), atomic(tmp_path / "f") as part:
+        part.mkdir()
+    assert left_in(tmp_path) == ["f", "f/old"]
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(
@@ -82,6 +101,8 @@ def test_text_is_utf8_with_plain_line_ends_on_every_system(
 def test_text_does_not_depend_on_the_encoding_of_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    by_python = importlib.import_module("_pyio").open  # which asks for both of these
+    monkeypatch.setattr("io.open", by_python)
     monkeypatch.setattr("locale.getencoding", lambda: "cp1252")
     monkeypatch.setattr(os, "linesep", "\r\n")
     write_text(tmp_path / "a.txt", "猫.jpg\ncaf\udce9.jpg\n")
@@ -97,12 +118,30 @@ def test_a_full_disk_is_reported_when_asked_and_not_before() -> None:
             disk.check()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_of_several_errors_the_first_is_reported() -> None:
+    with Disk("/dev/full", "w") as disk:
+        disk.truncate(4)  # no device has a size
+        disk.write(b"a cat")
+        with pytest.raises(OSError, match="Invalid argument"):
+            disk.check()
+
+
 def test_a_disk_with_room_has_nothing_to_say(tmp_path: Path) -> None:
     with Disk(tmp_path / "a", "w") as disk:
         disk.write(memoryview(b"cats and dogs"))
-        disk.truncate(4)
+        assert disk.truncate(4) == 4
         disk.check()
     assert (tmp_path / "a").read_bytes() == b"cats"
+
+
+def test_a_disk_is_cut_where_it_stands_like_any_file(tmp_path: Path) -> None:
+    for kind in (Disk, io.FileIO):
+        with kind(tmp_path / "a", "w") as file:
+            file.write(b"cats and dogs")
+            file.seek(4)
+            assert file.truncate() == 4
+        assert (tmp_path / "a").read_bytes() == b"cats"
 
 
 def draft(
@@ -144,6 +183,22 @@ def test_no_other_draft_is_touched(tmp_path: Path, ended: int) -> None:
     assert find_left(tmp_path) == ([others[3]], [others[2]])
 
 
+def test_a_process_of_somebody_else_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(process: int, signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert files.is_running(4711)
+
+
+def test_where_to_ask_for_a_process_is_to_end_it_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch, ended: int
+) -> None:
+    monkeypatch.setattr(os, "name", "another")
+    monkeypatch.delattr(os, "kill")
+    assert files.is_running(ended)
+
+
 def test_a_number_that_no_process_can_have_is_of_none(tmp_path: Path) -> None:
     draft(tmp_path, "a", 10**30).touch()
     write_text(tmp_path / "a", "whole")
@@ -159,6 +214,16 @@ def test_a_killed_replacement_of_a_folder_keeps_the_old_one(
     with pytest.raises(KeyError), atomic(tmp_path / "f"):
         raise KeyError
     assert left_in(tmp_path) == ["f", "f/old"]
+
+
+def test_a_replacement_that_was_killed_as_it_cleared_up_keeps_the_new_folder(
+    tmp_path: Path, ended: int
+) -> None:
+    (tmp_path / "f" / "new").mkdir(parents=True)
+    (draft(tmp_path, "f", ended, "old") / "old").mkdir(parents=True)
+    with pytest.raises(KeyError), atomic(tmp_path / "f"):
+        raise KeyError
+    assert left_in(tmp_path) == ["f", "f/new"]
 
 
 def test_half_a_file_never_gets_its_name(tmp_path: Path, ended: int) -> None:

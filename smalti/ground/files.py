@@ -105,9 +105,10 @@ class Disk(io.FileIO):
 
     def truncate(self, size: int | None = None) -> int:
         """Set the size of the file, or keep the error."""
+        size = self.tell() if size is None else size
         with self.patience():
             super().truncate(size)
-        return size or 0
+        return size
 
     @contextlib.contextmanager
     def patience(self) -> Iterator[None]:
