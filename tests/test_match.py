@@ -136,7 +136,13 @@ def test_a_proof_by_hand() -> None:
         lower_bound(tiles, cells, none) == 1 + 0
     )  # each cell its nearest, which is tile 1
     assert lower_bound(tiles, cells, np.array([0.0, -3.0, 0.0])) == (4 + 3) - 3
+    assert lower_bound(tiles, cells, np.array([0.0, -3.0, 0.0]), 2) == (4 + 3) - 2 * 3
     assert match_cost(tiles, cells, np.array([0, 1])) == 4
+
+
+def test_a_reward_for_a_photo_that_nobody_must_use_proves_nothing() -> None:
+    tiles, cells = np.array([[0.0], [3.0], [9.0]]), np.array([[2.0], [3.0]])
+    assert lower_bound(tiles, cells, np.array([0.0, 0.0, 36.0])) == 1 + 0  # and not + 36
 
 
 @given(colours(), colours(), st.integers(1, 4))
@@ -155,7 +161,7 @@ def test_no_prices_prove_that_the_best_match_costs_more_than_it_does(
 ) -> None:
     cells = cells[: len(tiles) * k]
     best, n = best_cost(tiles, cells, k), len(tiles)
-    price = st.integers(-(10**6), 0) | st.integers(-9, 0)
+    price = st.integers(-(10**6), 10**6) | st.integers(-9, 9)
     prices = np.array(data.draw(st.lists(price, min_size=n, max_size=n)), float)
     assert lower_bound(tiles, cells, prices, k) <= best
 

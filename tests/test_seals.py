@@ -72,6 +72,14 @@ def test_a_sealed_file_reads_like_its_content(
                 assert file.seek(1, os.SEEK_CUR) == plain.seek(1, os.SEEK_CUR)
 
 
+def test_a_sealed_file_is_a_file_to_whoever_reads_files(path: Path) -> None:
+    write(path, b"two lines\nof text")
+    with io.BufferedReader(SealedFile(path, "")) as file:
+        assert file.readlines() == [b"two lines\n", b"of text"]
+        file.seek(4)
+        assert file.readline() == b"lines\n"
+
+
 def test_the_content_comes_first_and_the_mark_last(path: Path) -> None:
     assert path.read_bytes().startswith(CONTENT)
     assert path.read_bytes().endswith(seals.MARK)
