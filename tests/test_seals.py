@@ -1,8 +1,11 @@
 """Seals: nobody reads a byte that is not as it was written."""
 
+import errno
 import io
 import os
+import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from smalti.ground.errors import MosaicError
 from smalti.ground.seals import SealedFile, is_sealed, prove, sealing
 
 CONTENT = bytes(range(1, 21))
+BLOCK = seals.BLOCK
 
 
 def write(path: Path, content: bytes) -> bytes:
@@ -78,12 +82,28 @@ def test_a_sealed_file_is_a_file_to_whoever_reads_files(path: Path) -> None:
         assert file.readlines() == [b"two lines\n", b"of text"]
         file.seek(4)
         assert file.readline() == b"lines\n"
+    assert file.raw.closed
+    assert not is_open(path)
 
 
 def test_the_content_comes_first_and_the_mark_last(path: Path) -> None:
     assert path.read_bytes().startswith(CONTENT)
     assert path.read_bytes().endswith(seals.MARK)
     assert len(path.read_bytes()) == 20 + 3 * 4 + seals.TAIL.size
+
+
+def test_what_was_sealed_before_can_be_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seals, "BLOCK", BLOCK)
+    content = os.urandom(40_000)
+    parts = content[:16_384], content[16_384:32_768], content[32_768:]
+    checks = struct.pack("<3I", *map(zlib.crc32, parts))
+    tail = struct.pack("<QI", len(content), zlib.crc32(checks)) + b"\rsmalti\n"
+    (tmp_path / "a").write_bytes(content + checks + tail)
+    with SealedFile(tmp_path / "a", "") as file:
+        assert file.read() == content
+    assert write(tmp_path / "a", content) == content + checks + tail
 
 
 def test_a_file_is_sealed_only_if_nothing_fails(path: Path) -> None:
@@ -125,7 +145,8 @@ def test_any_flipped_bit_is_found(path: Path) -> None:
 
 def test_any_shorter_or_longer_file_is_found(path: Path) -> None:
     whole = path.read_bytes()
-    for other in [*(whole[:n] for n in range(len(whole))), whole + b"\0", whole + whole]:
+    shorter = [part for n in range(len(whole)) for part in (whole[:n], whole[n + 1 :])]
+    for other in [*shorter, whole + b"\0", whole + whole]:
         path.write_bytes(other)
         assert "is damaged" in refusal(path)
 
@@ -176,6 +197,17 @@ def test_a_refused_file_is_closed(path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(MosaicError, match=r"cannot read .*gone"):
         SealedFile(tmp_path / "gone", "")
+
+
+def test_a_seal_that_cannot_be_read_is_one_line_with_the_repair(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(file: io.FileIO) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(seals, "read_seal", fail)
+    assert "Input/output error" in refusal(path)
+    assert not is_open(path)
 
 
 def test_a_seal_is_known_by_its_mark(path: Path) -> None:
