@@ -4,21 +4,28 @@ import contextlib
 import functools
 import gc
 import gzip
+import io
 import os
+import struct
 import sys
+import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import is_open
 from hypothesis import given
 from hypothesis import strategies as st
 from packing import colour_of, content, listed, pack, records
+from PIL import Image
 
+from mosaic import shrink_photo
 from smalti.ground import archives
-from smalti.ground.archives import open_any, readings, record_length
+from smalti.ground.archives import load_image, open_any, readings, record_length
 from smalti.ground.collection import collection_root
 from smalti.ground.errors import MosaicError, Unreadable
 
@@ -55,6 +62,32 @@ def test_an_archive_made_of_the_folder_itself_is_not_hidden(tmp_path: Path) -> N
     pack(tmp_path / "a.tar", {"./b/red.png": content("red")})
     (name,) = listed(tmp_path / "a.tar")
     assert colour_of(tmp_path, name) == (255, 0, 0)
+
+
+def test_links_folders_pipes_and_files_with_holes_in_a_tar_are_no_photos(
+    tmp_path: Path,
+) -> None:
+    kinds = {
+        "z.png": tarfile.REGTYPE,
+        "link.png": tarfile.SYMTYPE,
+        "twin.png": tarfile.LNKTYPE,
+        "holes.png": tarfile.GNUTYPE_SPARSE,
+        "folder.png": tarfile.DIRTYPE,
+        "pipe.png": tarfile.FIFOTYPE,
+    }
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, kind in kinds.items():
+            member, blob = tarfile.TarInfo(name), content("red")
+            member.type, member.linkname = kind, "z.png"
+            member.size = len(blob) if name == "z.png" else 0
+            tar.addfile(member, io.BytesIO(blob))
+    assert listed(tmp_path / "a.tar") == ["a.tar!/z.png"]
+
+
+def test_a_folder_in_a_zip_is_no_photo(tmp_path: Path) -> None:
+    pack(tmp_path / "a.zip", {"folder.png/": b"", "z.png": content("red")})
+    with pytest.raises(Unreadable, match=r"there is no 'folder\.png/'"):
+        open_any(str(tmp_path), "a.zip!/folder.png/")
 
 
 def test_a_compressed_tar_is_read_without_the_fast_package_too(
@@ -98,6 +131,33 @@ def test_what_is_no_photo_in_an_archive_is_unreadable_and_says_so(tmp_path: Path
     pack(tmp_path / "a.zip", {"a.jpg": b"no photo"})
     with pytest.raises(Unreadable, match=r"cannot identify image file 'the file'$"):
         open_any(str(tmp_path), "a.zip!/a.jpg")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError,
+        zipfile.BadZipFile,
+        tarfile.ReadError,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        IndexError,
+        ValueError,
+        struct.error,
+        zlib.error,
+    ],
+)
+def test_what_an_archive_raises_is_one_line_that_names_it(error: type[Exception]) -> None:
+    said = pytest.raises(Unreadable, match=r"^cannot read a\.zip: wrong$")
+    with said, archives.reading("a.zip"):
+        raise error("wrong")
+
+
+def test_a_mistake_of_ours_is_no_fault_of_an_archive() -> None:
+    for mistake in (ZeroDivisionError, TypeError, KeyError, AttributeError):
+        with pytest.raises(mistake), archives.reading("a.zip"):
+            raise mistake
 
 
 def test_a_damaged_member_spoils_nothing_else(tmp_path: Path) -> None:
@@ -202,6 +262,48 @@ def test_a_photo_that_became_a_pipe_is_unreadable_at_once(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "a.jpg")
     with pytest.raises(Unreadable, match="not a regular file"):
         open_any(str(tmp_path), "a.jpg")
+
+
+def test_a_name_that_no_file_can_have_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="null byte"):
+        open_any(str(tmp_path), "a\0b.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.zip!/a.png", "a.tar!/a.png", "a.tgz!/a.png"])
+def test_a_file_as_large_as_the_limit_is_a_photo_and_one_byte_more_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    blob = content("red")
+    (tmp_path / "a.png").write_bytes(blob)
+    for ending in ("zip", "tar", "tgz"):
+        pack(tmp_path / f"a.{ending}", {"a.png": blob})
+    monkeypatch.setattr(archives, "FILE_LIMIT", len(blob))
+    assert colour_of(tmp_path, name) == (255, 0, 0)
+    monkeypatch.setattr(archives, "FILE_LIMIT", len(blob) - 1)
+    with pytest.raises(Unreadable, match=f"^{len(blob)} bytes are too many for a photo$"):
+        open_any(str(tmp_path), name)
+
+
+def test_a_target_that_is_missing_and_one_that_is_damaged_say_which(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.png")
+    with pytest.raises(MosaicError) as caught:
+        load_image(path, "mask")
+    assert str(caught.value) == f"cannot open the mask {path}: there is no such file"
+    Path(path).write_bytes(content("red")[:-30])
+    with pytest.raises(MosaicError, match=r"^cannot open the target .*a\.png: OSError: "):
+        load_image(path)
+    assert not is_open(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "MPO", "GIF", "TIFF", "WEBP", "AVIF"])
+def test_a_target_is_in_memory_and_its_file_is_closed(tmp_path: Path, kind: str) -> None:
+    image, path = Image.new("RGB", (60, 40), (0, 0, 255)), str(tmp_path / "a")
+    several = {"save_all": True, "append_images": [Image.new("RGB", (60, 40))]}
+    image.save(path, kind, **({} if kind in ("PNG", "JPEG") else several))
+    target = load_image(path)
+    assert not is_open(path)
+    with shrink_photo(target, (1, 1)) as pixel:
+        assert np.abs(np.asarray(pixel, int) - (0, 0, 255)).max() <= 3
 
 
 def test_a_file_that_is_too_large_for_a_photo_is_unreadable(tmp_path: Path) -> None:

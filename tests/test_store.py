@@ -386,6 +386,19 @@ def test_a_store_that_lacks_something_is_refused(
     assert refusal(path).endswith("makes it anew")
 
 
+@pytest.mark.parametrize("blob", [b"", b"no JPEG at all", jpeg("red", (60, 40))])
+def test_a_thumbnail_that_is_none_is_one_line_with_the_repair(
+    tmp_path: Path, blob: bytes
+) -> None:
+    path = str(tmp_path / "s.h5")
+    write_store(path, [FOUR[0], Thumbnail("bad.jpg", (60, 40), blob, (0, 0, 0))], (6, 4))
+    with open_store(path) as store:
+        assert len(read_thumbnails(store, [0], (6, 4))) == 1
+        with pytest.raises(MosaicError) as caught:
+            read_thumbnails(store, [0, 1], (6, 4))
+    assert str(caught.value) == f"{path} is damaged; {ANEW}"
+
+
 def test_an_hdf5_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "s.h5", "w") as file:
         file["weather"] = [1, 2, 3]

@@ -286,8 +286,8 @@ def open_any(root: str, name: str) -> Image.Image:
 def load_image(path: str, what: str = "target") -> Image.Image:
     """Read an image into memory, by its path; raises MosaicError."""
     try:
-        image = open_any("", path)
-        load_pixels(image)
+        with open_any("", path) as image:
+            load_pixels(image)
     except Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
         why = "there is no such file" if missing else str(error)
