@@ -1,6 +1,7 @@
 """Matching: against brute force, against another solver, and by counting."""
 
 import doctest
+import warnings
 
 import numpy as np
 import pytest
@@ -196,6 +197,12 @@ def test_a_solver_that_finds_no_plan_is_not_believed() -> None:
         transport(np.ones(2), np.ones(2), costs)
 
 
+def test_the_solver_silences_no_warnings_but_its_own() -> None:
+    before = list(warnings.filters)
+    transport(np.ones(2), np.ones(2), np.eye(2))
+    assert warnings.filters == before
+
+
 # Budgets
 
 
@@ -281,6 +288,10 @@ def test_cells_come_row_by_row(
     assert cells.dtype == np.uint8
     expected = 10 * np.arange(1, len(cells) + 1)
     assert np.abs(mean_colour(cells)[:, 0] - expected).max() <= 5
+
+
+def test_unasked_a_cell_has_four_by_four_pixels() -> None:
+    assert cut_cells(numbered(3, 2, 8, 8), (3, 2), (5, 5)).shape == (6, 4, 4, 3)
 
 
 def test_within_a_cell_pixels_are_where_they_were() -> None:

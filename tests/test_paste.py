@@ -83,7 +83,7 @@ def test_a_thumbnail_is_not_mirrored_or_turned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keep", "expected"), [(10**6, [[0, 1, 2]]), (0, [[0, 2], [0, 1]])]
+    ("keep", "expected"), [(3 * 18, [[0, 1, 2]]), (3 * 18 - 1, [[0, 2], [0, 1]])]
 )
 def test_each_thumbnail_is_decoded_once_or_once_a_row_if_all_would_need_much_memory(
     keep: int, expected: list[list[int]], store: Store, monkeypatch: pytest.MonkeyPatch
@@ -129,6 +129,10 @@ def test_the_quality_is_that_of_the_file(tmp_path: Path) -> None:
     assert (
         2 * (tmp_path / "poor.jpg").stat().st_size < (tmp_path / "good.jpg").stat().st_size
     )
+    save_image(tmp_path / "unasked.jpg", [noise], (64, 64))
+    Image.fromarray(noise).save(tmp_path / "usual.jpg", quality=90)
+    usual = (tmp_path / "usual.jpg").read_bytes()
+    assert (tmp_path / "unasked.jpg").read_bytes() == usual
 
 
 @pytest.mark.parametrize(

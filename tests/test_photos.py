@@ -955,6 +955,14 @@ def test_the_bytes_are_the_same_for_any_number_of_workers(
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
 
 
+def test_unasked_thumbnails_are_as_the_settings_say(photos: Path) -> None:
+    quality, names = mosaic.ThumbnailSettings().thumb_quality, list_photos(str(photos))
+    make = functools.partial(mosaic.make_thumbnails, names, str(photos), (6, 4))
+    one = functools.partial(mosaic.make_thumbnail, names[0], str(photos), (6, 4))
+    assert list(make()) == list(make(quality))
+    assert one() == one(quality)
+
+
 def test_thumbnails_come_in_the_order_of_the_names(photos: Path) -> None:
     names = list_photos(str(photos))[::-1]
     make = functools.partial(mosaic.make_thumbnails, names, str(photos), (6, 4))
