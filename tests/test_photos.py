@@ -647,6 +647,19 @@ def test_a_draft_is_close_to_a_full_decode(
     assert psnr(shrunk(photo, thumb_res), np.asarray(full).astype(int)) > 40
 
 
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("size", [(480, 288), (480, 480), (900, 288)])
+def test_a_photo_is_decoded_twice_as_large_as_its_thumbnail_or_a_bit_more(
+    turn: int, size: tuple[int, int]
+) -> None:
+    exif, stored = Image.Exif(), size if turn == 1 else (size[1], size[0])
+    exif[ORIENTATION] = turn
+    photo = open_photo(io.BytesIO(encoded(scene(stored), "JPEG", exif=exif.tobytes())))
+    mosaic.shrink_photo(photo, (50, 30))
+    assert photo.size == (stored[0] / 4, stored[1] / 4)
+    assert size[0] / 8 < 2 * 50 or size[1] / 8 < 2 * 30  # which would be too small
+
+
 # Bad ones
 
 
