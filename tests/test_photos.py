@@ -30,10 +30,12 @@ from smalti.ground.collection import list_photos
 from smalti.ground.errors import Unreadable, show
 from smalti.ground.photos import (
     ORIENTATION,
+    check_progressive,
     decoding,
     explain,
     formats,
     formats_for,
+    load_bounded,
     make_averageable,
     open_photo,
     orientation,
@@ -757,6 +759,51 @@ def test_a_progressive_jpeg_of_many_pixels_is_skipped_and_another_is_not(
         shrunk(other, (12, 8))
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode", "each"),
+    [
+        ("PNG", "L", 1),
+        ("PNG", "RGB", 4),
+        ("JPEG", "CMYK", 4),
+        ("TIFF", "LAB", 4),
+        ("PNG", "1", 5),
+        ("PNG", "RGBA", 8),
+        ("PNG", "P", 8),
+        ("WEBP", "RGB", 8),  # its decoder has all of it once more
+        ("AVIF", "RGB", 8),
+        ("TIFF", "I", 13),
+        ("TIFF", "F", 13),
+    ],
+)
+def test_a_photo_may_take_so_many_bytes_for_each_pixel_and_none_more(
+    kind: str, mode: str, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = open_photo(io.BytesIO(encoded(Image.new(mode, (20, 10)), kind)))
+    assert photo.mode == mode
+    monkeypatch.setattr(photos_module, "PHOTO_LIMIT", 200 * each - 1)
+    with pytest.raises(Unreadable, match="20 x 10 pixels are too many"):
+        load_bounded(photo)
+    monkeypatch.setattr(photos_module, "PHOTO_LIMIT", 200 * each)
+    load_bounded(photo)
+
+
+@pytest.mark.parametrize(
+    ("mode", "subsampling", "each"),
+    [("RGB", 0, 6), ("RGB", 1, 4), ("RGB", 2, 3), ("L", 0, 2)],
+)
+def test_the_samples_of_a_progressive_jpeg_take_two_bytes_each(
+    mode: str, subsampling: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.new(mode, (20, 10))
+    jpeg = encoded(image, "JPEG", progressive=True, subsampling=subsampling)
+    photo = open_photo(io.BytesIO(jpeg))
+    monkeypatch.setattr(photos_module, "PHOTO_LIMIT", 200 * each)
+    check_progressive(photo)
+    monkeypatch.setattr(photos_module, "PHOTO_LIMIT", 200 * each - 1)
+    with pytest.raises(Unreadable, match="20 x 10 pixels are too many"):
+        check_progressive(photo)
+
+
 @pytest.mark.parametrize("kind", ["BMP", "TIFF"])
 def test_a_file_that_is_cut_short_after_it_was_decoded_does_no_harm(
     kind: str, tmp_path: Path
@@ -852,6 +899,27 @@ def test_a_mistake_of_ours_is_never_reported_as_a_bad_photo(
     monkeypatch.setattr(mosaic, step, fail)
     with pytest.raises(error, match="a mistake in the program"):
         mosaic.make_thumbnail("a.jpg", str(tmp_path), (5, 5), 85)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        OverflowError,
+        RuntimeError,
+        TypeError,
+        struct.error,
+        zlib.error,
+        Image.DecompressionBombError,
+    ],
+)
+def test_what_a_decoder_raises_makes_a_photo_unreadable(error: type[Exception]) -> None:
+    with pytest.raises(Unreadable, match=rf"^{error.__name__}: wrong$"), decoding():
+        raise error("wrong")
 
 
 def test_only_decoders_make_a_photo_unreadable() -> None:
