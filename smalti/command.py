@@ -7,11 +7,12 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from smalti.ground.errors import MosaicError, show
+from smalti.ground.errors import MosaicError, Stopped, show
 from smalti.ground.settings import Given, Parser, add_options, make_settings, short_usage, split_sizes
 
 COMMANDS = {
@@ -91,12 +92,9 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     return make_settings(table, given, lax=True), given
 
 
-class Stopped(BaseException):
-    """The process was told to end."""
-
-
 def stop(*ignored: object) -> None:
     """End at once, and not with the best match so far, as Ctrl-C does."""
+    threading.excepthook = lambda _: None
     raise Stopped
 
 
@@ -110,13 +108,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command, given = read_words(sys.argv[1:] if argv is None else argv)
         command.run(given)
-    except (KeyboardInterrupt, Stopped):
+    except (KeyboardInterrupt, Stopped) as end:
         print("mosaic: stopped; what was finished is kept", file=sys.stderr)
-        return 130
+        return leave(130) if isinstance(end, Stopped) else 130
     except (MosaicError, MemoryError, OSError, RuntimeError) as error:
         print(f"mosaic: {what_happened(error)}", file=sys.stderr)
         return 2
     return 0
+
+
+def leave(status: int) -> NoReturn:
+    """End the process now, whatever its threads are waiting for."""
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def what_happened(error: Exception) -> str:

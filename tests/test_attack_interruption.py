@@ -180,6 +180,34 @@ def test_ctrl_c_at_any_instant_leaves_only_whole_files_and_no_drafts(
     assert content(collection) == expected
 
 
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.attack)])
+def test_a_program_that_is_told_to_end_with_all_its_workers_ends_in_one_line(
+    times: int, collection: Path, made: tuple[dict[str, bytes], float]
+) -> None:
+    expected, seconds = made
+    chance, told = random.Random(times), 0
+    words = [*WORDS, "--thumb-res", "200", "160"]  # so that messages of workers are long
+    for _ in range(5 * times):
+        for path in [*collection.glob("out.*"), collection / "s.h5"]:
+            path.unlink(missing_ok=True)
+        program = spawn(collection, *words)
+        time.sleep(chance.uniform(0.3, 0.8) * seconds)  # while there are workers
+        if program.poll() is None:
+            os.killpg(program.pid, signal.SIGTERM)
+        said = program.communicate(timeout=60)[1]
+        if program.returncode == 130:
+            told += 1
+            assert said == "mosaic: stopped; what was finished is kept\n"
+            assert drafts(collection) == []
+        if told == times:
+            break
+    assert told == times
+    for path in [*collection.glob("out.*"), collection / "s.h5"]:
+        path.unlink(missing_ok=True)
+    assert not is_killed(spawn(collection, *WORDS), 300)
+    assert content(collection) == expected
+
+
 def limit(what: int, most: int) -> Callable[[], None]:
     """A function that lets a process have no more of something."""
     return lambda: resource.setrlimit(what, (most, most))
@@ -338,7 +366,7 @@ def test_photos_that_change_during_a_run_are_in_the_next_one(
     program = spawn(folder, "-m", "snakemake", "--cores", "2")
     number = 100
     while program.poll() is None:
-        name = f"{chance.randrange(100):02}.png"
+        name = f"{chance.randrange(60, 72)}.png"  # of 100, and 80 are needed
         match chance.randrange(3):
             case 0:
                 paint(folder / "photos" / name, number)
@@ -348,6 +376,7 @@ def test_photos_that_change_during_a_run_are_in_the_next_one(
                 (folder / "photos" / name).write_bytes(b"half a photo")
         number += 1
         time.sleep(0.05)
+    program.communicate()
     assert snakemake(folder).returncode == 0
     again = new_project(tmp_path / "again")
     shutil.rmtree(again / "photos")

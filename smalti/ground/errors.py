@@ -13,6 +13,10 @@ class Unreadable(MosaicError):
     """A photo that cannot be decoded, and why."""
 
 
+class Stopped(BaseException):
+    """The process was told to end."""
+
+
 def show(text: str) -> str:
     """Text that is safe to print: line breaks and what is not text appear as escapes.
 

@@ -15,6 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
+from smalti.ground.errors import Stopped
+
 LOST = set[str]()  # names of photos that have ended a worker
 
 
@@ -82,7 +84,13 @@ def map_chunks(
     lost: Collection[str],
 ) -> Iterator[Result]:
     """The results of a task for chunks of names, which are taken out of the queue one by one."""
-    with ProcessPoolExecutor(workers, initializer=prepare_worker, initargs=(lost,)) as pool:
+    pool, wait = ProcessPoolExecutor(workers, initializer=prepare_worker, initargs=(lost,)), True
+    try:
         for results in pool.map(task, list(chunks)):
             chunks.popleft()
             yield from results
+    except Stopped:
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait)
