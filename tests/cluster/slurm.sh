@@ -3,9 +3,12 @@
 #   tests/cluster/slurm.sh up FOLDER    installs and starts it, with all its files in FOLDER
 #   tests/cluster/slurm.sh down FOLDER  ends what was started
 set -euo pipefail
-D=$2
+D=$(realpath -m "$2")
+G=/sys/fs/cgroup
 pid() { cat "$D/run/$1.pid" 2>/dev/null; }
-alive() { [ -s "$D/run/$1.pid" ] && kill -0 "$(pid "$1")" 2>/dev/null; }
+alive() { # and not only waiting for somebody to hear that it has ended
+  [ -s "$D/run/$1.pid" ] && grep -q '^State:.[^ZX]' "/proc/$(pid "$1")/status" 2>/dev/null
+}
 wait_for() {
   for _ in $(seq 300); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.2; done
   echo "in vain for a minute: $*" >&2
@@ -13,6 +16,19 @@ wait_for() {
 }
 both() { # nodes are ready
   [ "$(sinfo -hN -t idle,mixed,allocated,completing -o %N | sort -u | wc -l)" = 2 ]
+}
+
+grouped() { # the kernel of this machine limits memory for us, by its first kind of groups
+  [ -w "$G/memory/memory.limit_in_bytes" ] && [ -d "$G/freezer" ] &&
+    mkdir "$G/memory/mosaic-$$" 2>/dev/null && rmdir "$G/memory/mosaic-$$"
+}
+groups() { find "$G/memory" "$G/freezer" -depth -type d -path '*/slurm_n[12]*' 2>/dev/null; }
+
+start() { # a node, with a name and processes of its own, that all end with the one we note
+  # shellcheck disable=SC2016
+  setsid unshare --pid --fork --kill-child --mount-proc --uts \
+    sh -c 'hostname "$0" && exec slurmd -D -N "$0"' "$1" >/dev/null 2>&1 &
+  echo $! >"$D/run/$1.pid"
 }
 
 case $1 in
@@ -46,14 +62,8 @@ StateSaveLocation=$D/ctld
 SlurmdSpoolDir=$D/spool/%n
 SlurmctldLogFile=$D/log/slurmctld.log
 SlurmdLogFile=$D/log/slurmd-%n.log
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
-# a job that takes more memory than it asked for is ended
-JobAcctGatherType=jobacct_gather/linux
-JobAcctGatherFrequency=1
-JobAcctGatherParams=OverMemoryKill
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
@@ -65,26 +75,40 @@ SlurmdTimeout=15
 JobRequeue=1
 NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=17001 CPUs=4 RealMemory=8000
 NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=17002 CPUs=4 RealMemory=8000
-PartitionName=main Nodes=n[1-2] Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=n[1-2] Default=YES LLN=YES MaxTime=INFINITE State=UP
 CONF
-  mkdir -p /etc/slurm && ln -s "$D/slurm.conf" /etc/slurm/slurm.conf
+  # a job that takes more memory than it asked for is ended: by the kernel, or else by Slurm,
+  # which looks once a second
+  if grouped; then
+    printf '%s\n' ProctrackType=proctrack/cgroup TaskPlugin=task/cgroup >>"$D/slurm.conf"
+    printf '%s\n' CgroupPlugin=cgroup/v1 "CgroupMountpoint=$G" ConstrainRAMSpace=yes >"$D/cgroup.conf"
+    echo "the kernel limits the memory of jobs"
+  else
+    printf '%s\n' ProctrackType=proctrack/linuxproc TaskPlugin=task/none \
+      JobAcctGatherType=jobacct_gather/linux JobAcctGatherFrequency=1 \
+      JobAcctGatherParams=OverMemoryKill >>"$D/slurm.conf"
+    : >"$D/cgroup.conf"
+    echo "Slurm limits the memory of jobs"
+  fi
+  mkdir -p /etc/slurm
+  for file in slurm.conf cgroup.conf; do ln -sfn "$D/$file" "/etc/slurm/$file"; done
   slurmctld
   wait_for scontrol ping
-  slurmd -N n1
-  slurmd -N n2
+  start n1
+  start n2
   wait_for both
   ;;
 down)
-  if alive slurmctld; then
-    timeout 20 scancel --quiet --user=root || true
-    sleep 2
-  fi
-  for name in slurmd-n1 slurmd-n2 slurmctld munged; do
+  for name in slurmctld n1 n2 munged; do
+    case $name in n?) signal=KILL ;; *) signal=TERM ;; esac
     if alive "$name"; then
-      kill "$(pid "$name")" || true
+      kill -s $signal "$(pid "$name")" || true
       for _ in $(seq 100); do alive "$name" || break; sleep 0.1; done
     fi
   done
-  if [ "$(readlink /etc/slurm/slurm.conf)" = "$D/slurm.conf" ]; then rm /etc/slurm/slurm.conf; fi
+  for group in $(groups); do wait_for rmdir "$group"; done
+  for file in slurm.conf cgroup.conf; do
+    if [ "$(readlink "/etc/slurm/$file")" = "$D/$file" ]; then rm "/etc/slurm/$file"; fi
+  done
   ;;
 esac
