@@ -48,10 +48,10 @@ def problem(seed: int) -> tuple[Ints, Ints, Limits]:
         photos = groups.max(initial=-1) + 1
     if seed % 3 == 0:
         limits["groups"] = groups
-    if seed % 5 < 2:
+    if seed % 5 < 3:
         limits["min_uses"] = rng.integers(-1, 3, photos)
-    if seed % 7 < 2 and n:
-        limits["pins"] = np.where(rng.random(m) < 0.3, rng.integers(0, n, m), -1)
+    if seed % 7 < 4 and n:
+        limits["pins"] = np.where(rng.random(m) < 0.4, rng.integers(0, n, m), -1)
     return rng.integers(0, 9, (n, 1)), rng.integers(0, 9, (m, 1)), limits
 
 
@@ -103,10 +103,11 @@ def test_a_match_that_is_good_enough_is_proven_to_be_by_a_bound_that_is_none_too
     early = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        tiles, cells = rng.integers(0, 99, (60, 2)), rng.integers(0, 99, (40, 2))
+        reach = 99 if seed % 2 else 3
+        tiles, cells = rng.random((60, 2)) * reach, rng.random((40, 2)) * reach
         best = place(tiles, cells, 2)[1].cost
         proof = place(tiles, cells, 2, settings=PlacementSettings(gap=0.3))[1]
-        assert proof.bound <= best <= proof.cost
+        assert proof.bound <= best * (1 + 1e-9) and best <= proof.cost * (1 + 1e-9)
         assert proof.gap <= 0.3
         early += proof.stopped == "gap"
     assert early > 10
