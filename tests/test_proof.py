@@ -153,7 +153,9 @@ def test_a_certificate_is_optimal_if_it_is_proven_and_the_last(
 
 
 def test_the_gap_is_relative_to_the_cost_and_never_below_zero() -> None:
-    assert Certificate(8, 6, 1, 1, 1, 1).gap == 0.25
+    assert (
+        Certificate(8, 6, 1, 1, 1, 1).gap == Certificate(0.5, 0.375, 1, 1, 1, 1).gap == 0.25
+    )
     assert Certificate(8, 9, 1, 1, 1, 1).gap == 0
     assert Certificate(0, 0, 1, 1, 1, 1).gap == 0
     assert "optimal" in Certificate(8, 8 - 8e-9, 1, 1, 1, 1).sentence()
@@ -165,6 +167,14 @@ def test_a_share_is_rounded_up_to_one_digit(share: float) -> None:
     said = rounded_up(share)
     assert len(said.strip("0.")) == 1
     assert 100 * share * (1 - 1e-9) <= float(said) <= 200 * share * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.03, "3"), (0.0301, "4"), (0.5, "50"), (0.004, "0.4"), (1.0, "100")],
+)
+def test_a_round_share_stays_as_it_is(share: float, said: str) -> None:
+    assert rounded_up(share) == said
 
 
 # Requests
@@ -195,6 +205,12 @@ def test_a_request_is_plain_if_it_has_only_one_budget(limits: Limits, plain: boo
         limits.get("pins"),
     )
     assert asked.plain == plain
+
+
+def test_a_pin_to_the_first_tile_is_one() -> None:
+    asked = read_request([[0]], [[4], [3]], 2, 0, None, [0, -1])
+    assert not asked.plain
+    assert (asked.low.tolist(), asked.high.tolist()) == ([0], [1])
 
 
 def test_a_budget_larger_than_any_mosaic_is_none() -> None:
