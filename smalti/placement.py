@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 import mosaic
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Amount
-from smalti.offers import cheapest, offers_within, squared
+from smalti.offers import cheapest, has_numba, offers_within, squared
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -268,6 +268,31 @@ def solve_again(
     return solve(level, arcs, u, v)
 
 
+AUCTION = 100_000  # arcs from which on an auction is quicker than the solver
+
+
+def solve_roughly(
+    level: Level, arcs: Arcs, u: Floats, v: Floats, gap: float, whole: bool
+) -> Plan | None:
+    """A plan within this gap of the best on the listed arcs, if an auction finds one."""
+    forced = ((level.low > 0) & (level.low < level.high)).any()
+    eps = 0.002 * level.bound(u, v) / level.mass.sum()
+    if forced or eps <= 0 or len(arcs.cost) < AUCTION or not has_numba():
+        return None
+    from smalti.auction import auction
+
+    market = arcs.cell, arcs.photo, arcs.cost, level.mass, level.low, level.high
+    start = np.searchsorted(arcs.cell, np.arange(len(level.mass)))
+    for amount, w in auction(*market, v, eps):
+        u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
+        cost, used = float(amount @ arcs.cost), np.flatnonzero(amount)
+        if cost - level.bound(u, w) <= gap * cost:
+            w = np.rint(w) if whole else w
+            u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
+            return Plan(arcs.photo[used], arcs.cell[used], amount[used], cost, u, w)
+    return None
+
+
 def opening_prices(
     task: Task, level: Level, width: float, cells: Floats, u: Floats
 ) -> Floats:
@@ -346,34 +371,44 @@ class Round:
 
 
 LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
+ROUGH = 3e-4  # the gap on listed arcs that will do for a coarse level
+FIRST = 5e-5  # and for the first plan of the last one
+TINY = 1e-5  # a gap that is best reached on the way to the optimum
 
 
-def improve(task: Task, width: float, last: Round) -> Iterator[Round]:
-    """Solve one level to its end, round by round."""
+def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round]:
+    """Solve one level to its end, round by round; or to a gap, if that is not 0."""
     level = group(task, width)
     v = opening_prices(task, level, width, last.cells, last.u)
     plain = len(level.owner) == len(level.low)
     row = level.photo_box[last.match] if plain else best_tile(task, last.match)
     typical = float(squared(level.cells[level.cell_box], level.tiles[row]).mean())
-    slack = 0.5 if task.whole and not width else 1e-11 * typical
+    gap, exact = gap if gap > TINY else 0.0, task.whole and not width
+    slack = 0.5 if exact and not gap else 1e-11 * typical
     keys, u = first_arcs(level, v, row)
-    exact, done, plan, new = task.whole and not width, False, None, keys
+    done, plan, new = False, None, keys
     while not done:
         arcs = list_arcs(level, keys)
-        if plan and LATE * len(new) < len(level.low) + len(level.mass):
+        enough = ROUGH if width else gap / 3 if gap else FIRST
+        may = gap > 0 or (task.whole and (width > 0 or not plan))
+        rough = solve_roughly(level, arcs, u, v, enough, exact and not gap) if may else None
+        if rough:
+            plan = rough
+        elif plan and LATE * len(new) < len(level.low) + len(level.mass):
             plan = solve_again(level, arcs, u, v, plan, slack)
         else:
             plan = solve(level, arcs, u, v)
         u, v, new = shop(level, plan, slack)
         before, keys, bound = len(keys), np.union1d(keys, new), level.bound(u, v)
-        done = len(keys) == before or plan.cost - bound <= (1e-3 * plan.cost if width else 0)
+        done = plan.cost - bound <= (1e-3 * plan.cost if width else 0)
+        done |= len(keys) == before and not (rough and exact and not gap)
         if exact and plan.cost == bound:
             plan = settle_ties(level, u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
 
 
-def rounds(task: Task) -> Iterator[Round]:
+def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
     """Better and better matches of a task, the last of them optimal."""
     zero, all_cells = np.zeros(1, np.int64), np.zeros(len(task.x), np.int64)
     low, high = task.low.sum(keepdims=True), task.high.sum(keepdims=True)
@@ -383,7 +418,7 @@ def rounds(task: Task) -> Iterator[Round]:
     yield now
     for width in widths(task):
         start = now
-        for now in improve(task, width, start):
+        for now in improve(task, width, start, gap):
             yield now
 
 
@@ -684,7 +719,7 @@ def place_by_some_arcs(
     deadline = time.monotonic() + (time_limit or np.inf)
     match, free = asked.pins.copy(), asked.pins < 0
     task, rows = make_task(asked.x[free], asked.y, asked.owner, asked.low, asked.high)
-    every = rounds(task)
+    every = rounds(task, gap)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:
         for count, now in enumerate(every, 1):
