@@ -314,10 +314,13 @@ def test_a_file_that_is_too_large_for_a_photo_is_unreadable(tmp_path: Path) -> N
         open_any(str(tmp_path), "a.webp")
 
 
-@pytest.mark.parametrize("name", ["a.zip!/b.png", "b.zip!/a.png", "no.png", "a.bin#3"])
+@pytest.mark.parametrize(
+    "name", ["a.zip!/b.png", "b.zip!/a.png", "no.png", "a.bin#3", "short.bin#3"]
+)
 def test_a_photo_that_is_not_there_is_unreadable(tmp_path: Path, name: str) -> None:
     pack(tmp_path / "a.zip", {"a.png": content("red")})
     (tmp_path / "a.bin").write_bytes(records(3, labels=1))
+    (tmp_path / "short.bin").write_bytes(records(4, labels=1)[:-1])
     said = "there is no picture 3$" if "#" in name else "there is no|No such file"
     with pytest.raises(Unreadable, match=said):
         open_any(str(tmp_path), name)
@@ -338,6 +341,26 @@ def test_processes_and_threads_read_an_archive_without_mixing_photos(
     for pool in pools:
         with pool:
             assert list(pool.map(task, names)) == expected
+
+
+def test_the_time_of_a_member_of_a_tar_is_in_nanoseconds_as_that_of_a_file(
+    tmp_path: Path,
+) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("a.png")
+        member.mtime = 1.5
+        tar.addfile(member)
+    os.utime(tmp_path / "a.tar", ns=(0, 1_500_000_000))
+    for name in ("", "a.png"):
+        about = archives.describe_member(str(tmp_path / "a.tar"), name)
+        assert about.version == 1_500_000_000
+
+
+def test_a_file_that_ends_too_early_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"cats")
+    assert archives.read_bytes(str(tmp_path / "a.bin"), start=1, count=3) == b"ats"
+    with pytest.raises(Unreadable, match=r"a\.bin ends before the photo does$"):
+        archives.read_bytes(str(tmp_path / "a.bin"), start=2, count=3)
 
 
 def test_an_archive_that_is_replaced_is_read_anew(tmp_path: Path) -> None:
