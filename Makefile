@@ -1,4 +1,4 @@
-# make: the two demo mosaics; make test: all tests. Everything needed goes into .venv.
+# make: the two demo mosaics; make test: the tests. Everything needed goes into .venv.
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN = .venv/bin
@@ -6,7 +6,12 @@ BIN = .venv/bin
 all: .venv/workflow
 	$(BIN)/snakemake --cores $(CORES) --quiet rules
 
+# make test takes two minutes; make test-all has also those that run all cells of all documents,
+# look at the site in a browser, or kill workflows
 test: .venv/test
+	$(BIN)/python -m pytest --numprocesses $(CORES) -m "not long and not attack"
+
+test-all: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
 # what is promised in docs/promises.md, attacked for the better part of an hour
@@ -84,4 +89,4 @@ clean:
 	@test ! -d .venv/share/jupyter/kernels || $(BIN)/python -m ipykernel install --sys-prefix 2> /dev/null
 	@touch $@
 
-.PHONY: all test attack test-cluster check lab exercise site tangle stitch bench figures ready episode clean
+.PHONY: all test test-all attack test-cluster check lab exercise site tangle stitch bench figures ready episode clean

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from smalti.command import main
@@ -33,6 +34,33 @@ hypothesis.settings.load_profile("same")
 # thumbnails are kept in a folder of this run, and never in the cache of whoever runs it
 CACHE = tempfile.TemporaryDirectory(prefix="smalti-tests-")
 os.environ["SMALTI_CACHE"] = CACHE.name
+
+
+# fixtures for which a test takes long: all pages, all runs of the book's programs, a browser
+LONG = {"site", "runs", "browser"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark tests that take long for want of such a fixture, before any are left out."""
+    for item in items:
+        if LONG.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.long)
+
+
+def once_for_all(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """A folder of a name that is made once for all processes of pytest; not to be changed."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            draft = folder.with_suffix(".draft")
+            draft.mkdir()
+            make(draft)
+            draft.rename(folder)
+    return folder
 
 
 def pytest_unconfigure() -> None:

@@ -1,6 +1,6 @@
 """Attacks: runs that are killed, starved or disturbed at random instants, and go on.
 
-`make attack` runs them all, 100 kills each; `make test` only a few of each kind.
+`make attack` runs them all, 100 kills each; `make test-all` only a few of each kind.
 """
 
 import contextlib
@@ -110,6 +110,7 @@ def check_whole(folder: Path, expected: dict[str, bytes]) -> None:
         assert found == expected[name], f"{name} is not what an undisturbed run writes"
 
 
+@pytest.mark.long
 @KILLS
 def test_a_mosaic_that_was_killed_at_any_instant_ends_with_the_same_bytes(
     kills: int, collection: Path, made: tuple[dict[str, bytes], float]
@@ -137,6 +138,7 @@ def new_names(folder: Path, before: set[str]) -> set[str]:
     return {name for name in found - before - {"photos"} if not LEFT.fullmatch(name)}
 
 
+@pytest.mark.long
 def test_a_file_is_whole_at_the_moment_when_its_name_appears(
     collection: Path, made: tuple[dict[str, bytes], float]
 ) -> None:
@@ -162,6 +164,7 @@ def ctrl_c(program: subprocess.Popen[str], seconds: float) -> bool:
     return before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("times", [3, pytest.param(40, marks=pytest.mark.attack)])
 def test_ctrl_c_at_any_instant_leaves_only_whole_files_and_no_drafts(
     times: int, collection: Path, made: tuple[dict[str, bytes], float]
@@ -219,6 +222,7 @@ def limit(what: int, most: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(what, (most, most))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("what", "least", "most"),
     [

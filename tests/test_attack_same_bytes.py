@@ -51,6 +51,7 @@ def make(folder: Path, *words: str, python: str = sys.executable) -> list[bytes]
     return [(folder / name).read_bytes() for name in MADE]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_that_start_in_another_way_make_the_same_bytes(
     method: str, collection: Path
@@ -60,6 +61,7 @@ def test_workers_that_start_in_another_way_make_the_same_bytes(
     assert make(collection, "-c", code) == make(collection, "-m", "smalti", *MAKE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", ["1", "3", "8"])
 def test_any_number_of_workers_makes_the_same_bytes(workers: str, collection: Path) -> None:
     expected = make(collection, "-m", "smalti", *MAKE)
@@ -79,6 +81,7 @@ os.walk = reverse
 """
 
 
+@pytest.mark.long
 def test_a_disk_that_lists_photos_in_another_order_makes_the_same_bytes(
     collection: Path,
 ) -> None:

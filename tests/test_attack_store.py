@@ -95,6 +95,7 @@ def attack(store: Path, folder: Path, count: int) -> dict[int, int]:
 # Read
 
 
+@pytest.mark.long
 @FORKS
 def test_no_damaged_store_is_believed(store: Path, tmp_path: Path) -> None:
     assert attack(store, tmp_path, 60)[REFUSED] > 40
@@ -154,6 +155,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", ["thumbnails", "names", "tree"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_refuses_a_damaged_store_in_a_line_that_tells_what_to_do(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
+from conftest import once_for_all
 from PIL import Image
 
 import mosaic
@@ -108,19 +108,14 @@ MAKES = [name for name, what in PLAN.items() if isinstance(what, list)]
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """All runs of the plan, made once for all processes of pytest, with what they called."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "book-runs"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            folder.mkdir()
-            paint_collection(folder)
-            run_plan(folder)
+    folder = once_for_all(tmp_path_factory, "book-runs", run_plan)
     status = dict(re.findall(r"^(\S+) (\d+)$", (folder / "said").read_text(), re.MULTILINE))
     return {name: see(folder / name, int(status[name])) for name in PLAN}
 
 
 def run_plan(folder: Path) -> None:
-    """Run the plan in a folder, watched; what it says is in the file `said`."""
+    """Run the plan in a folder with photos, watched; what it says is in the file `said`."""
+    paint_collection(folder)
     (folder / "plan.json").write_text(json.dumps(PLAN), encoding="utf-8")
     with (folder / "said").open("w") as said:
         subprocess.run(
@@ -144,6 +139,7 @@ def see(folder: Path, status: int) -> Run:
 # What the book tells is what runs
 
 
+@pytest.mark.long
 def test_every_function_of_the_book_is_called_by_its_program_or_the_command_line(
     runs: dict[str, Run],
 ) -> None:
@@ -277,6 +273,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "here"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -321,6 +318,7 @@ def test_a_photo_serves_as_the_target_and_one_that_is_damaged_is_left_out(
     assert "numbered" not in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("grid", "warned"), [((500, 500), True), ((500, 499), False)])
 def test_the_book_says_so_before_a_match_that_needs_much_memory(
     grid: tuple[int, int],

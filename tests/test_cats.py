@@ -47,6 +47,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_one_and_three_workers_paint_the_same_bytes(tmp_path: Path) -> None:
     cats.paint_collection(tmp_path / "one", 35, workers=1, quiet=True)
     cats.paint_collection(tmp_path / "three", 35, workers=3, quiet=True)
@@ -65,6 +66,7 @@ def test_a_picture_depends_on_nothing_but_its_number() -> None:
     assert cats.paint_cat(11).tobytes() == before
 
 
+@pytest.mark.long
 def test_different_numbers_give_clearly_different_pictures(sample: Sample) -> None:
     small = np.array([p[::20, ::20].astype(float).ravel() for p in sample.values()])
     gap = ((small[:, None] - small[None]) ** 2).mean(axis=2) ** 0.5
@@ -132,6 +134,7 @@ def test_a_failing_painter_leaves_no_folder_under_the_final_name(tmp_path: Path)
     assert "cat_00001.jpg" in {path.name for path in (tmp_path / "cats.part").iterdir()}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
 @pytest.mark.parametrize(
     ("count", "seen", "least"), [(5000, "cat_00000.jpg", 32), (33, "cat_00032.jpg", 33)]
@@ -169,6 +172,7 @@ def two_masters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cats, "MASTERS", 2)
 
 
+@pytest.mark.long
 def test_a_large_photo_has_twelve_million_pixels_and_its_cats_colours() -> None:
     large, small = cats.paint_large(5), cats.paint_cat(5)
     assert (large.size, large.mode) == ((4000, 3000), "RGB")
@@ -176,6 +180,7 @@ def test_a_large_photo_has_twelve_million_pixels_and_its_cats_colours() -> None:
     assert np.abs(middles[0] - middles[1]).mean() < 30
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("two_masters")
 def test_a_class_gets_few_large_photos_under_many_names(tmp_path: Path) -> None:
     cats.paint_class(tmp_path / "class", 5, workers=1, quiet=True)
@@ -186,6 +191,7 @@ def test_a_class_gets_few_large_photos_under_many_names(tmp_path: Path) -> None:
     assert painted["photo_000.jpg"] != painted["photo_001.jpg"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("two_masters")
 def test_one_and_two_workers_paint_the_same_large_photos(tmp_path: Path) -> None:
     for folder, workers in [("one", 1), ("two", 2)]:
@@ -222,6 +228,7 @@ def test_an_interrupted_class_keeps_its_photos_and_nothing_else(tmp_path: Path) 
     assert not part.exists()
 
 
+@pytest.mark.long
 def test_a_class_is_painted_from_the_command_line(tmp_path: Path) -> None:
     done = run(tmp_path, "--class", "--count", "1", "--workers", "1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -55,6 +55,7 @@ def files(folder: Path) -> list[str]:
 # One command
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", [PROGRAM, [str(SCRIPT)]])
 def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
     program: list[str], photos: Path, target: Path, tmp_path: Path, run: Run
@@ -129,6 +130,7 @@ def test_a_second_run_reads_no_photo_again(
     assert (kept(output).stat().st_ino, output.read_bytes()) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["edit", "add", "remove", "touch", "size", "quality"])
 def test_the_store_is_made_anew_when_a_photo_or_a_setting_of_it_has_changed(
     change: str,
@@ -533,6 +535,7 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, 3 * 10**9))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("option", ["--target-res", "--thumb-res"])
 def test_a_number_that_no_computer_could_bear_is_refused_before_the_work(
     option: str, photos: Path, target: Path, tmp_path: Path, run: Run
@@ -595,6 +598,7 @@ def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
 
+@pytest.mark.long
 def test_a_disk_that_is_really_full(
     photos: Path, target: Path, tmp_path: Path, run: Run
 ) -> None:
@@ -671,6 +675,7 @@ def wait_for_the_end_of_all(group: int) -> None:
     wait_for(ended, "all workers end")
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_in_one_line_and_leaves_nothing_half_done(
     interrupted: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -683,6 +688,7 @@ def test_ctrl_c_ends_in_one_line_and_leaves_nothing_half_done(
     wait_for_the_end_of_all(interrupted.pid)
 
 
+@pytest.mark.long
 def test_a_program_that_is_killed_leaves_no_workers(
     interrupted: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -692,6 +698,7 @@ def test_a_program_that_is_killed_leaves_no_workers(
     assert (tmp_path / "new" / "out.jpg").read_text() == "the mosaic of before"
 
 
+@pytest.mark.long
 def test_a_program_told_to_end_leaves_no_workers_and_no_files(
     interrupted: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -703,6 +710,7 @@ def test_a_program_told_to_end_leaves_no_workers_and_no_files(
     assert files(tmp_path / "new") == ["out.jpg"]
 
 
+@pytest.mark.long
 def test_a_killed_worker_is_replaced_and_the_run_goes_on(
     interrupted: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -720,6 +728,7 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on(
     wait_for_the_end_of_all(interrupted.pid)
 
 
+@pytest.mark.long
 def test_two_runs_at_once_both_end_well(
     photos: Path, target: Path, tmp_path: Path, run: Run, start: Start
 ) -> None:
@@ -800,6 +809,7 @@ def test_help_tells_the_defaults_of_this_command(
     )
 
 
+@pytest.mark.long
 def test_a_terminal_shows_the_progress(photos: Path, target: Path, start: Start) -> None:
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))

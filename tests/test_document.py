@@ -206,6 +206,7 @@ def test_a_broken_document_is_refused_with_one_line(
     assert (tmp_path / "hello.py").read_text() == PROGRAM
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("target", "line"),
     [
@@ -301,6 +302,7 @@ def run_tangle(folder: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.long
 def test_in_a_fresh_clone_an_edit_of_the_book_is_written_and_nothing_else(
     clone: Path,
 ) -> None:
@@ -315,6 +317,7 @@ def test_in_a_fresh_clone_an_edit_of_the_book_is_written_and_nothing_else(
     assert f"\nimport this\n{line}\n" in (clone / "mosaic.py").read_text()
 
 
+@pytest.mark.long
 def test_in_a_fresh_clone_an_edit_of_the_program_is_refused_with_one_line(
     clone: Path,
 ) -> None:
@@ -345,6 +348,7 @@ def test_an_edit_of_a_program_is_moved_into_the_document(
     assert tangle.tangle(tmp_path) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "document_old", "document_new"),
     [
@@ -663,6 +667,7 @@ def test_a_header_that_no_notebook_can_have_is_found() -> None:
     assert fault.startswith("1: cannot be opened as a notebook: ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("document", tangle.documents(ROOT), ids=str)
 def test_every_cell_runs_from_top_to_bottom_in_a_fresh_kernel(document: Path) -> None:
     cells = weave.code_cells(weave.executed(document, ROOT))

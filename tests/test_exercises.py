@@ -949,6 +949,7 @@ OTHERS: list[tuple[int, Callable[[], tuple[Answer, ...]], str]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "yours", "says"), OTHERS)
 def test_another_mistake_is_told_as_well(
     number: int, yours: Callable[[], tuple[Answer, ...]], says: str
@@ -1004,6 +1005,7 @@ def test_an_empty_answer_is_told_to_begin(
     assert re.fullmatch(rf"Exercise {number}: There is no \w+ yet; .*", said)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "name", "yours", "says"),
     KNOWN,
@@ -1221,6 +1223,7 @@ def test_a_prediction_is_kept_and_compared(
     ]
 
 
+@pytest.mark.long
 def test_the_programs_are_found_as_the_commands_say(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "course.workbook", str(tmp_path / "one.ipynb")],

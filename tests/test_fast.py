@@ -49,6 +49,7 @@ def all_offers(query: Floats, points: Floats, price: Floats) -> Floats:
     return squared(query[:, None], points) - price
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(problems(), st.integers(1, 30))
 def test_the_best_offers_are_those_of_a_look_at_all(asked: Problem, k: int) -> None:
@@ -130,6 +131,7 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Placed]]:
     return call
 
 
+@pytest.mark.long
 def test_placements_are_the_same_with_and_without(
     both: Callable[..., list[Placed]],
 ) -> None:
@@ -153,6 +155,7 @@ def test_placements_are_the_same_with_and_without(
             assert (other.cost, other.bound) == (proof.cost, proof.bound)
 
 
+@pytest.mark.long
 def test_three_thousand_cells_are_placed_the_same_with_and_without(
     both: Callable[..., list[Placed]],
 ) -> None:
@@ -192,6 +195,7 @@ def test_placement_does_without_numba(
     assert place([[0.0], [5.0]], [[4.0], [3.0]], settings=SPARSE)[0].tolist() == [1, 0]
 
 
+@pytest.mark.long
 def test_small_problems_do_not_load_numba() -> None:
     code = """
 import sys

@@ -73,6 +73,7 @@ DRAWN: dict[str, tuple[Draw, tuple[int, int]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_is_drawn(name: str, project: Project) -> None:
     draw, size = DRAWN[name]

@@ -66,10 +66,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counts[source] += 1
         return image(source, mode, formats)
 
-    def open_file(name: object, mode: str) -> h5py.File:
+    def open_file(name: object, mode: str, **options: int) -> h5py.File:
         if mode == "r":
             counts[str(getattr(name, "path", name))] += 1
-        return stored(name, mode)
+        return stored(name, mode, **options)
 
     monkeypatch.setattr(Image, "open", open_image)
     monkeypatch.setattr(h5py, "File", open_file)

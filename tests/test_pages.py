@@ -240,6 +240,7 @@ def test_the_front_page_has_the_ways_through_that_the_exercises_have() -> None:
     assert front["90 minutes"] == {"1", "3", "4", "6"}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="the kernel is elsewhere")
 def test_a_document_runs_as_a_notebook_without_naming_a_kernel(tmp_path: Path) -> None:
     (tmp_path / "small.md").write_text("# Small\n\n```python #a\nprint(6 * 7)\n```\n")

@@ -114,6 +114,16 @@ def test_bands_of_any_heights_are_one_image(heights: list[int], tmp_path: Path) 
         assert (np.asarray(found) == image).all()
 
 
+def test_the_book_says_which_mosaic_it_has_saved_and_how_large(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "a.png")
+    mosaic.paste_mosaic(store, MATCH, path)
+    assert capsys.readouterr().out == f"{path}: 24 x 8 pixels\n"
+    with Image.open(path) as found:
+        assert np.abs(np.asarray(found).astype(int) - expected(8, 4)).max() <= 3
+
+
 def test_bands_of_four_channels_are_an_image_with_transparency(tmp_path: Path) -> None:
     band = np.array([[[255, 0, 0, 255], [0, 0, 0, 0]]], np.uint8)
     save_image(tmp_path / "a.png", [band], (2, 1))

@@ -321,6 +321,7 @@ def test_numbers_of_a_tiff_are_the_right_greys_or_the_photo_is_named(
             ("u4", "<", 2**32 - 1),
             ("i4", "<", 65535),
         ]
+        assert (dtype, order, white, compression) != ("f4", ">", 1, None)
     else:
         assert is_near(found, right, levels=1)
 
@@ -407,6 +408,18 @@ def test_separate_planes_of_16_bits_are_the_right_colours_or_the_photo_is_named(
     except Unreadable as error:
         assert "unusual order" in str(error)
         assert not compression
+
+
+def test_separate_planes_of_8_bits_are_the_right_colours() -> None:
+    planes = np.asarray(quarters()).transpose(2, 0, 1)
+    photo = tiff(planes, photometric="rgb", planarconfig="separate")
+    assert is_near(middles(shrunk(photo)), [RED, GREEN, BLUE, YELLOW])
+
+
+def test_a_tag_without_a_value_does_not_spoil_the_photo() -> None:
+    tags: dict[int, int | tuple[int, ...]] = {258: 8, 259: 1, 262: 1, 339: ()}
+    photo = tiff_by_hand(tags, bytes([99]) * 60 * 40)
+    assert is_near(shrunk(photo), 99)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def assert_proven(proof: Certificate, optimum: float, fractions: bool) -> None:
     assert proof.bound <= optimum * (1 + 1e-12) + 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fractions", [False, True])
 def test_budgets_are_kept_at_the_least_possible_cost(way: str, fractions: bool) -> None:
     for seed in range(150):
@@ -411,6 +412,7 @@ def test_solving_again_with_few_arcs_is_as_good_as_with_all(
     assert any(few < later for few, later in itertools.pairwise(solved))
 
 
+@pytest.mark.long
 def test_ten_thousand_cells_are_proven_optimal_and_twice_the_same() -> None:
     tiles, cells = scene(100, 10_000)
     match, proof = place(tiles, cells)

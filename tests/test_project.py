@@ -163,7 +163,7 @@ def steps(name: str) -> list[str]:
 def test_a_workflow_runs_what_everybody_runs_and_another_publishes_the_site() -> None:
     before = ["actions/checkout", "actions/setup-python"]
     assert steps("check.yml") == [*before, ".ci/run"]
-    assert "\nmake test\n" in text_of(".ci/run")
+    assert "\nmake test-all\n" in text_of(".ci/run")
     after = ["actions/upload-pages-artifact", "actions/deploy-pages"]
     assert steps("site.yml") == [*before, "make site", *after]
 
@@ -230,6 +230,7 @@ HERE = {"docs/check.py", "pytest"}  # what other tests do
 CHECKS = [line.strip() for line in RECIPE.splitlines() if not HERE & set(line.split())]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", CHECKS)
 def test_the_checks_of_make_check_are_clean(line: str) -> None:
     run = subprocess.run(
@@ -322,6 +323,7 @@ def test_each_mosaic_command_of_a_document_is_understood(name: str) -> None:
             command.read_words(words)
 
 
+@pytest.mark.long
 def test_the_commands_of_the_readme_run_one_after_the_other(
     photos: Path,
     paint: Callable[..., Path],

@@ -248,6 +248,7 @@ def test_photos_that_are_gone_are_named_counted_and_drawn_from_thumbnails(
             assert (psnr(cell, enlarged) > 60) == (name in gone)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["another photo", "turned", "cut short"])
 def test_a_photo_that_has_changed_is_named_and_drawn_from_its_thumbnail(
     change: str, capsys: pytest.CaptureFixture[str]

@@ -577,6 +577,7 @@ def test_a_slider_fades_to_the_target(opened: Chrome) -> None:
 # For everybody
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 def test_everybody_can_use_the_viewer(
@@ -903,6 +904,7 @@ def test_a_record_is_that_of_what_was_asked(made: Path) -> None:
     assert len({one.pages for one in records}) == 3
 
 
+@pytest.mark.long
 def test_the_workflow_makes_a_view_and_makes_it_again_for_another_viewer(
     tmp_path: Path,
 ) -> None:

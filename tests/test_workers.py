@@ -78,6 +78,7 @@ def test_what_was_handed_on_before_is_not_done_again(tmp_path: Path) -> None:
     assert all(calls.count(name) == 1 for name in NAMES[:40])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="needs a call that never ends")
 def test_a_name_for_which_a_task_never_ends_costs_only_itself() -> None:
     names = ["011", "012", "013"]

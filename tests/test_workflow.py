@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import once_for_all
 from PIL import Image
 
 from course import timings
@@ -92,10 +93,12 @@ def mosaics(folder: Path) -> list[bytes]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which the workflow has run; not to be changed."""
-    folder = new_project(tmp_path_factory.mktemp("workflow") / "project")
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def finish(folder: Path) -> None:
+        done = snakemake(new_project(folder / "project"))
+        assert done.returncode == 0, done.stderr
+
+    return once_for_all(tmp_path_factory, "workflow", finish) / "project"
 
 
 @pytest.fixture
@@ -127,6 +130,7 @@ def test_a_second_run_has_nothing_to_do(project: Path) -> None:
     assert "Nothing to be done" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["add", "edit", "remove"])
 def test_a_changed_photo_concerns_one_part_and_what_follows(
     change: str, project: Path
@@ -141,6 +145,7 @@ def test_a_changed_photo_concerns_one_part_and_what_follows(
     assert planned(project) == AFTER_A_PHOTO
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -165,6 +170,7 @@ def test_a_changed_setting_concerns_only_the_rules_that_read_it(
     assert planned(project) == expected
 
 
+@pytest.mark.long
 def test_settings_on_the_command_line_win(project: Path) -> None:
     assert planned(project, "--config", "max_uses=2") == {"match": 1, "paste": 1}
     both = {"match": 2, "paste": 2}  # though spacing has a section in the file
@@ -174,6 +180,7 @@ def test_settings_on_the_command_line_win(project: Path) -> None:
     assert "there is no setting 'max_use'; did you mean 'max_uses'?" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
@@ -204,6 +211,7 @@ def test_all_that_makes_a_mosaic_is_an_input_of_the_workflow(
     assert all(Path(name).is_file() for name in (*plan.code, *plan.chapters))
 
 
+@pytest.mark.long
 def test_a_workflow_that_was_killed_ends_with_the_same_bytes(
     finished: Path, tmp_path: Path
 ) -> None:
@@ -263,6 +271,7 @@ def asleep(project: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     program.wait()
 
 
+@pytest.mark.long
 def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(
     project: Path, asleep: tuple[subprocess.Popen[str], int]
 ) -> None:
@@ -280,6 +289,7 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(
     assert asleep[0].poll() is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("forgets", [False, True])
 def test_jobs_of_a_killed_run_end_and_the_next_run_goes_on(
     forgets: bool, project: Path, finished: Path, asleep: tuple[subprocess.Popen[str], int]
@@ -298,6 +308,7 @@ def test_jobs_of_a_killed_run_end_and_the_next_run_goes_on(
     assert mosaics(project) == mosaics(finished)
 
 
+@pytest.mark.long
 def test_a_clock_that_is_set_back_hides_no_change(project: Path) -> None:
     tomorrow = time.time() + 24 * 60 * 60
     made = [*project.glob("data/**/*.*"), *project.glob("mosaic_*")]
@@ -326,6 +337,7 @@ def test_drafts_of_killed_jobs_go_and_those_of_other_machines_are_named(
     assert said in done.stderr
 
 
+@pytest.mark.long
 def test_why_a_job_failed_is_said_on_the_terminal(project: Path) -> None:
     (project / "config.toml").write_text(
         CONFIG.replace("target_id = 50", "target_id = 500")
@@ -337,11 +349,13 @@ def test_why_a_job_failed_is_said_on_the_terminal(project: Path) -> None:
     assert all(re.match(r"data/log/match_\w+\.log: mosaic: .*500", line) for line in said)
 
 
+@pytest.mark.long
 def test_after_other_photos_the_demo_is_painted_all_the_same(project: Path) -> None:
     (project / "config.toml").write_text(CONFIG.replace('"photos"', '"data/cats"'))
     assert planned(project) == {"paint": 1, **EVERYTHING}
 
 
+@pytest.mark.long
 def test_a_folder_that_cannot_be_written_is_said_in_a_line(project: Path) -> None:
     shutil.rmtree(project / "data" / "lists")
     (project / "data" / "lists").touch()
@@ -351,6 +365,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(project: Path) -> Non
     assert "mosaic: " in done.stderr
 
 
+@pytest.mark.long
 def test_names_with_spaces_quotes_and_percent_signs_are_taken_as_they_are(
     tmp_path: Path,
 ) -> None:
@@ -371,6 +386,7 @@ def test_names_with_spaces_quotes_and_percent_signs_are_taken_as_they_are(
     assert all(mosaics(folder))
 
 
+@pytest.mark.long
 def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "my tools").symlink_to(Path(sys.prefix))
     python = tmp_path / "my tools" / "bin" / "python"
@@ -387,6 +403,7 @@ def test_python_may_be_in_a_folder_with_a_space(finished: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_an_edited_table_of_budgets_concerns_the_unique_match(tmp_path: Path) -> None:
     folder = new_project(
         tmp_path / "project", CONFIG + '[constraints]\nbudgets = "budgets.csv"\n'
@@ -398,6 +415,7 @@ def test_an_edited_table_of_budgets_concerns_the_unique_match(tmp_path: Path) ->
     assert planned(folder) == {"match": 1, "paste": 1}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("config", "said"),
     [
