@@ -280,7 +280,7 @@ def tiff_by_hand(tags: dict[int, int | tuple[int, ...]], content: bytes) -> byte
                 struct.pack("<I", start + 2 + 12 * len(told) + 4 + len(far)),
                 far + packed,
             )
-        table += struct.pack("<HHI", tag, 4, len(values)) + packed
+        table += struct.pack("<HHI", tag, 4, len(values)) + packed.ljust(4, b"\0")
     return b"II*\0" + struct.pack("<I", start) + content + table + bytes(4) + far
 
 

@@ -210,7 +210,7 @@ def note_levels(photo: Image.Image) -> None:
 def first_number(photo: Image.Image, tag: int) -> object:
     """The value of a tag of a TIFF, or the first of several; 1 if it is not there."""
     value = getattr(photo, "tag_v2", {}).get(tag, 1)
-    return value[0] if isinstance(value, tuple) and value else value
+    return value[0] if isinstance(value, tuple) else value
 
 
 def find_white(photo: Image.Image, tags: dict[int, object]) -> int:
