@@ -178,6 +178,8 @@ def start(folder: str, log: str) -> None:
 
 
 FAILED = re.compile(r"(mosaic|cats\.py)\b.*: |\w+(Error|Exception|Interrupt)\b")
+KILLED = re.compile(r"oom-kill|exceeded memory limit")
+MORE = "Slurm has ended an attempt for want of memory; see --set-resources of snakemake"
 
 
 def tell(folder: Path, since: float, log: str) -> None:
@@ -186,6 +188,9 @@ def tell(folder: Path, since: float, log: str) -> None:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         if lines and FAILED.match(lines[-1]) and path.stat().st_mtime >= since:
             print(show(f"{path}: {lines[-1]}"), file=sys.stderr)
+    for path in sorted(Path(".snakemake/slurm_logs").rglob("*.log")):
+        if path.stat().st_mtime >= since and KILLED.search(path.read_text(errors="replace")):
+            print(show(f"{path}: {MORE}"), file=sys.stderr)
 
 
 class Workflow(Protocol):

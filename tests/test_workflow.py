@@ -337,6 +337,21 @@ def test_drafts_of_killed_jobs_go_and_those_of_other_machines_are_named(
     assert said in done.stderr
 
 
+def test_that_slurm_ended_a_job_for_its_memory_is_said_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, line in enumerate(["all is well", "error: Detected 1 oom-kill event(s)"]):
+        log = tmp_path / ".snakemake" / "slurm_logs" / "rule_paste" / f"{number}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"begin\n{line}\nend\n")
+    workflow.tell(tmp_path / "data" / "log", 0.0, "")
+    path = ".snakemake/slurm_logs/rule_paste/1.log"
+    assert capsys.readouterr().err == f"{path}: {workflow.MORE}\n"
+    workflow.tell(tmp_path / "data" / "log", time.time() + 60, "")  # of an earlier run
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.long
 def test_why_a_job_failed_is_said_on_the_terminal(project: Path) -> None:
     (project / "config.toml").write_text(
