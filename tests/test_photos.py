@@ -837,6 +837,12 @@ def test_what_is_no_photo_is_skipped(content: bytes, tmp_path: Path) -> None:
     assert skip_reason(content, tmp_path).endswith("cannot identify image file 'the file'")
 
 
+@pytest.mark.parametrize("kind", ["PPM", "EPS", "PCX", "TGA", "ICO"])
+def test_a_photo_in_a_format_that_is_not_ours_is_skipped(kind: str, tmp_path: Path) -> None:
+    reason = skip_reason(encoded(quarters(), kind), tmp_path)
+    assert reason.endswith("cannot identify image file 'the file'")
+
+
 def test_a_decompression_bomb_is_skipped(tmp_path: Path) -> None:
     bomb = png((20_000, 20_000), 1, 0, (b"IDAT", zlib.compress(bytes(1000))))
     assert skip_reason(bomb, tmp_path).startswith("DecompressionBombError")
@@ -990,6 +996,8 @@ def test_a_heic_photo_without_the_package_says_what_to_install(
     monkeypatch.setattr(photos_module, "formats", lambda: ["JPEG"])
     assert "pip install pillow-heif" in explain("a.HEIC", Unreadable("?"))
     assert explain("a.jpg", Unreadable("?")) == "?"
+    monkeypatch.setattr(photos_module, "formats", lambda: ["JPEG", "HEIF"])
+    assert explain("a.HEIC", Unreadable("?")) == "?"
 
 
 def test_formats_depend_on_a_package_only_if_a_photo_does(
