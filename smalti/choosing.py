@@ -37,7 +37,20 @@ class MatchSettings(FeatureSettings, ChoiceSettings, ConstraintSettings, Placeme
     """All that decides which photo goes where."""
 
 
-AT_ONCE = 1024  # thumbnails or cells
+PIXELS = 1 << 22  # decoded at once
+
+
+def in_batches(which: Array, size: tuple[int, int]) -> Iterator[Array]:
+    """Numbers (n,) of images of a size, as many at a time as memory may hold, once none if n is 0.
+
+    >>> [some.tolist() for some in in_batches(np.arange(3), (2048, 1024))]
+    [[0, 1], [2]]
+    """
+    many = max(1, PIXELS // (size[0] * size[1]))
+    for i in range(0, max(1, len(which)), many):
+        yield which[i : i + many]
+
+
 Keep = Callable[[str, Callable[[], Array]], Array]
 
 
@@ -68,9 +81,8 @@ def make_tiles_and_cells(
             return features.make_features(images, settings.feature, settings.colour, **own)
 
         def make_tiles() -> Array:
-            starts = range(0, max(1, len(mean)), AT_ONCE)
-            every = np.arange(len(mean))
-            return np.concatenate([make(draw(every[i : i + AT_ONCE], thumb_res)) for i in starts])
+            batches = in_batches(np.arange(len(mean)), thumb_res)
+            return np.concatenate([make(draw(some, thumb_res)) for some in batches])
 
         tiles = keep(f"{settings.feature} {settings.colour} {sorted(own.items())}", make_tiles)
         cells = view.describe(make, cell_size(view, thumb_res, 2 * (settings.detail or 3)))
@@ -252,6 +264,9 @@ def match_spread(
     apart = len(tiles) + np.arange(empty.size).reshape(empty.shape)
     apart[~empty] = photo[match]
     return match, int(spacing.twins(apart, far)[1])
+
+
+AT_ONCE = 1024  # cells
 
 
 def total_cost(tiles: Array, cells: Array, match: Array, metric: str) -> float:

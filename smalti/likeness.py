@@ -24,9 +24,10 @@ def fingerprint(images: Images) -> Floats:
         for length in images.shape[1:3]
     )
     prints = np.empty((len(images), 3, FREQUENCIES, FREQUENCIES), np.float32)
-    for i in range(0, len(images), 256):
-        planes = images[i : i + 256].astype(np.float32).transpose(0, 3, 1, 2)
-        prints[i : i + 256] = down @ planes @ across.T
+    step = max(1, (1 << 20) // (down.shape[1] * across.shape[1]))  # a million pixels
+    for i in range(0, len(images), step):
+        planes = images[i : i + step].astype(np.float32).transpose(0, 3, 1, 2)
+        prints[i : i + step] = down @ planes @ across.T
     return prints
 
 

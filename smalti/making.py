@@ -258,9 +258,9 @@ def find_photos(store: Store, settings: MatchSettings) -> tuple[Array, list[str]
 def compare_photos(store: Store, which: Array) -> Array:
     """Groups of thumbnails that look the same: (k,) numbers to (k,) numbers of groups."""
     size = store.thumb_res if min(store.thumb_res) >= 16 else (16, 16)
-    parts = (mosaic.read_thumbnails(store, which[i : i + 1024], size) for i in range(0, len(which), 1024))
-    looks = [likeness.fingerprint(part) for part in parts]
-    return likeness.find_alike(np.concatenate(looks)) if looks else which
+    parts = choosing.in_batches(which, size)
+    looks = [likeness.fingerprint(mosaic.read_thumbnails(store, part, size)) for part in parts]
+    return likeness.find_alike(np.concatenate(looks)) if len(which) else which
 
 
 def count_photos(store: Store, settings: MatchSettings) -> int:

@@ -19,7 +19,7 @@ from PIL import Image
 
 import mosaic
 from mosaic import Array, Store, open_store
-from smalti import making, steps
+from smalti import choosing, making, steps
 from smalti.command import main
 from smalti.ground.cache import cache_folder
 from smalti.ground.collection import Found, survey
@@ -323,6 +323,26 @@ def test_photos_that_look_the_same_are_listed_in_a_unique_match(store: Store) ->
     for asked, count in [(WANTED, 1), (nearest, 0)]:
         made = make_match(store, view, asked, Files(table="m.tab"))
         assert bool(made.alike) == Path("m.alike.txt").exists() == bool(count)
+
+
+@pytest.mark.parametrize(
+    "asked", [WANTED, dataclasses.replace(WANTED, feature="pixels", method="nearest")]
+)
+def test_no_more_thumbnails_are_in_memory_than_have_so_many_pixels(
+    asked: MosaicSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, read = list[int](), mosaic.read_thumbnails
+
+    def count(store: Store, which: Sequence[int], size: tuple[int, int]) -> Array:
+        seen.append(len(which) * size[0] * size[1])
+        return read(store, which, size)
+
+    monkeypatch.setattr(mosaic, "read_thumbnails", count)
+    monkeypatch.setattr(choosing, "PIXELS", 1000)
+    view = open_view(Image.open("target.png"), store.thumb_res, WANTED)
+    make_match(store, view, asked, Files())
+    assert len(store.names) * 9 * 6 > 1000
+    assert 0 < max(seen) <= 1000
 
 
 def test_photos_that_look_the_same_are_counted_as_one_if_they_are_used_as_one() -> None:
