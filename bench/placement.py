@@ -121,6 +121,9 @@ def warm_up() -> None:
     some = np.random.default_rng(0).random((20, 3))
     fast.best_offers(some, some, some[:, 0], 2)
     fast.offers_within(some, some, some[:, 0], some[:, 1])
+    auction = importlib.import_module("smalti.auction")
+    one, ways = np.ones(2, np.int64), np.array([[0, 0, 1], [0, 1, 0]])
+    next(auction.auction(*ways, some[:3, 0], one, one, one, np.zeros(2), 1.0))
 
 
 def cpu() -> float:

@@ -268,7 +268,7 @@ def solve_again(
     return solve(level, arcs, u, v)
 
 
-AUCTION = 100_000  # arcs from which on an auction is quicker than the solver
+AUCTION = 400_000  # arcs from which on an auction is quicker than the solver
 
 
 def solve_roughly(
