@@ -204,7 +204,7 @@ def in_words(row: Row | None) -> str:
     """Seconds and megabytes of a row, and its gap if that is not 0."""
     if not row:
         return ""
-    gap = f", gap {row.gap:.0e}" if row.gap and row.gap > 1e-9 else ""
+    gap = f", gap {row.gap:.1e}" if row.gap and row.gap > 1e-9 else ""
     return f"{row.cpu:,.1f} s, {row.megabytes:,.0f} MB{gap}"
 
 
@@ -247,7 +247,7 @@ def draw(rows: dict[Case, Row], path: Path) -> None:
             )
         for row in drawn:
             if row.case.until:
-                at, text = (row.case.cells, getattr(row, key)), f" proven {row.gap:.0e}"
+                at, text = (row.case.cells, getattr(row, key)), f" proven {row.gap:.1e}"
                 ax.loglog(*at, "x", color="C3")
                 ax.annotate(text, at, ha="right", va="bottom", fontsize=7)
         ax.set(xlabel="cells = photos, each once", ylabel=label)
