@@ -1,14 +1,12 @@
 """Data sets: fetched by name, checked, and unpacked without harm."""
 
 import functools
-import gc
 import http.server
 import stat
 import sys
 import tarfile
 import threading
 import types
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +27,13 @@ if TYPE_CHECKING:
 Server = tuple[Path, str, list[str]]
 
 ENDINGS = ["zip", "tar", "tar.gz", "tgz"]
+
+
+# a failed answer is left open for the collector, which comes when it likes
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*unclosed <socket:ResourceWarning",
+    r"ignore:.*<socket\.socket:pytest.PytestUnraisableExceptionWarning",
+)
 
 
 @pytest.fixture
@@ -54,14 +59,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
     handler = functools.partial(Handler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        httpd.daemon_threads = False  # so that the end waits for all answers
         thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
         thread.start()
         yield folder, f"http://127.0.0.1:{httpd.server_port}", asked
         httpd.shutdown()
         thread.join()
-    with warnings.catch_warnings():  # a failed answer is left open for the collector
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 class Facts(TypedDict, total=False):
