@@ -538,7 +538,7 @@ def test_a_size_is_understood_in_all_its_forms(words: str) -> None:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (["--thumb-res", "5"], "expected 2 arguments"),
+        (["--thumb-res", "5"], "needs two numbers, as in 60x40 or 60 40"),
         (["--thumb-res", "a", "b"], "a b: it must be two whole numbers"),
         (["--thumb-res", "0", "5"], "from 1 to"),
         (["--thumb-res", "-3", "5"], "from 1 to"),

@@ -158,6 +158,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where to find help; exit with status 2."""
+        message = message.replace("expected 2 arguments", "needs two numbers, as in 60x40 or 60 40")
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
