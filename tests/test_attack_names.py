@@ -94,6 +94,7 @@ def test_hostile_names_of_photos_are_names_and_nothing_else(
     assert {path.name for path in (tmp_path / "photos").iterdir()} == {*HOSTILE}
     page = (tmp_path / "out.html").read_text(encoding="utf-8", errors="surrogateescape")
     assert "<script>document.title" not in page
+    assert "\u202e" not in page
 
 
 @pytest.mark.attack

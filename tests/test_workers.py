@@ -2,8 +2,10 @@
 
 import ctypes
 import functools
+import multiprocessing
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 import mosaic
 from smalti.command import what_happened
+from smalti.ground import workers
 from smalti.ground.workers import LOST, map_in_pool
 
 NAMES = [f"{i:03}" for i in range(50)]
@@ -30,9 +33,9 @@ def pet(name: str, tigers: tuple[str, ...] = (), traces: str = "") -> str:
 
 
 def stare(name: str) -> str:
-    """A task that never ends for one name, nor lets Python do anything else meanwhile."""
+    """A task that all but never ends for one name, nor lets Python do anything meanwhile."""
     if name == "012" and name not in LOST:
-        ctypes.PyDLL(None).sleep(1000)
+        ctypes.PyDLL(None).sleep(60)
     return "lost" if name in LOST else name
 
 
@@ -69,6 +72,20 @@ def test_a_name_that_ends_a_process_costs_only_itself(tigers: tuple[str, ...]) -
     expected = [f"{name} is lost" if name in tigers else name for name in NAMES]
     assert list(map_in_pool(task, NAMES, 2, chunksize=8)) == expected
     assert not LOST
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name != "posix", reason="there is only one way elsewhere")
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_worker_knows_what_is_lost_in_whatever_way_it_starts(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = multiprocessing.get_context(method)
+    pool = functools.partial(ProcessPoolExecutor, mp_context=context)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", pool)
+    task = functools.partial(pet, tigers=("001",))
+    expected = ["000", "001 is lost", "002"]
+    assert list(map_in_pool(task, NAMES[:3], 2, chunksize=3)) == expected
 
 
 def test_what_was_handed_on_before_is_not_done_again(tmp_path: Path) -> None:
