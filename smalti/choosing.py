@@ -12,6 +12,7 @@ import numpy as np
 import mosaic
 from mosaic import Array, Draw
 from smalti import afar, features, nearest, placement, spacing, spreading
+from smalti.budgets import Infeasible
 from smalti.constraints import Constraints, ConstraintSettings, use_budget
 from smalti.features import FeatureSettings
 from smalti.grid import View
@@ -187,7 +188,7 @@ def match_within(
             settings=settings,
             on_progress=on_round,
         )
-    except placement.Infeasible as error:
+    except Infeasible as error:
         raise error.named([f"the photo {name!r}" for name in constraints.names]) from error
     if settings.metric == "cosine":  # of which prepared features have twice the distance
         proof = dataclasses.replace(proof, cost=proof.cost / 2, bound=proof.bound / 2)

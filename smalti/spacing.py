@@ -4,8 +4,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smalti.budgets import finite, owners
 from smalti.offers import cheapest, squared
-from smalti.placement import Floats, Ints, finite, owners, place
+from smalti.placement import Floats, Ints, place
 
 
 def match_rows(

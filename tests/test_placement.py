@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from smalti import offers, placement
+from smalti.budgets import Infeasible
 from smalti.ground.errors import MosaicError
 from smalti.offers import cheapest, squared
 from smalti.placement import (
     Arcs,
     Certificate,
     Floats,
-    Infeasible,
     Ints,
     Level,
     PlacementSettings,

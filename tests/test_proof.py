@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from smalti import placement
+from smalti.budgets import Infeasible, Request, read_request
 from smalti.placement import (
     Certificate,
-    Infeasible,
     PlacementSettings,
-    Request,
     certify,
     make_task,
     place,
-    read_request,
     rounded_up,
 )
 
