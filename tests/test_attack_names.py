@@ -1,7 +1,9 @@
 """Attacks: nothing that is read is executed, and no name leads out of its folder."""
 
 import ast
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ HOSTILE = [
     "{output}.png",
     "a\nb\ttouch hacked.png",
     "<script>document.title='hacked'<.png",
+    "</script><script>document.title='hacked'.png",  # in a folder that is called <
     "\u202egpj.txt.png",
     "é\udcff.png",
 ]
@@ -84,17 +87,28 @@ def test_hostile_names_of_photos_are_names_and_nothing_else(
     for i, name in enumerate(HOSTILE):
         paint(tmp_path / "photos" / name, i)
     paint(tmp_path / "target.png", 99)
-    make = ["make", "photos", "target.png", "-o", "out.png", "--store", "s.h5"]
-    for words in ([*make, "--target-res", "4", "3"], ["page", "out.png"]):
+    out = "\u202e<script>document.title='hacked'<"
+    make = ["make", "photos", "target.png", "-o", f"{out}.png", "--store", "s.h5"]
+    make += ["--look", "everyone", "--target-res", "6", "5"]
+    for words in (make, ["view", f"{out}.png"], ["page", f"{out}.png"]):
         done = run("-m", "smalti", *words)
         assert done.returncode == 0, done.stderr
         assert "\u202e" not in done.stdout + done.stderr
     found = {path.name for path in tmp_path.iterdir()}
-    assert found == {"photos", "target.png", "out.png", "out.json", "out.html", "s.h5"}
-    assert {path.name for path in (tmp_path / "photos").iterdir()} == {*HOSTILE}
-    page = (tmp_path / "out.html").read_text(encoding="utf-8", errors="surrogateescape")
-    assert "<script>document.title" not in page
-    assert "\u202e" not in page
+    made = {f"{out}.{ending}" for ending in ("png", "json", "html")} | {
+        f"{out}_view",
+        "s.h5",
+    }
+    assert found == {"photos", "target.png", *made}
+    photos = [path for path in (tmp_path / "photos").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "photos")) for path in photos} == {*HOSTILE}
+    for name in (f"{out}.html", f"{out}_view/index.html"):
+        page = (tmp_path / name).read_text(encoding="utf-8", errors="surrogateescape")
+        assert "<script>document.title" not in page
+        assert "\u202e" not in page
+    (about,) = re.findall('id="about">(.*)</script>', page)
+    assert all(map(str.isprintable, json.loads(about)["names"]))
+    assert len(json.loads(about)["names"]) == len(HOSTILE)
 
 
 @pytest.mark.attack

@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from test_workflow import (
     CONFIG,
     finished,
@@ -30,8 +32,11 @@ __all__ = ["finished"]  # a fixture
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
-    """A folder with 60 photos and a target."""
-    return new_collection(tmp_path / "collection", 60)
+    """A folder with 60 photos, of which the first takes longest, and a target."""
+    folder = new_collection(tmp_path / "collection", 60)
+    noise = np.random.default_rng(1).integers(0, 256, (2000, 2000, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "photos" / "000.png", compress_level=1)
+    return folder
 
 
 def make(folder: Path, *words: str, python: str = sys.executable) -> list[bytes]:
@@ -62,10 +67,10 @@ def test_workers_that_start_in_another_way_make_the_same_bytes(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("workers", ["1", "3", "8"])
+@pytest.mark.parametrize("workers", ["2", "3", "8"])
 def test_any_number_of_workers_makes_the_same_bytes(workers: str, collection: Path) -> None:
-    expected = make(collection, "-m", "smalti", *MAKE)
-    assert make(collection, "-m", "smalti", *MAKE, "--workers", workers) == expected
+    words = ["-m", "smalti", *MAKE, "--workers"]
+    assert make(collection, *words, workers) == make(collection, *words, "1")
 
 
 REVERSED = """
@@ -90,7 +95,7 @@ def test_a_disk_that_lists_photos_in_another_order_makes_the_same_bytes(
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("chunks", [1, 3, 11])
+@pytest.mark.parametrize("chunks", [1, 2, 3, 11])
 @pytest.mark.parametrize("cores", ["1", "7"])
 def test_a_workflow_of_any_number_of_parts_and_cores_makes_the_same_bytes(
     chunks: int, cores: str, finished: Path, tmp_path: Path
