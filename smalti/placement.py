@@ -72,6 +72,16 @@ def distinct(x: Floats) -> tuple[Ints, Ints]:
     return order[new], kind
 
 
+def once_each(*keys: Ints) -> Ints:
+    """All numbers (from 0 on) in some arrays, in order and each once.
+
+    >>> once_each(np.array([3, 1]), np.array([1, 0]))
+    array([0, 1, 3])
+    """
+    merged = np.sort(np.concatenate(keys))
+    return merged[np.diff(merged, prepend=-1) > 0]
+
+
 @dataclass
 class Task:
     """A placement problem without pins; rows of `y` are sorted by their photo, `owner`."""
@@ -322,7 +332,7 @@ def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:
     back = cheapest(level.tiles, level.cells, value[:, 0], k)[0]
     to_cell = (near + rows * np.arange(m)[:, None]).ravel()
     to_tile = (back * rows + np.arange(rows)[:, None]).ravel()
-    return np.unique(np.r_[to_cell, to_tile, level.cell_box * rows + match]), value[:, 0]
+    return once_each(to_cell, to_tile, level.cell_box * rows + match), value[:, 0]
 
 
 def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
@@ -338,7 +348,7 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     fair = value <= plan.u[eager][:, None] + 0.005 * plan.cost / level.mass.sum()
     keys = [(near + rows * eager[:, None])[fair]]
     u, v, more = settle_prices(level, plan, slack, eager, seller, u)
-    return u, v, np.unique(np.concatenate([*keys, *more]))
+    return u, v, once_each(*keys, *more)
 
 
 def settle_prices(
@@ -400,7 +410,7 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
         else:
             plan = solve(level, arcs, u, v)
         u, v, new = shop(level, plan, slack)
-        before, keys, bound = len(keys), np.union1d(keys, new), level.bound(u, v)
+        before, keys, bound = len(keys), once_each(keys, new), level.bound(u, v)
         done = plan.cost - bound <= (1e-3 * plan.cost if width else 0)
         done |= len(keys) == before and not (rough and exact and not gap)
         if exact and plan.cost == bound:
