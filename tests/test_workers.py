@@ -67,10 +67,13 @@ def test_results_come_in_the_order_of_the_names(workers: int, chunksize: int) ->
 @pytest.mark.parametrize(
     "tigers", [("000",), ("049",), ("031", "032"), ("003", "004", "040")], ids="-".join
 )
-def test_a_name_that_ends_a_process_costs_only_itself(tigers: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("chunksize", [1, 8])
+def test_a_name_that_ends_a_process_costs_only_itself(
+    tigers: tuple[str, ...], chunksize: int
+) -> None:
     task = functools.partial(pet, tigers=tigers)
     expected = [f"{name} is lost" if name in tigers else name for name in NAMES]
-    assert list(map_in_pool(task, NAMES, 2, chunksize=8)) == expected
+    assert list(map_in_pool(task, NAMES, 2, chunksize)) == expected
     assert not LOST
 
 

@@ -69,7 +69,7 @@ def map_in_pool(
         try:
             yield from map_chunks(functools.partial(watched, task, patience), chunks, workers, lost)
         except BrokenProcessPool:
-            if chunksize > 1:
+            if (workers, chunksize) != (1, 1):
                 yield from map_in_pool(task, chunks.popleft(), 1, patience=patience)
             elif chunks[0][0] in lost:
                 raise
