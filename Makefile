@@ -14,7 +14,7 @@ test: .venv/test
 test-all: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
-# what is promised in docs/promises.md, attacked for the better part of an hour
+# what is promised in docs/promises.md, attacked for twenty minutes
 attack: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) -m attack
 
