@@ -299,8 +299,8 @@ def main() -> None:
             if found := [row for row in tries if row]:
                 rows[case] = min(found, key=lambda row: row.cpu)
                 print(case, in_words(rows[case]), flush=True)
-    kept_rows = [asdict(rows[case]) for case in order if case in rows]
-    write_text(kept, json.dumps({"rows": kept_rows}, indent=1) + "\n")
+                kept_rows = [asdict(rows[case]) for case in order if case in rows]
+                write_text(kept, json.dumps({"rows": kept_rows}, indent=1) + "\n")
     write_tables(rows)
     draw(rows, ROOT / "fig" / "placement-scale.png")
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.fast import compiled
+from smalti.fast import compiled, inlined
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -41,13 +41,13 @@ def make_chains(sale: Sale) -> None:
             join(sale, e)
 
 
-@compiled
+@inlined
 def join(sale: Sale, e: int) -> None:
     """Put an arc at the beginning of its lot's chain."""
     sale.after[e], sale.first[sale.lot[e]] = sale.first[sale.lot[e]], e
 
 
-@compiled
+@inlined
 def leave(sale: Sale, e: int) -> None:
     """Take an arc out of its lot's chain."""
     before = sale.first[sale.lot[e]]
@@ -63,7 +63,7 @@ PHASES = 12  # each with steps a fifth as large
 BIDS = 1000  # for each arc, at most
 
 
-@compiled
+@inlined
 def two_best(sale: Sale, i: int) -> tuple[int, float, float]:
     """The arc of the best offer to a bidder, -1 for its home, and both values."""
     chosen, best, second = -1, sale.home[i], np.inf
@@ -78,7 +78,7 @@ def two_best(sale: Sale, i: int) -> tuple[int, float, float]:
     return chosen, best, second
 
 
-@compiled
+@inlined
 def least_eager(sale: Sale, e: int) -> tuple[int, float, float]:
     """The other holder (an arc) of a lot that gives way first, its price, and the next one's."""
     chosen, most, then = -1, -np.inf, -np.inf
@@ -93,7 +93,7 @@ def least_eager(sale: Sale, e: int) -> tuple[int, float, float]:
     return chosen, most, then
 
 
-@compiled
+@inlined
 def bid(sale: Sale, i: int, e: int, best: float, second: float, eps: float) -> int:
     """Buy on an arc at an offer, up to the second best; the bidder that gave way, or -1."""
     j = sale.lot[e]

@@ -22,10 +22,15 @@ def compiled(function: F) -> F:
         return cast(F, numba.njit(function))
 
 
+def inlined(function: F) -> F:
+    """The same function, compiled wherever another compiled function calls it."""
+    return cast(F, numba.njit(function, inline="always"))
+
+
 LEAF = 8  # points in the smallest branches, at most
 
 
-@compiled
+@inlined
 def span(branch: int, n: int) -> tuple[int, int]:
     """First point of a branch, and the first behind it."""
     depth = 0
@@ -157,7 +162,7 @@ def plant(points: Floats, price: Floats, reach: float) -> Tree:
     return Tree(x, number, v, box)
 
 
-@compiled
+@inlined
 def at_least(box: Floats, branch: int, q: Floats) -> float:
     """What no offer of a branch to the query `q` (f,) can be less than."""
     f = len(q)
@@ -169,23 +174,20 @@ def at_least(box: Floats, branch: int, q: Floats) -> float:
     return found
 
 
-@compiled
+@inlined
 def promising(
     box: Floats, q: Floats, worst: float, pile: Ints, floor: Floats, many: int
 ) -> tuple[int, int]:
     """The next smallest branch for a query (f,), 0 if there is none, and `many` on the pile."""
     while many > 0:
         many -= 1
-        branch = pile[many]
-        if floor[many] > worst:
-            continue
-        if 2 * branch >= len(box):
+        branch, least = pile[many], floor[many]
+        while least <= worst and 2 * branch < len(box):
+            left, right = at_least(box, 2 * branch, q), at_least(box, 2 * branch + 1, q)
+            branch, least = 2 * branch + (1 if right < left else 0), min(left, right)
+            pile[many], floor[many], many = branch ^ 1, max(left, right), many + 1
+        if least <= worst:
             return branch, many
-        left, right = at_least(box, 2 * branch, q), at_least(box, 2 * branch + 1, q)
-        near = 2 * branch + (1 if right < left else 0)
-        pile[many], floor[many] = 4 * branch + 1 - near, max(left, right)
-        pile[many + 1], floor[many + 1] = near, min(left, right)
-        many += 2
     return 0, 0
 
 
@@ -195,7 +197,7 @@ def new_pile() -> tuple[Ints, Floats]:
     return np.ones(128, np.int64), np.full(128, -np.inf)
 
 
-@compiled
+@inlined
 def offer_of(tree: Tree, p: int, q: Floats) -> float:
     """|q - point p|^2 - price."""
     found: float = 0.0
@@ -204,7 +206,7 @@ def offer_of(tree: Tree, p: int, q: Floats) -> float:
     return found - float(tree.price[p])
 
 
-@compiled
+@inlined
 def better(tree: Tree, offer: float, p: int, than: float, other: int) -> bool:
     """Whether the offer of the point p comes before that of another; -1 is nobody."""
     if offer != than:
@@ -212,7 +214,7 @@ def better(tree: Tree, offer: float, p: int, than: float, other: int) -> bool:
     return other < 0 or bool(tree.number[p] < tree.number[other])
 
 
-@compiled
+@inlined
 def look_through(tree: Tree, branch: int, q: Floats, best: Ints, value: Floats) -> None:
     """Put points of a branch in their places among the k `best`, (k,), by `value`, (k,)."""
     first, end = span(branch, len(tree.x))
@@ -225,22 +227,30 @@ def look_through(tree: Tree, branch: int, q: Floats, best: Ints, value: Floats) 
             value[c], best[c] = offer, p
 
 
+@inlined
+def most_of(tree: Tree, points: Ints, q: Floats) -> float:
+    """The worst offer to a query that some points (k,) make."""
+    found: float = -np.inf
+    for p in points:
+        found = max(found, offer_of(tree, p, q))
+    return found
+
+
 @compiled
 def ask_all(tree: Tree, query: Floats, value: Floats) -> Ints:
     """The points (q, k) with the best offers to queries (q, f), and their `value` (q, k)."""
     k, found = value.shape[1], np.full(value.shape, -1)
-    pile, floor = new_pile()
-    for i in range(len(query)):
-        limit = -np.inf
-        for c in range(k):
-            limit = max(limit, offer_of(tree, found[i - 1, c], query[i]) if i else np.inf)
-        value[i] = limit
+    (pile, floor), best, offer = new_pile(), np.empty(k, np.int64), np.empty(k)
+    for i, q in enumerate(query):
+        offer[:] = np.inf if i == 0 else most_of(tree, best, q)
+        best[:] = -1
         pile[0], floor[0], many = 1, -np.inf, 1
         while True:
-            branch, many = promising(tree.box, query[i], value[i, k - 1], pile, floor, many)
+            branch, many = promising(tree.box, q, offer[k - 1], pile, floor, many)
             if branch == 0:
                 break
-            look_through(tree, branch, query[i], found[i], value[i])
+            look_through(tree, branch, q, best, offer)
+        found[i], value[i] = best, offer
     return found
 
 

@@ -239,23 +239,60 @@ class Plan:
     v: Floats
 
 
+def used_arcs(level: Level, arcs: Arcs, plan: Plan) -> Ints:
+    """Where the arcs of a plan are among the listed ones, (p,)."""
+    n = len(level.low)
+    return np.searchsorted(arcs.cell * n + arcs.photo, plan.cell * n + plan.photo)
+
+
 def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     """The best plan on the listed arcs, starting from prices u (M,) and v (N,)."""
     from scipy.sparse import coo_array
 
-    n, m = len(level.high), len(level.mass)
     cheap = Arcs(arcs.cell, arcs.photo, arcs.cost - u[arcs.cell] - v[arcs.photo])
     supply, want, listed = add_doors(level, v, cheap)
     shape = len(supply), len(want)
     costs = coo_array((listed.cost, (listed.photo, listed.cell)), shape=shape)
     plan, dv, du = mosaic.transport(supply, want, costs)
-    shift = dv[n] if len(supply) > n else 0.0  # the helper's price is zero
-    real = (plan.row < n) & (plan.col < m) & (plan.data > 0.5)
-    photo, cell = plan.row[real].astype(np.int64), plan.col[real].astype(np.int64)
-    amount = np.rint(plan.data[real]).astype(np.int64)
-    used = np.searchsorted(arcs.cell * n + arcs.photo, cell * n + photo)
-    total = float(amount @ arcs.cost[used])
-    return Plan(photo, cell, amount, total, u + du[:m] + shift, v + dv[:n] - shift)
+    photo, cell = plan.row.astype(np.int64), plan.col.astype(np.int64)
+    real = (photo < len(v)) & (cell < len(u)) & (plan.data > 0.5)
+    amount = np.rint(plan.data).astype(np.int64)
+    found = Plan(photo[real], cell[real], amount[real], 0.0, u, v)
+    return corrected(level, arcs, found, du, dv)
+
+
+def corrected(level: Level, arcs: Arcs, plan: Plan, du: Floats, dv: Floats) -> Plan:
+    """A plan with its cost, and its prices corrected by those of a problem with doors."""
+    n, m = len(level.high), len(level.mass)
+    shift = dv[n] if len(dv) > n else 0.0  # the helper's price is zero
+    cost = float(plan.amount @ arcs.cost[used_arcs(level, arcs, plan)])
+    return replace(plan, cost=cost, u=plan.u + du[:m] + shift, v=plan.v + dv[:n] - shift)
+
+
+def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
+    """The best plan on the listed arcs from one on some of them, if Numba is there."""
+    if not has_numba():
+        return None
+    from smalti.simplex import better_plan
+
+    dear = arcs.cost - last.u[arcs.cell] - last.v[arcs.photo]
+    _, _, listed = add_doors(level, last.v, Arcs(arcs.cell, arcs.photo, dear))
+    amount = np.zeros(len(listed.cost), np.int64)
+    amount[used_arcs(level, arcs, last)] = last.amount
+    free, door = np.flatnonzero(level.low < level.high), listed.cell[len(arcs.cost) :]
+    if len(free):
+        home = level.high - np.bincount(last.photo, last.amount, len(level.high)).astype(int)
+        room = np.bincount(door[: len(free)], (level.high - level.low)[free])
+        inside = np.bincount(door[: len(free)], home[free])
+        amount[len(arcs.cost) :] = np.r_[home[free], (room - inside)[len(level.mass) :]]
+    market = listed.cell, listed.photo, listed.cost, amount
+    n = len(level.low) + (len(free) > 0)  # with the helper
+    found = better_plan(*market, np.zeros(n), slack)
+    if not found:
+        return None
+    loaded = np.flatnonzero(found[0][: len(arcs.cost)])
+    plan = arcs.photo[loaded], arcs.cell[loaded], found[0][loaded]
+    return corrected(level, arcs, Plan(*plan, 0.0, last.u, last.v), *found[1:])
 
 
 CHEAP = 2  # arcs to begin with, for each photo and each cell
@@ -401,14 +438,14 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     while not done:
         arcs = list_arcs(level, keys)
         enough = ROUGH if width else gap / 3 if gap else FIRST
-        may = gap > 0 or (task.whole and (width > 0 or not plan))
-        rough = solve_roughly(level, arcs, u, v, enough, exact and not gap) if may else None
-        if rough:
-            plan = rough
-        elif plan and LATE * len(new) < len(level.low) + len(level.mass):
-            plan = solve_again(level, arcs, u, v, plan, slack)
-        else:
-            plan = solve(level, arcs, u, v)
+        first, plan, rough = plan, None, None
+        if first:
+            plan = solve_on(level, arcs, first, slack)
+        elif gap > 0 or task.whole:
+            plan = rough = solve_roughly(level, arcs, u, v, enough, exact and not gap)
+        if first and not plan and LATE * len(new) < len(level.low) + len(level.mass):
+            plan = solve_again(level, arcs, u, v, first, slack)
+        plan = plan or solve(level, arcs, u, v)
         u, v, new = shop(level, plan, slack)
         before, keys, bound = len(keys), once_each(keys, new), level.bound(u, v)
         done = plan.cost - bound <= (1e-3 * plan.cost if width else 0)
