@@ -269,9 +269,12 @@ def corrected(level: Level, arcs: Arcs, plan: Plan, du: Floats, dv: Floats) -> P
     return replace(plan, cost=cost, u=plan.u + du[:m] + shift, v=plan.v + dv[:n] - shift)
 
 
+LARGE = 8_000_000  # pairs of a photo and a cell from which on it is worth loading Numba
+
+
 def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
-    """The best plan on the listed arcs from one on some of them, if Numba is there."""
-    if not has_numba():
+    """The best plan on the listed arcs from one on some of them, if Numba is worth it."""
+    if len(level.mass) * len(level.high) < LARGE or not has_numba():
         return None
     from smalti.simplex import better_plan
 
