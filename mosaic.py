@@ -23,7 +23,7 @@ from smalti.ground.archives import load_image, open_any
 from smalti.ground.collection import collection_root, list_collection
 from smalti.ground.errors import MosaicError, Unreadable
 from smalti.ground.files import Disk, atomic
-from smalti.ground.seals import SealedFile, sealing
+from smalti.ground.seals import SealedHDF5, sealing
 from smalti.ground.photos import explain, make_averageable, orientation, scaled
 from smalti.ground.photos import to_srgb, turn_upright, upright_size
 from smalti.ground.settings import Count, Pair, Size, Whole, cores, load_settings
@@ -251,7 +251,7 @@ class Store:
     """A store that is open for reading, and what it says of its n thumbnails."""
 
     path: str
-    file: h5py.File
+    file: SealedHDF5
     names: list[str]
     variants: list[str]
     starts: Array  # (n + 1,) where thumbnails begin
@@ -279,7 +279,7 @@ def open_store(path: str) -> Store:
     """Open a finished store for reading; anything else is a MosaicError."""
     if not Path(path).is_file():
         raise MosaicError(f"there is no store {path}; make one with `mosaic thumbnails`")
-    file = h5py.File(SealedFile(path, ANEW), "r", rdcc_nbytes=0)  # a cache reads 1 MB each time
+    file = SealedHDF5(path, ANEW)
     about = dict(file.attrs)
     problem = ""
     if about.get("format") != FORMAT:
@@ -309,10 +309,10 @@ def open_store(path: str) -> Store:
 
 def read_thumbnails(store: Store, which: Iterable[int], size: tuple[int, int]) -> Array:
     """Decode k thumbnails of a store, at any size: (k, height, width, 3) uint8."""
-    numbers, jpeg = list(which), store.file["jpeg"]
+    numbers, jpeg = list(which), store.file.bytes_of("jpeg")
     images = np.empty((len(numbers), size[1], size[0], 3), np.uint8)
     for image, i in zip(images, numbers, strict=True):
-        content = jpeg[store.starts[i] : store.starts[i + 1]].tobytes()
+        content = jpeg.take(*store.starts[i : i + 2].tolist())
         try:
             small = Image.frombytes("RGB", store.thumb_res, content, "jpeg", "RGB", "")
         except ValueError as error:

@@ -58,7 +58,7 @@ def here(
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each file is opened as an image, and each store for reading."""
-    counts, image, stored = Counter[str](), Image.open, h5py.File
+    counts, image, stored = Counter[str](), Image.open, h5py.File.__init__
 
     def open_image(
         source: str, mode: Literal["r"] = "r", formats: tuple[str, ...] | None = None
@@ -66,13 +66,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counts[source] += 1
         return image(source, mode, formats)
 
-    def open_file(name: object, mode: str, **options: int) -> h5py.File:
-        if mode == "r":
+    def open_file(file: h5py.File, name: object, *mode: str, **options: int) -> None:
+        if mode == ("r",):
             counts[str(getattr(name, "path", name))] += 1
-        return stored(name, mode, **options)
+        stored(file, name, *mode, **options)
 
     monkeypatch.setattr(Image, "open", open_image)
-    monkeypatch.setattr(h5py, "File", open_file)
+    monkeypatch.setattr(h5py.File, "__init__", open_file)
     return counts
 
 

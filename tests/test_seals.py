@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from damage import flip, is_open
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from smalti.ground import seals
 from smalti.ground.errors import MosaicError
-from smalti.ground.seals import SealedFile, is_sealed, prove, sealing
+from smalti.ground.seals import SealedFile, SealedHDF5, is_sealed, prove, sealing
 
 CONTENT = bytes(range(1, 21))
 BLOCK = seals.BLOCK
@@ -103,6 +105,19 @@ def test_what_was_sealed_before_can_be_read_for_ever(
     (tmp_path / "a").write_bytes(content + checks + tail)
     with SealedFile(tmp_path / "a", "") as file:
         assert file.read() == content
+    for bit in (0, 200_000, 319_999):
+        (tmp_path / "a").write_bytes(flip(content, bit) + checks + tail)
+        assert "is damaged" in refusal(tmp_path / "a")
+
+
+def test_the_bytes_of_a_seal_are_as_the_document_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seals, "BLOCK", BLOCK)
+    content = os.urandom(9_000)
+    parts = content[:4_096], content[4_096:8_192], content[8_192:]
+    checks = struct.pack("<3I", *map(zlib.crc32, parts))
+    tail = struct.pack("<QI", len(content), zlib.crc32(checks)) + b"\rsmalti\n"
     assert write(tmp_path / "a", content) == content + checks + tail
 
 
@@ -118,13 +133,13 @@ def test_a_file_is_sealed_only_if_nothing_fails(path: Path) -> None:
 def test_a_system_that_cannot_read_without_moving_reads_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seals, "HAS_PREADV", False)
+    monkeypatch.setattr(seals, "HAS_PREAD", False)
     with SealedFile(path, "") as file:
         assert (file.seek(5), file.read(9)) == (5, CONTENT[5:14])
         assert (file.seek(1), file.read(4)) == (1, CONTENT[1:5])
 
 
-@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system cannot do that")
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="this system cannot do that")
 def test_reading_does_not_move_what_forks_of_a_process_share(path: Path) -> None:
     with SealedFile(path, "") as file:
         before = os.lseek(file.file.fileno(), 0, os.SEEK_CUR)
@@ -218,3 +233,58 @@ def test_a_seal_is_known_by_its_mark(path: Path) -> None:
         assert not is_sealed(path)
     path.write_bytes(b"damaged" + whole[-8:])
     assert is_sealed(path)
+
+
+# HDF5
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    """A sealed HDF5 file with a dataset of 0 to 99, in chunks of 16 that are not in order."""
+    with sealing(tmp_path / "n.h5") as part, h5py.File(part, "w") as file:
+        one = file.create_dataset("n", (100,), np.uint8, chunks=(16,))
+        for start in (48, 0, 96, 32, 80, 16, 64):
+            one[start : start + 16] = range(start, min(start + 16, 100))
+            file.flush()
+    return tmp_path / "n.h5"
+
+
+def test_bytes_of_a_dataset_are_those_that_hdf5_reads(numbers: Path) -> None:
+    with SealedHDF5(numbers, "") as file:
+        found = file.bytes_of("n")
+        for start in range(100):
+            for stop in range(start, 101):
+                assert found.take(start, stop) == bytes(range(start, stop))
+        assert file["n"][:].tobytes() == bytes(range(100))
+
+
+def test_a_damaged_byte_of_a_dataset_is_found_and_its_neighbours_are_right(
+    numbers: Path,
+) -> None:
+    whole = numbers.read_bytes()
+    at = whole.index(bytes(range(16, 32)))
+    numbers.write_bytes(flip(whole, 8 * (at + 5)))
+    begin = 16 + (at + 5) // 8 * 8 - at
+    with SealedHDF5(numbers, "make it anew") as file:
+        found = file.bytes_of("n")
+        with pytest.raises(MosaicError, match=r"n\.h5 is damaged; make it anew"):
+            found.take(20, 23)
+        with pytest.raises(MosaicError, match="is damaged"):
+            found.take(0, 100)
+        whole_ones = [i for i in range(100) if not begin <= i < begin + 8]
+        assert [found.take(i, i + 1)[0] for i in whole_ones] == whole_ones
+
+
+def test_a_closed_hdf5_file_is_open_nowhere(numbers: Path) -> None:
+    file = SealedHDF5(numbers, "")
+    assert file.bytes_of("n").take(3, 5) == b"\3\4"
+    assert is_open(numbers)
+    file.close()
+    assert not is_open(numbers)
+
+
+def test_a_sealed_file_that_is_not_of_hdf5_is_not_left_open(path: Path) -> None:
+    with pytest.raises(OSError, match="signature") as caught:
+        SealedHDF5(path, "")
+    assert caught.value
+    assert not is_open(path)
