@@ -14,6 +14,17 @@ test: .venv/test
 test-all: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
+# the lines and branches of the program that no test runs; what is compiled is traced as Python
+coverage: export COVERAGE_FILE = $(CURDIR)/_build/coverage/data
+coverage: .venv/test
+	rm -rf _build/coverage && mkdir -p _build/coverage
+	$(BIN)/coverage run -m pytest --numprocesses $(CORES) -m "not long and not attack"
+	$(BIN)/coverage run -m pytest --numprocesses $(CORES) -m long tests/test_exercises.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest tests/test_auction.py tests/test_fast.py \
+	  -k "not three_thousand and not small_problems and not true_optimum and not each_sale"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 # what is promised in docs/promises.md, attacked for twenty minutes
 attack: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) -m attack
@@ -89,4 +100,4 @@ clean:
 	@test ! -d .venv/share/jupyter/kernels || $(BIN)/python -m ipykernel install --sys-prefix 2> /dev/null
 	@touch $@
 
-.PHONY: all test test-all attack test-cluster check lab exercise site tangle stitch bench figures ready episode clean
+.PHONY: all test test-all coverage attack test-cluster check lab exercise site tangle stitch bench figures ready episode clean
