@@ -1,14 +1,18 @@
 """What a teacher uses: the look at a machine, the episode, the paper, and the licences."""
 
 import ast
+import errno
 import fcntl
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,6 +188,43 @@ def test_the_memory_that_counts_is_the_least_that_is_told(
     assert ready.ask_memory() == 8.192
 
 
+def test_where_the_files_of_the_system_say_nothing_all_memory_that_is_built_in_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ready, "read", lambda path: "")
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 10**6}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__, raising=False)
+    assert ready.ask_memory() == 4.096
+    monkeypatch.delattr(os, "sysconf")
+    assert ready.ask_memory() == -1
+
+
+@pytest.mark.parametrize(("counted", "cores"), [(6, 6), (None, 1)])
+def test_where_a_process_may_not_ask_for_its_cores_it_has_those_of_the_machine(
+    counted: int | None, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    monkeypatch.setattr(ready, "read", lambda path: "")
+    assert ready.ask_cores() == (cores, cores)
+
+
+def test_a_file_that_a_system_does_not_have_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text(" 7\n")
+    assert ready.read(str(tmp_path / "there")) == "7"
+    assert ready.read(str(tmp_path / "not there")) == ""
+
+
+def test_whether_there_is_a_browser_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr(webbrowser, "get", object)
+    assert ready.ask_door()[1] is True
+    monkeypatch.setattr(webbrowser, "get", none)
+    assert ready.ask_door()[1] is False
+
+
 # Ready for the course: trials
 
 
@@ -256,6 +297,15 @@ def test_a_pool_of_two_adds_up() -> None:
     assert ready.last_line(ready.start(ready.POOL), time.monotonic() + 60) == "6"
 
 
+def test_a_trial_that_hangs_is_ended_where_processes_have_no_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "killpg")
+    trial = ready.start("import time; time.sleep(60)")
+    assert ready.last_line(trial, time.monotonic()) == "no answer in time"
+    assert trial.returncode == -signal.SIGKILL
+
+
 # Ready for the course: the whole
 
 
@@ -270,6 +320,72 @@ def test_the_look_at_this_machine_leaves_nothing_behind(run: Run, tmp_path: Path
     assert marks(done.stdout) <= {"ok", "note", "mend"}
     assert done.returncode == (2 if "mend" in marks(done.stdout) else 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_to_be_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(prefix: str, dir: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(webbrowser, "get", object)
+    *others, lock = ready.look(str(tmp_path), 60)
+    assert lock.mark == "mend"
+    assert lock.fact.startswith("HDF5 cannot write here ([Errno 30] Read-only file system")
+    assert others[-1] == Finding("ok", "a pool of two processes works")
+
+
+def test_a_python_that_is_too_old_is_asked_for_no_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webbrowser, "get", object)
+
+    def facts() -> str:
+        return "\n".join(str(one) for one in ready.look_around(str(tmp_path), ["numpy"]))
+
+    assert "mend  not installed: numpy" in facts()
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    assert "mend  Python 3.9.2 is too old for the course" in facts()
+    assert "numpy" not in facts()
+
+
+def test_a_system_that_measures_no_load_is_not_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webbrowser, "get", object)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.25, 0, 0), raising=False)
+    known = [one.fact for one in ready.look_around(str(tmp_path), [])]
+    assert "the machine is at rest, its load is 0.2" in known
+    monkeypatch.delattr(os, "getloadavg")
+    unknown = [one.fact for one in ready.look_around(str(tmp_path), [])]
+    assert len(unknown) == len(known) - 1
+    assert not [fact for fact in unknown if "load" in fact]
+
+
+@pytest.mark.parametrize(
+    ("marked", "status", "last"),
+    [
+        (["ok", "note"], 0, "ready"),
+        (["mend", "ok"], 2, "1 thing to mend"),
+        (["mend", "note", "mend"], 2, "2 things to mend"),
+    ],
+)
+def test_the_last_line_counts_what_is_to_be_mended(
+    marked: list[str],
+    status: int,
+    last: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        ready, "look", lambda _: [Finding(mark, "a fact") for mark in marked]
+    )
+    assert ready.main([str(tmp_path)]) == status
+    *findings, said = capsys.readouterr().out.splitlines()
+    assert findings == [f"{mark:4}  a fact" for mark in marked]
+    assert said == last
 
 
 def test_a_folder_that_is_not_there_is_one_line_and_status_2(
@@ -524,6 +640,32 @@ def test_a_missing_document_is_one_line_and_status_2(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("episode: ")
     assert not (tmp_path / "made").exists()
+
+
+def test_the_episode_takes_along_the_pictures_that_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = "".join(
+        f"![]({name}){{alt='it'}} " for name in ("fig/cat.png", "fig/dog.png")
+    )
+    text = f"{HEAD}{BOXES}{pictures}\n"
+    monkeypatch.setattr(episode, "DOCUMENTS", ())
+    monkeypatch.setattr(episode, "episode", lambda texts, site: text)
+    (tmp_path / "fig").mkdir()
+    for name in ("cat.png", "unseen.png"):
+        (tmp_path / "fig" / name).write_text(name)
+    assert episode.write(tmp_path, tmp_path / "made") == ["there is no picture fig/dog.png"]
+    assert [path.name for path in (tmp_path / "made/fig").iterdir()] == ["cat.png"]
+    assert (tmp_path / "made/fig/cat.png").read_text() == "cat.png"
+
+
+def test_an_episode_without_faults_is_named_and_status_0(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert episode.main([str(tmp_path)], root=ROOT) == 0
+    said, errors = capsys.readouterr()
+    assert said.startswith(f"{tmp_path / 'photo-mosaic.md'}: ")
+    assert errors == ""
 
 
 # The page for teachers
