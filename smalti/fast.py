@@ -298,8 +298,11 @@ def offers_within(query: Floats, points: Floats, price: Floats, limit: Floats) -
     """All pairs (pairs, 2) of a query and a point whose offer is within the query's limit."""
     tree = plant(points, price, reach_of(query, points, price))
     asker, number, _ = in_order(query)
-    many = ask_within(tree, asker, limit[number], np.empty((0, 2), np.int64))
-    pairs = np.empty((many, 2), np.int64)
-    ask_within(tree, asker, limit[number], pairs)
+    pairs = np.empty((4 * len(query), 2), np.int64)
+    many = ask_within(tree, asker, limit[number], pairs)
+    if many > len(pairs):
+        pairs = np.empty((many, 2), np.int64)
+        ask_within(tree, asker, limit[number], pairs)
+    pairs = pairs[:many]
     pairs[:, 0] = number[pairs[:, 0]]
     return pairs

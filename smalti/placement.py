@@ -454,7 +454,7 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
         done = plan.cost - bound <= (1e-3 * plan.cost if width else 0)
         done |= len(keys) == before and not (rough and exact and not gap)
         if exact and plan.cost == bound:
-            plan = settle_ties(level, u, v)
+            plan = settle_ties(level, plan, u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
 
@@ -495,10 +495,41 @@ def bind(level: Level, v: Floats) -> Level:
     return replace(level, low=low, high=high)
 
 
-def settle_ties(level: Level, u: Floats, v: Floats) -> Plan:
-    """The one of all best plans that the dice choose, from optimal prices in whole numbers."""
+def parts(level: Level, arcs: Arcs, plan: Plan) -> Ints:
+    """The part of each photo, each cell and of home, 0, 1, ...: (N + M + 1,)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, home = len(level.low), len(level.low) + len(level.mass)
+    photo, cell, uses = arcs.photo, arcs.cell + n, np.bincount(plan.photo, plan.amount, n)
+    back = used_arcs(level, arcs, plan)
+    out, idle = np.flatnonzero(uses < level.high), np.flatnonzero(uses > level.low)
+    start = np.r_[photo, cell[back], np.full(len(out), home), idle]
+    end = np.r_[cell, photo[back], out, np.full(len(idle), home)]
+    roads = coo_array((np.ones(len(start)), (start, end)), shape=(home + 1, home + 1))
+    part: Ints = connected_components(roads, connection="strong")[1].astype(np.int64)
+    return part
+
+
+def loose(level: Level, arcs: Arcs, part: Ints) -> Ints:
+    """Which arcs are loose, (loose,)."""
+    return np.flatnonzero(part[arcs.photo] == part[len(level.low) + arcs.cell])
+
+
+def is_only(level: Level, arcs: Arcs, plan: Plan) -> bool:
+    """Whether no other plan on these arcs keeps the budgets."""
+    part = parts(level, arcs, plan)
+    idle = part[np.flatnonzero(level.low < level.high)] == part[-1]
+    return bool(len(loose(level, arcs, part)) + idle.sum() == len(part) - 1 - part.max())
+
+
+def settle_ties(level: Level, plan: Plan, u: Floats, v: Floats) -> Plan:
+    """The one of all best plans that the dice choose; from one, and from whole prices."""
     arcs, level = list_arcs(level, tied_arcs(level, u, v)), bind(level, v)
     for throw in itertools.count():
+        part = parts(level, arcs, plan)
+        kept = once_each(loose(level, arcs, part), used_arcs(level, arcs, plan))
+        arcs = Arcs(arcs.cell[kept], arcs.photo[kept], arcs.cost[kept])
         a, b = (np.random.PCG64([throw, len(w)]).random_raw(len(w)) >> 49 for w in (v, u))
         cost = (a[arcs.photo] * b[arcs.cell]).astype(np.float64)
         listed = Arcs(arcs.cell, arcs.photo, cost)
@@ -508,24 +539,6 @@ def settle_ties(level: Level, u: Floats, v: Floats) -> Plan:
         if is_only(level, arcs, plan):
             break
     return plan
-
-
-def is_only(level: Level, arcs: Arcs, plan: Plan) -> bool:
-    """Whether no other plan on these arcs keeps the budgets."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n, home = len(level.low), len(level.low) + len(level.mass)
-    photo, cell, uses = arcs.photo, arcs.cell + n, np.bincount(plan.photo, plan.amount, n)
-    back = np.isin(arcs.cell * n + photo, plan.cell * n + plan.photo)
-    out, idle = np.flatnonzero(uses < level.high), np.flatnonzero(uses > level.low)
-    start = np.r_[photo, cell[back], np.full(len(out), home), idle]
-    end = np.r_[cell, photo[back], out, np.full(len(idle), home)]
-    roads = coo_array((np.ones(len(start)), (start, end)), shape=(home + 1, home + 1))
-    count, part = connected_components(roads, connection="strong")
-    free = np.flatnonzero(level.low < level.high)
-    joined = (part[photo] == part[cell]).sum() + (part[free] == part[home]).sum()
-    return bool(joined == home + 1 - count)
 
 
 def rounded_up(share: float) -> str:
@@ -603,7 +616,10 @@ def place_by_all_arcs(asked: Request) -> tuple[Ints, Certificate]:
         level, v = group(task, 0.0), np.empty(len(tiles))
         v[level.photo_box] = prices
         v = v[: len(level.low)]
-        plan = settle_ties(level, cheapest(level.cells, level.tiles, v)[1][:, 0], v)
+        u = cheapest(level.cells, level.tiles, v)[1][:, 0]
+        pairs = np.stack([level.photo_box[match], level.cell_box])
+        (photo, cell), many = np.unique(pairs, axis=1, return_counts=True)
+        plan = settle_ties(level, Plan(photo, cell, many, proof.cost, u, v), u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
     return match, proof
 

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 numba = pytest.importorskip("numba")
 
 from smalti import placement, simplex  # noqa: E402
+from smalti.offers import squared  # noqa: E402
 from smalti.placement import PlacementSettings, place, scene  # noqa: E402
 from smalti.simplex import Roads, bare, better_plan, hang_up, take_in  # noqa: E402
 
@@ -188,8 +189,8 @@ def test_fractions_and_photos_that_stay_at_home_are_placed_at_the_least_cost(
     monkeypatch.setattr(placement, "AUCTION", auction)
     tiles, cells = scene(20, photos)
     tiles = tiles + np.random.default_rng(1).random(tiles.shape)
-    i, j = linear_sum_assignment(placement.squared(cells[:, None], tiles))
-    best = placement.squared(cells[i], tiles[j]).sum()
+    i, j = linear_sum_assignment(squared(cells[:, None], tiles))
+    best = squared(cells[i], tiles[j]).sum()
     for low in (0, np.arange(photos) % 3 == 0):
         proof = place(tiles, cells, 1, low, settings=PlacementSettings(solver="sparse"))[1]
         assert proof.gap <= placement.ROUNDING and proof.cost >= best - 1e-3
