@@ -250,9 +250,8 @@ def lay_out(folder: str, count: int) -> list[str]:
     names = [f"{i:02}.jpg" for i in range(count)]
     for i, name in enumerate(names):
         Path(folder, name).write_bytes(painted(i % 3))
-    if count > 2:
-        names[2] = BROKEN
-        Path(folder, BROKEN).write_bytes(painted(0)[:300])
+    names[2] = BROKEN
+    Path(folder, BROKEN).write_bytes(painted(0)[:300])
     return names
 
 

@@ -5,8 +5,10 @@ import pickle
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -153,3 +155,66 @@ def test_the_figures_that_the_lesson_shows_are_those_of_the_bench() -> None:
 def test_the_shortest_of_several_runs_counts() -> None:
     rests = iter([0.3, 0.0, 0.0])
     assert cores.seconds(lambda: time.sleep(next(rests)), 3) < 0.3
+
+
+def test_seconds_of_the_cpu_leave_out_what_a_process_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    computed, asked = iter([2.0, 5.0]), list[str]()
+    monkeypatch.setattr(time, "process_time", lambda: next(computed))
+    assert cores.cpu_seconds(lambda: asked.append("work")) == 3.0
+    assert asked == ["work"]
+    monkeypatch.undo()
+    assert cores.cpu_seconds(lambda: time.sleep(0.3)) < 0.3
+
+
+@pytest.mark.parametrize(("ticks", "share"), [(500.0, 0.5), (0.0, 0.0), (1200.0, 1.0)])
+def test_the_free_share_of_a_step_compares_its_ticks_with_those_of_sleep(
+    ticks: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = list[str]()
+    given = iter([1000.0, ticks])
+
+    def count(work: Callable[[], object]) -> float:
+        work()
+        return next(given)
+
+    monkeypatch.setattr(cores, "count_ticks", count)
+    assert cores.free_share(lambda: done.append("step")) == share
+    assert done == ["step"] * 4
+
+
+def test_where_nobody_ticks_no_share_is_more_than_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cores, "count_ticks", lambda work: 0.0)
+    assert cores.free_share(str) == 0.0
+
+
+@pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2)])
+def test_a_step_is_done_twice_in_each_round_by_as_many_threads_as_there_are(
+    threads: int, at_once: int
+) -> None:
+    lock, now, most, steps = threading.Lock(), 0, 0, 0
+
+    def step() -> None:
+        nonlocal now, most, steps
+        with lock:
+            now, steps = now + 1, steps + 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+
+    assert cores.time_twice(step, threads) > 0
+    assert (most, steps) == (at_once, 10)
+
+
+def test_a_parcel_is_pickled_for_each_task_and_its_task_knows_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cores.Parcel, "sent", 0)
+    parcel = cores.Parcel(bytes(1000))
+    with ProcessPoolExecutor(1) as pool:
+        assert list(pool.map(partial(cores.weigh, parcel=parcel), range(3))) == [0, 1, 2]
+    assert cores.Parcel.sent == 3

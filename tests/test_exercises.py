@@ -1,7 +1,9 @@
 """The exercises: an empty answer, every wrong attempt that a check knows, and the solution."""
 
+import errno
 import itertools
 import json
+import os
 import pickle
 import re
 import shutil
@@ -12,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -1094,6 +1097,65 @@ def test_a_curve_needs_points_from_one_to_hundreds() -> None:
     assert "too narrow" in checks.check(5, measure, {8: 3, 9: 2, 16: 2, 99: 3}).says
     good = {1: 3, 8: 2, 32: 1, 800: 3}
     assert checks.check(5, measure, good).says.startswith("Measured well. Here 32 was best")
+    one_sided = {1: 1, 8: 2, 32: 3, 800: 4}
+    assert "Here 1 was best, at an end" in checks.check(5, measure, one_sided).says
+
+
+def test_a_pool_whose_workers_die_is_explained_by_what_a_cell_cannot_be() -> None:
+    said = checks.explain_error(BrokenProcessPool("a process ended abruptly"))
+    assert said.startswith("A worker died at its start: it imports what it needs")
+    said = checks.explain_error(ValueError("abruptly"))
+    assert said.startswith("It ended with ValueError: abruptly.")
+
+
+def test_what_has_no_python_code_mentions_nothing() -> None:
+    assert checks.mentions(sleeps, "wait", "sleep")
+    assert not checks.mentions(partial(sleeps, tuple), "sleep")
+    assert not checks.mentions(len, "len")
+
+
+def test_an_error_of_a_writer_is_told_and_not_taken_for_a_race() -> None:
+    def fails(*_: Answer) -> None:
+        raise KeyError("cat")
+
+    add, move = solved(7, "add"), solved(7, "move")
+    assert "It ended with KeyError: 'cat'." in checks.check(7, fails, move).says
+    assert "It ended with KeyError: 'cat'." in checks.check(7, add, fails).says
+
+
+def test_who_asks_for_a_lock_without_waiting_gets_it_or_goes_on() -> None:
+    lock = checks.SharedLock(checks.Stage())
+    assert lock.acquire(blocking=False)
+    assert not lock.acquire(blocking=False)
+    lock.release()
+    assert lock.acquire(blocking=False)
+
+
+def test_a_disk_that_is_full_is_not_taken_for_a_disk_that_is_elsewhere() -> None:
+    def fills_up(path: str, rows: Iterable[str]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    with pytest.raises(OSError, match="No space left"):
+        checks.judge_each_moment(fills_up, ["a", "b"])
+    with pytest.raises(checks.Wrong, match="The new file is written into another folder"):
+        checks.judge_each_moment(renames_from_elsewhere, ["a", "b"])
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_writer_dies_in_the_midst_on_every_system(
+    forks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not forks:
+        monkeypatch.delattr(os, "fork", raising=False)
+    path = tmp_path / "rows"
+
+    def writes(path: str, rows: Iterable[str]) -> None:
+        with Path(path).open("w", buffering=1) as file:
+            file.writelines(f"{row}\n" for row in rows)
+            file.write("all is written\n")
+
+    checks.write_and_die(writes, str(path), ["a", "b", "c"], 2)
+    assert path.read_text() == "a\nb\n"
 
 
 def test_without_the_libraries_it_says_how_to_get_them(

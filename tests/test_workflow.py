@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import errno
+import fcntl
 import os
 import re
 import shutil
@@ -452,24 +454,26 @@ def test_an_edited_table_of_budgets_concerns_the_unique_match(tmp_path: Path) ->
 def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
     config: str, said: str, tmp_path: Path
 ) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "smalti", folder / "smalti")
     for name in ("Snakefile", "mosaic.py"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "smalti", tmp_path / "smalti")
-    (tmp_path / "config.toml").write_text(config)
-    done = snakemake(tmp_path)
+        shutil.copy(ROOT / name, folder)
+    (folder / "config.toml").write_text(config)
+    done = snakemake(folder)
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "data").exists()
+    assert not (folder / "data").exists()
 
 
 def test_the_demo_is_painted_first_when_it_is_not_there(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "smalti", folder / "smalti")
     for name in ("Snakefile", "mosaic.py", "config.toml"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "smalti", tmp_path / "smalti")
-    done = snakemake(tmp_path, "--dry-run", "--quiet", "rules")
+        shutil.copy(ROOT / name, folder)
+    done = snakemake(folder, "--dry-run", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
-    assert not (tmp_path / "data" / "cats").exists()
+    assert not (folder / "data" / "cats").exists()
 
 
 def test_the_painted_demo_is_divided_among_the_lists(
@@ -521,3 +525,188 @@ def test_the_workflow_is_as_snakemake_advises(finished: Path) -> None:
     done = snakemake(finished, "--lint")
     advice = set(re.findall(r"^ +\* (.*)$", done.stdout + done.stderr, re.MULTILINE))
     assert advice <= {"Specify a conda environment or container for each rule.:"}
+
+
+# What the Snakefile asks for, without Snakemake
+
+
+class Asked:
+    """What the Snakefile calls `workflow`, with the tasks that were named for later."""
+
+    basedir = str(ROOT)
+
+    def __init__(self, is_main_process: bool = True) -> None:
+        self.is_main_process = is_main_process
+        self.at_start: list[Callable[[str], None]] = []
+        self.at_error: list[Callable[[str], None]] = []
+
+    def onstart(self, task: Callable[[str], None]) -> None:
+        self.at_start.append(task)
+
+    def onerror(self, task: Callable[[str], None]) -> None:
+        self.at_error.append(task)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with three photos and settings; we are in it, and no run is at work."""
+    held = list[int]()
+    monkeypatch.setattr(workflow, "HELD", held)
+    monkeypatch.setenv(workflow.MARK, "")  # and what a test puts there goes with it
+    monkeypatch.chdir(new_collection(tmp_path, 3))
+    Path("config.toml").write_text(
+        CONFIG.replace("target_id = 50", "target = 'target.png'")
+    )
+    yield tmp_path
+    for file in held:
+        os.close(file)
+
+
+def listed() -> list[str]:
+    """The names in the lists of the workflow, if there are any."""
+    texts = [path.read_text() for path in Path("data/lists").glob("*")]
+    return sorted(re.findall(r"\d{3}\.png", "".join(texts)))
+
+
+NAMES = ["000.png", "001.png", "002.png"]
+
+
+def test_the_main_process_writes_the_lists_and_names_what_is_done_at_start_and_error(
+    here: Path,
+) -> None:
+    asked = Asked()
+    plan = workflow.begin("config.toml", {"chunks": 3}, asked)
+    assert (plan.count, plan.parts) == (3, ["000", "001", "002"])
+    assert listed() == NAMES
+    assert (len(asked.at_start), len(asked.at_error)) == (1, 1)
+    assert os.environ[workflow.MARK] == str(here)
+
+
+def test_the_process_of_a_job_writes_nothing_and_names_nothing(here: Path) -> None:
+    before = sorted(here.rglob("*"))
+    asked = Asked(is_main_process=False)
+    assert workflow.begin("config.toml", {}, asked).parts == ["000", "001"]
+    assert (asked.at_start, asked.at_error) == ([], [])
+    assert sorted(here.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("[choosing]\nmethod = 'nearest'", "method is no key of config.toml; leave it out"),
+        ('image_path = "no\\u202ewhere"', r"there is no folder or archive 'no\u202ewhere'"),
+    ],
+)
+def test_a_mistake_ends_the_workflow_with_status_2_and_a_line(
+    config: str, said: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("config.toml").write_text(config)
+    with pytest.raises(SystemExit) as end:
+        workflow.begin("config.toml", {}, Asked())
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"mosaic: {said}")
+    assert not Path("data").exists()
+
+
+def test_while_another_run_is_at_work_a_folder_is_only_looked_at(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(".snakemake/locks").mkdir(parents=True)
+    Path(".snakemake/locks/0.input.lock").touch()
+    with Path(".snakemake/running").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        asked = Asked()
+        workflow.begin("config.toml", {}, asked)
+        assert listed() == []
+        with pytest.raises(SystemExit) as end:
+            asked.at_start[0]("")
+        assert end.value.code == 2
+        assert capsys.readouterr().err == f"mosaic: {workflow.BUSY}\n" * 2
+        assert Path(".snakemake/locks/0.input.lock").exists()
+    workflow.begin("config.toml", {}, asked)
+    assert listed() == NAMES
+    assert not Path(".snakemake/locks/0.input.lock").exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_where_a_disk_or_a_system_has_no_locks_a_run_goes_on_without_one(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    opened = len(list(Path("/dev/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        assert workflow.claim() is None
+        assert len(list(Path("/dev/fd").iterdir())) == opened
+    monkeypatch.setattr(workflow, "fcntl", None)
+    assert workflow.claim() is None
+    Path(".snakemake/locks").mkdir()
+    Path(".snakemake/locks/0.input.lock").touch()
+    workflow.begin("config.toml", {}, Asked())
+    assert listed() == NAMES
+    assert Path(".snakemake/locks/0.input.lock").exists()  # of another run, for all we know
+
+
+def test_at_the_start_jobs_of_this_folder_end_and_those_of_others_go_on(here: Path) -> None:
+    sleep = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+    jobs = []
+    try:
+        for folder in (here, here / "photos"):
+            env = {**os.environ, workflow.MARK: str(folder)}
+            jobs.append(subprocess.Popen(sleep, env=env, stdout=subprocess.PIPE))
+            assert jobs[-1].stdout
+            jobs[-1].stdout.readline()  # it is at work
+        workflow.start(str(here), "")
+        with pytest.raises(ProcessLookupError):
+            os.kill(jobs[0].pid, 0)
+        assert jobs[1].poll() is None
+    finally:
+        for job in jobs:
+            job.kill()
+            job.communicate()
+
+
+def test_of_the_logs_of_this_run_those_that_end_in_an_error_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {
+        "a": "reading\nmosaic: there is no photo 'b.png'",
+        "b": "mosaic: a warning\nall is well",
+        "c": "Traceback\nZeroDivisionError: division by zero",
+        "d": "mosaic match: error: bad\u202e words",
+        "old": "mosaic: an error of the day before",
+        "void": "",
+    }
+    for name, text in said.items():
+        (here / f"{name}.log").write_text(text, encoding="utf-8")
+    os.utime(here / "old.log", (1000, 1000))
+    workflow.tell(here, 2000.0, "")
+    assert capsys.readouterr().err.splitlines() == [
+        f"{here}/a.log: mosaic: there is no photo 'b.png'",
+        f"{here}/c.log: ZeroDivisionError: division by zero",
+        rf"{here}/d.log: mosaic match: error: bad\u202e words",
+    ]
+
+
+def test_files_from_the_future_come_into_the_present_and_keep_their_order(
+    tmp_path: Path,
+) -> None:
+    tomorrow = time.time() + 24 * 60 * 60
+    times = {"third": tomorrow + 2, "first": 1000.0, "second": tomorrow}
+    for name, when in times.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (when, when))
+    workflow.set_back([*map(tmp_path.joinpath, times), tmp_path / "missing"])
+    found = {name: (tmp_path / name).stat().st_mtime for name in times}
+    assert found["first"] == 1000.0 < found["second"] < found["third"] <= time.time()
+
+
+def test_a_match_reads_the_target_and_else_the_photo_of_the_collection(here: Path) -> None:
+    plan = make_plan("config.toml", {}, ROOT)
+    assert "--target=target.png" in workflow.match_options(plan, "unique")
+    assert "--image-path" not in workflow.match_options(plan, "unique")
+    plan = make_plan("config.toml", {"target": "", "image_path": ["my photos"]}, ROOT)
+    assert "--image-path 'my photos'" in workflow.match_options(plan, "nearest")
