@@ -828,3 +828,70 @@ def test_a_terminal_shows_the_progress(photos: Path, target: Path, start: Start)
     assert re.search(r"thumbnails: +\d+%\|.*\| +\d+/30 ", shown.decode())
     assert "pasting: " in shown.decode()
     assert "kept " in output
+
+
+# What goes together, and what is not there
+
+
+def test_a_size_of_tiles_does_not_go_with_a_size_of_the_mosaic(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal, capsys: Printed
+) -> None:
+    output = tmp_path / "out.png"
+    assert make(photos, target, output) == 0
+    capsys.readouterr()
+    said = refusal("paste", output, "new.png", "--thumb-res", 9, 9, "--size", "60x40")
+    assert "`size` does not go with `thumb_res`" in said
+
+
+def test_a_page_without_its_target_is_refused(
+    photos: Path, target: Path, tmp_path: Path, refusal: Refusal, capsys: Printed
+) -> None:
+    output = tmp_path / "out.png"
+    assert make(photos, target, output, "--look", "plain") == 0
+    target.unlink()
+    capsys.readouterr()
+    assert "a page shows the target, too: " in refusal("page", output)
+    assert not output.with_suffix(".html").exists()
+
+
+@pytest.mark.parametrize("ending", ["dzi", "SZI"])
+def test_a_pyramid_has_its_score_in_its_report(
+    ending: str, target: Path, refusal: Refusal
+) -> None:
+    said = refusal("score", f"out.{ending}", target)
+    assert f"out.{ending} cannot be read as a whole; its report has its scores" in said
+
+
+def test_a_score_of_a_picture_without_a_report_tells_no_uses(
+    target: Path, capsys: Printed
+) -> None:
+    assert main(["score", str(target), str(target), "--target-res", "6", "4"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("score    RMSE 0.4 levels")
+
+
+def test_a_dive_without_the_photos_ends_in_thumbnails_and_says_so(
+    photos: Path, target: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    output, film = tmp_path / "out.png", tmp_path / "dive.gif"
+    assert make(photos, target, output) == 0
+    photos.rename(tmp_path / "elsewhere")
+    capsys.readouterr()
+    zoom = ["zoom", str(output), str(film), "--seconds", "0.2"]
+    assert main(zoom) == 0
+    said = "the photos are not at hand, so the end is not sharp; give --image-path\n"
+    assert said in capsys.readouterr().err
+    assert main([*zoom, "--image-path", str(tmp_path / "elsewhere")]) == 0
+    assert said not in capsys.readouterr().err
+
+
+def test_an_error_that_nobody_foresaw_is_raised_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(commands.Score, "run", fail)
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        main(["score", "a.png", "b.png"])
+    assert capsys.readouterr().err == ""

@@ -1,7 +1,9 @@
 """Data sets: fetched by name, checked, and unpacked without harm."""
 
+import errno
 import functools
 import http.server
+import os
 import stat
 import sys
 import tarfile
@@ -18,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packing import content, left, listed, pack, records
 
+from smalti import datasets
 from smalti.datasets import DATASETS, DataSet, fetch, unpack
 from smalti.ground.errors import MosaicError
 
@@ -351,3 +354,23 @@ def test_what_was_packed_is_unpacked(
         for path in (folder / "out").rglob("*.png")
     }
     assert found == files
+
+
+def test_a_folder_in_a_zip_is_no_file(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("cats/", b"")
+        file.writestr("cats/a.png", content("red"))
+    found = datasets.iterate_zip(tmp_path / "a.zip")
+    assert [(name, file.read()) for name, _, file in found] == [
+        ("cats/a.png", content("red"))
+    ]
+
+
+def test_an_error_of_the_disk_is_not_taken_for_one_of_the_server() -> None:
+    with pytest.raises(OSError, match="No space left"), datasets.downloading("http://a/b"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(MosaicError, match=r"cannot fetch http://a/b \(TimeoutError\)"),
+        datasets.downloading("http://a/b"),
+    ):
+        raise TimeoutError

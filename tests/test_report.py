@@ -1,5 +1,6 @@
 """Reports: what goes in comes out, and no damaged one is believed."""
 
+import importlib.metadata
 import json
 import os
 import tempfile
@@ -14,6 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from msgspec.structs import replace
 
 from mosaic import Array
+from smalti import report as reports
 from smalti.ground.cache import cache_path
 from smalti.ground.errors import MosaicError
 from smalti.report import (
@@ -298,3 +300,15 @@ def test_what_is_not_known_is_not_said() -> None:
         "spacing  3 pairs of equal photos are too near",
     ]
     assert len(list(describe_match(replace(stopped, stopped="optimal"), {}))) == 2
+
+
+def test_a_program_that_is_only_copied_has_a_name_and_no_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    found = reports.program.__wrapped__
+    assert found() == f"mosaic {importlib.metadata.version('mosaic-book')}"
+    monkeypatch.setattr(importlib.metadata, "version", unknown)
+    assert found() == "mosaic"

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from data import cats
-from mosaic import Array, open_store, read_thumbnails
+from mosaic import Array, Reject, Thumbnail, open_store, read_thumbnails
 from smalti import making, sharp, variants
 from smalti.command import main
+from smalti.making import StoreSettings
 from smalti.report import read_report, read_rows
 from smalti.sharp import largest_cell, read_size
 
@@ -317,3 +318,16 @@ def test_a_third_more_is_not_worth_a_word(capsys: pytest.CaptureFixture[str]) ->
     assert "too small" not in capsys.readouterr().err
     make("--size", "1000x600")
     assert "10 of 20 photos" in capsys.readouterr().err
+
+
+def test_a_photo_that_is_read_again_has_the_size_and_the_colours_of_its_thumbnail() -> None:
+    make("--store", "m.h5")
+    Image.new("RGB", (200, 150), "magenta").save("photos/01.png")  # it was as large
+    Image.open("photos/03.png").resize((90, 200)).save("photos/03.png")
+    settings = StoreSettings(thumb_res=(40, 40), workers=1)
+    names = ["01.png", "03.png", "05.png"]
+    with open_store("m.h5") as store:
+        wanted = dict.fromkeys(names, ("",))
+        found = list(sharp.read_again(names, "photos", settings, store, wanted))
+    assert found[:2] == [Reject(name, "it has changed") for name in names[:2]]
+    assert isinstance(found[2], Thumbnail) and found[2].name == "05.png"

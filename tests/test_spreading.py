@@ -269,3 +269,18 @@ def test_least_uses_that_exceed_the_cells_are_refused() -> None:
     tiles, cells, empty = np.zeros((3, 1)), np.zeros((2, 1)), np.zeros((1, 2), bool)
     with pytest.raises(MosaicError, match="2 cells cannot hold 3 uses; lower min_uses"):
         plainly(tiles, cells, empty, 0, least=np.ones(3, np.int64))
+
+
+def test_one_of_the_variants_of_a_photo_is_enough_for_its_least() -> None:
+    tiles = np.array([[0.0], [0.0], [9.0], [9.0]])
+    photo = np.array([0, 0, 1, 1])  # two photos, each with its mirror image
+    match = spread(
+        tiles,
+        np.zeros((4, 1)),
+        np.zeros((1, 4), bool),
+        0,
+        most=np.full(2, BEYOND),
+        least=np.array([0, 1]),
+        photo=photo,
+    )
+    assert sorted(photo[match].tolist()) == [0, 0, 0, 1]

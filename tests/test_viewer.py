@@ -1,8 +1,10 @@
 """The viewer of a mosaic in a real browser, the folder around it, and its little server."""
 
+import dataclasses
 import doctest
 import http.client
 import itertools
+import json
 import math
 import os
 import shutil
@@ -735,6 +737,64 @@ def test_without_its_target_a_view_has_no_slider(made: Path, browser: Chrome) ->
     assert not browser.find_element(By.ID, "fade").is_displayed()
     assert hover(browser, *place_of(browser, 7)).endswith("row 2, column 2")
     assert complaints(browser) == []
+
+
+def told(folder: str = "out_view") -> dict[str, object]:
+    """What the page of a view knows of its mosaic."""
+    page = Path(folder, "index.html").read_text(encoding="utf-8")
+    about: dict[str, object] = json.loads(
+        page.split('id="about">')[1].split("</script>")[0]
+    )
+    return about
+
+
+def test_without_its_target_a_view_knows_neither_it_nor_distances(made: Path) -> None:
+    main(["view", "out.png"])
+    assert (told()["target"], "off" in told()) == ("mosaic_files/target.jpg", True)
+    Path("target.png").unlink()
+    assert main(["view", "out.png"]) == 0
+    assert (told()["target"], told().get("off")) == ("", None)
+    assert not Path("out_view/mosaic_files/target.jpg").exists()
+
+
+def test_of_a_scene_that_nobody_describes_a_viewer_knows_only_the_tiles(made: Path) -> None:
+    main(["paste", "out.png", "m.dzi"])
+    viewer.write_viewer("all.html", "m.dzi", title="cats")
+    shutil.copy("all.html", "m_files/index.html")
+    found = told("m_files")
+    assert (found["title"], found["folder"]) == ("cats", "m_files")
+    assert not {"names", "target", "photos"} & found.keys()
+
+
+def test_without_the_photos_large_cells_are_drawn_from_thumbnails_and_link_to_nothing(
+    made: Path,
+) -> None:
+    main(["view", "out.png"])
+    assert told()["photos"]
+    shutil.rmtree("photos")
+    assert main(["view", "out.png", "--cell", "48"]) == 0
+    assert "photos" not in told()
+    seen = viewer.read_dzi(Path("out_view/mosaic.dzi"))
+    assert (seen["width"], seen["height"]) == (6 * 48, 4 * 32)
+
+
+def test_cells_of_a_mosaic_of_an_exact_size_keep_its_shape(made: Path) -> None:
+    work = making.open_work(Path("out.json"), {})
+    settings = dataclasses.replace(work.settings, size=(600, 100))  # cells of 100 x 25
+    work = dataclasses.replace(work, settings=settings)
+    assert viewer.cell_size(work, ViewSettings(cell=40)) == (40, 10)
+
+
+def test_copies_of_photos_are_kept_when_only_the_tiles_are_other_ones(made: Path) -> None:
+    main(["view", "out.png", "--photos", "16"])
+    before = listed(Path("out_view/mosaic_files/photos"))
+    assert before
+    main(["view", "out.png", "--photos", "16", "--cell", "30"])
+    assert listed(Path("out_view/mosaic_files/photos")) == before
+    main(["view", "out.png", "--photos", "12", "--cell", "30"])
+    after = listed(Path("out_view/mosaic_files/photos"))
+    assert after.keys() == before.keys()
+    assert not set(after.items()) & set(before.items())
 
 
 def test_a_view_among_the_photos_is_no_photo(made: Path) -> None:
