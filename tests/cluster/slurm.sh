@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Debian's Slurm with two nodes, n1 and n2, that are both this machine; for root.
+#   tests/cluster/slurm.sh install      installs it, or says in a line why it cannot run here
 #   tests/cluster/slurm.sh up FOLDER    installs and starts it, with all its files in FOLDER
 #   tests/cluster/slurm.sh down FOLDER  ends what was started
 set -euo pipefail
-D=$(realpath -m "$2")
+D=$(realpath -m "${2:-/nowhere}")
 G=/sys/fs/cgroup
 pid() { cat "$D/run/$1.pid" 2>/dev/null; }
 alive() { # and not only waiting for somebody to hear that it has ended
-  [ -s "$D/run/$1.pid" ] && grep -q '^State:.[^ZX]' "/proc/$(pid "$1")/status" 2>/dev/null
+  [ -s "$D/run/$1.pid" ] && grep -q '^State:.[^ZX]' "/proc/$(pid "$1")/status" 2>/dev/null &&
+    grep -qaE 'slurm|munge' "/proc/$(pid "$1")/cmdline" # and no stranger with an old number
 }
 wait_for() {
   for _ in $(seq 300); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.2; done
@@ -31,18 +33,37 @@ start() { # a node, with a name and processes of its own, that all end with the 
   echo $! >"$D/run/$1.pid"
 }
 
-case $1 in
-up)
+never() {
+  echo "no cluster here: $*" >&2
+  exit 2
+}
+add() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    slurmctld slurmd slurm-client munge >/dev/null 2>&1
+}
+have_slurm() {
+  [ "$(id -u)" = 0 ] || never "it wants root"
+  unshare --pid --fork --mount-proc --uts true 2>/dev/null || never "nodes cannot be kept apart"
   if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null
+    command -v apt-get >/dev/null || never "it wants Debian's packages"
+    add || { apt-get update -qq && add; } || never "Debian's packages of Slurm cannot be had"
   fi
-  if [ -e /etc/slurm/slurm.conf ]; then
-    echo "there is a cluster here already: /etc/slurm/slurm.conf" >&2
-    exit 2
+  clear_left
+  [ ! -e /etc/slurm/slurm.conf ] || never "/etc/slurm/slurm.conf is that of another"
+}
+clear_left() { # the cluster of a test that was killed
+  left=$(dirname "$(readlink -f /etc/slurm/slurm.conf)")
+  if [ -s "$left/owner" ] && ! kill -0 "$(cat "$left/owner")" 2>/dev/null; then
+    "$0" down "$left"
   fi
+}
+
+case $1 in
+install) have_slurm ;;
+up)
+  have_slurm
   mkdir -p "$D"/{ctld,log,run,spool} && chmod 755 "$D" "$D"/*
+  echo "$PPID" >"$D/owner"
   # one key, by which the daemons know each other
   head -c 1024 /dev/urandom >"$D/munge.key" && chmod 400 "$D/munge.key"
   install -d -o root -m 755 /run/munge
