@@ -15,12 +15,13 @@ test-all: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
 # the lines and branches of the program that no test runs; what is compiled is traced as Python
+COMPILED = auction fast simplex
 coverage: export COVERAGE_FILE = $(CURDIR)/_build/coverage/data
 coverage: .venv/test
 	rm -rf _build/coverage && mkdir -p _build/coverage
 	$(BIN)/coverage run -m pytest --numprocesses $(CORES) -m "not long and not attack"
 	$(BIN)/coverage run -m pytest --numprocesses $(CORES) -m long tests/test_exercises.py
-	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest tests/test_auction.py tests/test_fast.py \
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest $(COMPILED:%=tests/test_%.py) \
 	  -k "not three_thousand and not small_problems and not true_optimum and not each_sale"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
