@@ -7,8 +7,11 @@ set -euo pipefail
 D=$(realpath -m "${2:-/nowhere}")
 G=/sys/fs/cgroup
 pid() { cat "$D/run/$1.pid" 2>/dev/null; }
-alive() { # and not only waiting for somebody to hear that it has ended
-  [ -s "$D/run/$1.pid" ] && grep -q '^State:.[^ZX]' "/proc/$(pid "$1")/status" 2>/dev/null &&
+runs() { # and does not only wait for somebody to hear that it has ended
+  grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
+}
+alive() {
+  [ -s "$D/run/$1.pid" ] && runs "$(pid "$1")" &&
     grep -qaE 'slurm|munge' "/proc/$(pid "$1")/cmdline" # and no stranger with an old number
 }
 wait_for() {
@@ -51,11 +54,15 @@ have_slurm() {
   clear_left
   [ ! -e /etc/slurm/slurm.conf ] || never "/etc/slurm/slurm.conf is that of another"
 }
-clear_left() { # the cluster of a test that was killed
+clear_left() { # the cluster of a test that was killed, and what still works in its folder
   left=$(dirname "$(readlink -f /etc/slurm/slurm.conf)")
-  if [ -s "$left/owner" ] && ! kill -0 "$(cat "$left/owner")" 2>/dev/null; then
-    "$0" down "$left"
-  fi
+  case $left in /tmp/mosaic-cluster-*/slurm) ;; *) return ;; esac
+  if [ ! -s "$left/owner" ] || runs "$(cat "$left/owner")"; then return; fi
+  for process in /proc/[0-9]*; do
+    case $(readlink "$process/cwd") in "${left%/*}"/*) kill -9 "${process#/proc/}" || true ;; esac
+  done
+  "$0" down "$left"
+  rm -rf "${left%/*}"
 }
 
 case $1 in
