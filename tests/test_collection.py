@@ -418,3 +418,19 @@ def test_a_step_tells_what_is_no_photo_on_the_terminal(
     assert capsys.readouterr().err == (
         "1 mosaic of ours left out\n1 file that we cannot read: 1 .dng; export them as JPEG\n"
     )
+
+
+def test_photos_on_several_drives_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [str(tmp_path / name) for name in ("a", "b")]
+    for folder in folders:
+        Path(folder).mkdir()
+    assert collection_root(folders) == str(tmp_path)
+
+    def fail(paths: list[Path]) -> str:
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr(os.path, "commonpath", fail)
+    with pytest.raises(MosaicError, match="on several drives cannot be one collection"):
+        collection_root(folders)

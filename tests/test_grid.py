@@ -427,3 +427,24 @@ def test_only_filled_cells_are_described(monkeypatch: pytest.MonkeyPatch) -> Non
     view = make_view(target, (8, 8), GridSettings(target_res=(3, 4)))
     in_bands(monkeypatch, 3 * 16)
     assert view.describe(lambda cells: cells[:, 2, 2, 0]).tolist() == [*range(30, 121, 10)]
+
+
+def test_where_all_cells_of_a_band_are_empty_nothing_is_described(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = numbered(3, 4).convert("RGBA")
+    alpha = Image.new("L", (30, 40), 255)
+    alpha.paste(0, (0, 10, 30, 20))
+    target.putalpha(alpha)
+    view = make_view(target, (8, 8), GridSettings(target_res=(3, 4)))
+    in_bands(monkeypatch, 3 * 16)
+    counts = list[int]()
+
+    def describe(cells: Array) -> Array:
+        counts.append(len(cells))
+        return cells[:, 2, 2, 0]
+
+    found = view.describe(describe)
+    assert counts == [3, 3, 3]
+    assert len(found) == 9
+    assert found[3:].tolist() == [*range(70, 130, 10)]

@@ -462,3 +462,9 @@ def test_a_score_needs_no_store(capsys: pytest.CaptureFixture[str]) -> None:
     gc.collect()
     assert main(["score", "out.png", "target.png"]) == 0
     assert capsys.readouterr().out.startswith("score ")
+
+
+def test_a_score_without_a_target_is_refused_with_the_reason() -> None:
+    work = dataclasses.replace(make().work, view=None, missing="the target is gone")
+    with pytest.raises(MosaicError, match="the target is gone"):
+        _ = Mosaic(work).score

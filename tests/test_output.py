@@ -3,6 +3,7 @@
 import contextlib
 import doctest
 import io
+import math
 import os
 import subprocess
 import sys
@@ -530,3 +531,19 @@ def test_without_a_resolution_a_file_has_neither(tmp_path: Path, ending: str) ->
     with Image.open(tmp_path / f"a{ending}") as read:
         assert "icc_profile" not in read.info
         assert read.info.get("dpi", (1, 1)) == (1, 1)
+
+
+def test_where_a_system_does_not_tell_its_memory_it_is_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}
+    monkeypatch.setattr(os, "sysconf_names", sizes, raising=False)
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__, raising=False)
+    assert output.memory() == 4_096_000
+    monkeypatch.delattr(os, "sysconf_names")
+    assert output.memory() == math.inf
+
+
+def test_what_is_fed_comes_in_pieces_no_longer_than_asked_for_and_ends() -> None:
+    feed = output.Feed(iter([b"abc", b"", b"de"]))
+    assert [feed.read(2) for _ in range(5)] == [b"ab", b"c", b"de", b"", b""]

@@ -1079,3 +1079,13 @@ def test_a_thumbnail_keeps_the_size_of_its_photo_and_its_mean(tmp_path: Path) ->
     assert isinstance(made, mosaic.Thumbnail)
     assert (made.name, made.size, made.mean) == ("a.jpg", (60, 40), (128, 128, 128))
     assert Image.open(io.BytesIO(made.jpeg)).size == (6, 4)
+
+
+def test_without_the_package_for_them_heic_photos_are_no_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("pillow_heif")
+    asked = formats.__wrapped__
+    assert asked() == [*photos_module.FORMATS, "HEIF"]
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert asked() == photos_module.FORMATS

@@ -481,3 +481,11 @@ def test_the_help_has_paper_among_the_sizes(capsys: pytest.CaptureFixture[str]) 
         sizes = capsys.readouterr().out.split("The size:")[1].split("\n\n")[0]
         for word in ("--print", "--dpi", "--sheets", "--overlap", "--size"):
             assert word in sizes
+
+
+def test_a_folder_is_no_name_for_a_pdf(tmp_path: Path) -> None:
+    (tmp_path / "m.pdf").mkdir()
+    with pytest.raises(
+        MosaicError, match=r"m\.pdf is a folder; give the mosaic a name in it"
+    ):
+        printing.check_output(str(tmp_path / "m.pdf"), (30, 20), PrintSettings())

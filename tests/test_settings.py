@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import os
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from msgspec import Meta
 from mosaic import Settings
 from smalti import commands
 from smalti.command import COMMANDS, command_class, main
+from smalti.ground import settings as settings_module
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import (
     Amount,
@@ -554,3 +556,12 @@ def test_a_bad_option_is_one_line_and_status_2(
     refusal: Callable[..., str], photos: Path, option: list[str], said: str
 ) -> None:
     assert said in refusal("thumbnails", photos, photos.parent / "a.h5", *option)
+
+
+@pytest.mark.parametrize(("counted", "cores"), [(6, 6), (None, 1)])
+def test_where_a_process_may_not_ask_for_its_cores_it_has_those_of_the_machine(
+    counted: int | None, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert settings_module.cores() == cores

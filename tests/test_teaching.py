@@ -668,6 +668,13 @@ def test_an_episode_without_faults_is_named_and_status_0(
     assert errors == ""
 
 
+def test_the_episode_is_written_as_make_says(run: Run, tmp_path: Path) -> None:
+    done = run(ROOT / "course" / "episode.py", tmp_path / "made")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "made/photo-mosaic.md").is_file()
+    assert run(ROOT / "course" / "episode.py", "/dev/null/made").returncode == 2
+
+
 # The page for teachers
 
 TEACHING = text_of("course/teaching.md")

@@ -132,3 +132,8 @@ def test_a_photo_that_crashes_its_decoder_is_named_and_the_run_goes_on(
     assert isinstance(third, mosaic.Thumbnail)
     reason = "its decoder crashed, or did not come to an end"
     assert second == mosaic.Reject("b.jpg", reason)
+
+
+def test_a_process_that_nobody_has_started_waits_for_no_parent() -> None:
+    assert multiprocessing.parent_process() is None
+    assert workers.follow_parent() is None  # type: ignore[func-returns-value]
