@@ -339,3 +339,12 @@ def test_the_book_says_so_before_a_match_that_needs_much_memory(
     said = "comparing 40 photos with 250000 cells takes 0.4 GB and 4 s; `make`, or `mosaic match`"
     assert (said in output) == warned
     assert output.count("comparing") == warned
+
+
+def test_a_grid_of_the_book_wants_both_its_numbers(spotted: Path) -> None:
+    before = sorted(spotted.rglob("*"))
+    for grid in ((0, 4), (4, 0), (0, 0)):
+        settings = mosaic.Settings(image_path=("photos",), target_res=grid)
+        with pytest.raises(MosaicError, match="give both; only `mosaic make` chooses them"):
+            mosaic.make_mosaics(settings)
+    assert sorted(spotted.rglob("*")) == before
