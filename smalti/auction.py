@@ -179,8 +179,9 @@ def auction(
     high: Ints,
     v: Floats,
     eps: float,
+    last: Ints | None = None,
 ) -> Iterator[tuple[Ints, Floats]]:
-    """Better and better amounts (arcs,) and prices v (n,), from prices to begin with.
+    """Better and better amounts (arcs,) and prices v (n,), from prices and perhaps amounts.
 
     Arcs (arcs,) between m cells with `mass` (m,) and n photos, used `low` to `high` times (n,), where
     `low` is 0 or `high`. Ends early if the arcs allow no plan, or too many bids are needed.
@@ -190,7 +191,8 @@ def auction(
     >>> [amount.tolist() for amount, _ in auction(*ways, one, one, one, np.zeros(2), 1.0)][-1]
     [0, 1, 1]
     """
-    m, n, amount, after = len(mass), len(high), np.zeros_like(cell), np.empty_like(cell)
+    m, n, after = len(mass), len(high), np.empty_like(cell)
+    amount = np.zeros_like(cell) if last is None else last.copy()
     free, u = low < high, np.empty(m)
     v = np.where(free, np.minimum(v, 0.0), v)
     by_cell, by_photo = order(cell, m), order(photo, n)

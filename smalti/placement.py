@@ -323,7 +323,7 @@ AUCTION = 400_000  # arcs from which on an auction is quicker than the solver
 
 
 def solve_roughly(
-    level: Level, arcs: Arcs, u: Floats, v: Floats, gap: float, whole: bool
+    level: Level, arcs: Arcs, u: Floats, v: Floats, gap: float, last: Plan | None, whole: bool
 ) -> Plan | None:
     """A plan within this gap of the best on the listed arcs, if an auction finds one."""
     forced = ((level.low > 0) & (level.low < level.high)).any()
@@ -334,7 +334,10 @@ def solve_roughly(
 
     market = arcs.cell, arcs.photo, arcs.cost, level.mass, level.low, level.high
     start = np.searchsorted(arcs.cell, np.arange(len(level.mass)))
-    for amount, w in auction(*market, v, eps):
+    has = np.zeros(len(arcs.cost), np.int64)
+    if last:
+        v, eps, has[used_arcs(level, arcs, last)] = last.v, eps / 5, last.amount
+    for amount, w in auction(*market, v, eps, has):
         u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
         cost, used = float(amount @ arcs.cost), np.flatnonzero(amount)
         if cost - level.bound(u, w) <= gap * cost:
@@ -422,8 +425,8 @@ class Round:
 
 
 LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
-ROUGH = 3e-4  # the gap on listed arcs that will do for a coarse level
-FIRST = 5e-5  # and for the first plan of the last one
+ROUGH = 3e-4  # the gap on listed arcs that will do for a first plan
+FINER = 5e-5  # and for the second one on the last level
 TINY = 1e-5  # a gap that is best reached on the way to the optimum
 
 
@@ -437,26 +440,28 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     gap, exact = gap if gap > TINY else 0.0, task.whole and not width
     slack = 0.5 if exact and not gap else 1e-11 * typical
     keys, u = first_arcs(level, v, row)
+    goals = [ROUGH] if width else [max(ROUGH, gap / 2), gap / 2 or FINER]
     done, plan, new = False, None, keys
     while not done:
         arcs = list_arcs(level, keys)
-        enough = ROUGH if width else gap / 3 if gap else FIRST
-        first, plan, rough = plan, None, None
-        if first:
-            plan = solve_on(level, arcs, first, slack)
-        elif gap > 0 or task.whole:
-            plan = rough = solve_roughly(level, arcs, u, v, enough, exact and not gap)
-        if first and not plan and LATE * len(new) < len(level.low) + len(level.mass):
-            plan = solve_again(level, arcs, u, v, first, slack)
+        before, plan, rough, nodes = plan, None, None, len(level.low) + len(level.mass)
+        if goals and (gap > 0 or task.whole):
+            rough = solve_roughly(level, arcs, u, v, goals[0], before, exact and not gap)
+            plan, goals = rough, goals[1:] if rough else []
+        if before and not plan and len(new) < nodes:
+            plan = solve_on(level, arcs, before, slack)
+        if before and not plan and LATE * len(new) < nodes:
+            plan = solve_again(level, arcs, u, v, before, slack)
         plan = plan or solve(level, arcs, u, v)
         u, v, new = shop(level, plan, slack)
-        before, keys, bound = len(keys), once_each(keys, new), level.bound(u, v)
+        many, keys, bound = len(keys), once_each(keys, new), level.bound(u, v)
         done = plan.cost - bound <= (1e-3 * plan.cost if width else 0)
-        done |= len(keys) == before and not (rough and exact and not gap)
+        unfinished = rough and (goals or (exact and not gap))
+        done |= len(keys) == many and not unfinished
         if exact and plan.cost == bound:
             plan = settle_ties(level, plan, u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
-        yield Round(match, -np.inf if width else bound, before, level.cells, u, done)
+        yield Round(match, -np.inf if width else bound, many, level.cells, u, done)
 
 
 def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
