@@ -30,6 +30,7 @@ from smalti.ground.photos import upright_size
 from smalti.ground.settings import Count, Flag, Given, Pair, Size, changed
 from smalti.looks import LOOKS, advise, default_look, find_look, put_on, shape_like, wanted_cells
 from smalti.making import Made, MosaicSettings, StoreSettings, TableSettings, Work
+from smalti.offers import has_numba
 from smalti.printing import PrintSettings
 from smalti.ours import check_folder, check_kept, check_ours, mosaic_files, store_files, table_files
 from smalti.recolour import RecolourSettings, check_recolour
@@ -158,8 +159,10 @@ def match_and_tell(
     store: Store, view: grid.View, settings: TableSettings, files: Files, brief: bool = False
 ) -> Made:
     """Match a view, print what was found, and return the match."""
+    start = time.process_time()
     with making.watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
+    slow = time.process_time() - start > SLOW
     far = spacing_of(settings, len(set(store.names)))
     asked = changed(settings, FeatureSettings)
     near = {"dither": settings.dither, "spacing": far, "seen_from": settings.seen_from}
@@ -173,7 +176,12 @@ def match_and_tell(
     if settings.choices > 1:
         path = Path(files.table or files.mosaic).with_suffix(".csv")
         print(show(f"choices  the best {settings.choices} of each cell are in {path}"))
+    if slow and settings.method == "unique" and settings.solver != "dense" and not has_numba():
+        print("quicker  pip install 'mosaic-book[fast]' compiles the search of large matches")
     return made
+
+
+SLOW = 20.0  # seconds of CPU time
 
 
 def spacing_of(settings: TableSettings, photos: int) -> int:

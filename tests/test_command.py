@@ -243,6 +243,34 @@ def test_with_too_few_photos_all_are_used_equally_often(
         assert set(uses.tolist()) == {2, 3}
 
 
+@pytest.mark.parametrize(
+    ("more", "numba", "told"),
+    [
+        ([], False, True),
+        ([], True, False),
+        (["--solver", "dense"], False, False),
+        (["--method", "nearest"], False, False),
+    ],
+)
+def test_who_waits_long_for_a_unique_match_learns_what_makes_it_quicker(
+    more: list[str],
+    numba: bool,
+    told: bool,
+    photos: Path,
+    target: Path,
+    tmp_path: Path,
+    capsys: Printed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "has_numba", lambda: numba)
+    wish = ["--method", "unique", *more]
+    assert make(photos, target, tmp_path / "quick.png", *wish) == 0
+    assert "quicker" not in capsys.readouterr().out  # it was quick
+    monkeypatch.setattr(commands, "SLOW", 0.0)
+    assert make(photos, target, tmp_path / "slow.png", *wish) == 0
+    assert ("mosaic-book[fast]" in capsys.readouterr().out) == told
+
+
 def test_too_few_photos_can_be_refused(
     photos: Path, target: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
