@@ -12,7 +12,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-class Roads(NamedTuple):
+class PlanTree(NamedTuple):
     """A tree of n photos (nodes 0 to n - 1), m cells (from n on) and a root; -1 is nothing."""
 
     photos: int  # n
@@ -27,7 +27,7 @@ class Roads(NamedTuple):
 
 
 @inlined
-def hang(t: Roads, x: int, up: int) -> None:
+def hang(t: PlanTree, x: int, up: int) -> None:
     """Hang a node, with all that is below it, under another."""
     t.up[x], t.left[x], t.right[x] = up, -1, t.child[up]
     if t.child[up] >= 0:
@@ -36,7 +36,7 @@ def hang(t: Roads, x: int, up: int) -> None:
 
 
 @inlined
-def cut(t: Roads, x: int) -> None:
+def cut(t: PlanTree, x: int) -> None:
     """Cut a node off the one above it."""
     if t.left[x] >= 0:
         t.right[t.left[x]] = t.right[x]
@@ -47,7 +47,7 @@ def cut(t: Roads, x: int) -> None:
 
 
 @inlined
-def meeting(t: Roads, p: int, c: int) -> int:
+def meeting(t: PlanTree, p: int, c: int) -> int:
     """The first node that is above both, or one of them."""
     while p != c:
         if t.depth[p] >= t.depth[c]:
@@ -61,7 +61,7 @@ MANY = np.iinfo(np.int64).max
 
 
 @inlined
-def weakest(t: Roads, p: int, c: int, top: int) -> int:
+def weakest(t: PlanTree, p: int, c: int, top: int) -> int:
     """The node below the arc that can spare least, on the ways from p and c to the top."""
     found, least = -1, MANY
     while p != top:
@@ -76,7 +76,7 @@ def weakest(t: Roads, p: int, c: int, top: int) -> int:
 
 
 @inlined
-def carry(t: Roads, x: int, top: int, photos: int, cells: int) -> None:
+def carry(t: PlanTree, x: int, top: int, photos: int, cells: int) -> None:
     """Change the loads above photos and above cells on the way from x to the top."""
     while x != top:
         t.load[x] += photos if x < t.photos else cells
@@ -84,7 +84,7 @@ def carry(t: Roads, x: int, top: int, photos: int, cells: int) -> None:
 
 
 @inlined
-def turn_over(t: Roads, x: int, up: int, out: int, arc: int, load: int) -> None:
+def turn_over(t: PlanTree, x: int, up: int, out: int, arc: int, load: int) -> None:
     """Hang x under `up` by an arc, and what was above x under x, and so on, as far as `out`."""
     while True:
         above, its_arc, its_load = t.up[x], t.arc[x], t.load[x]
@@ -97,7 +97,7 @@ def turn_over(t: Roads, x: int, up: int, out: int, arc: int, load: int) -> None:
 
 
 @inlined
-def reprice(t: Roads, x: int, change: float, pile: Ints) -> None:
+def reprice(t: PlanTree, x: int, change: float, pile: Ints) -> None:
     """Add a change to prices of photos from x down, take it from cells; and count depths."""
     pile[0], many = x, 1
     while many > 0:
@@ -113,7 +113,7 @@ def reprice(t: Roads, x: int, change: float, pile: Ints) -> None:
 
 @compiled
 def pivot(
-    t: Roads, p: int, c: int, arc: int, load: int, beyond: float, pile: Ints
+    t: PlanTree, p: int, c: int, arc: int, load: int, beyond: float, pile: Ints
 ) -> None:
     """Take an arc from photo node p to cell node c into the tree, and the weakest out."""
     top = meeting(t, p, c)
@@ -130,17 +130,17 @@ def pivot(
         reprice(t, c, -beyond, pile)
 
 
-def bare(photos: int, cells: int) -> Roads:
+def bare(photos: int, cells: int) -> PlanTree:
     """A tree of so many photos and cells in which nothing hangs yet."""
     nodes = photos + cells + 1
     load, depth = np.zeros((2, nodes), np.int64)
     up, arc, child, left, right = np.full((5, nodes), -1)
-    return Roads(photos, up, arc, load, depth, child, left, right, np.zeros(nodes))
+    return PlanTree(photos, up, arc, load, depth, child, left, right, np.zeros(nodes))
 
 
 @compiled
 def hang_up(
-    t: Roads, cell: Ints, photo: Ints, cost: Floats, amount: Ints, v: Floats
+    t: PlanTree, cell: Ints, photo: Ints, cost: Floats, amount: Ints, v: Floats
 ) -> None:
     """Fill a bare tree with a plan (arcs,), and keep prices v (n,) where that is possible."""
     n, root, pile = len(v), len(t.up) - 1, np.empty(len(t.up), np.int64)
@@ -161,7 +161,7 @@ PIVOTS = 50  # for each arc, at most
 
 
 @compiled
-def take_in(t: Roads, cell: Ints, photo: Ints, cost: Floats, slack: float) -> bool:
+def take_in(t: PlanTree, cell: Ints, photo: Ints, cost: Floats, slack: float) -> bool:
     """Pivot until no arc saves more than `slack`; False if that takes too many pivots."""
     n, arcs, pile = t.photos, len(cost), np.empty(len(t.up), np.int64)
     block, e, seen, left = 1 + int(arcs**0.5), 0, 0, PIVOTS * arcs

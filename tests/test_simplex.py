@@ -16,7 +16,7 @@ numba = pytest.importorskip("numba")
 from smalti import placement, simplex  # noqa: E402
 from smalti.offers import squared  # noqa: E402
 from smalti.placement import PlacementSettings, place, scene  # noqa: E402
-from smalti.simplex import Roads, bare, better_plan, hang_up, take_in  # noqa: E402
+from smalti.simplex import PlanTree, bare, better_plan, hang_up, take_in  # noqa: E402
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -69,7 +69,7 @@ def test_a_plan_becomes_the_best_and_its_prices_prove_it(market: Market, seed: i
     assert after @ cost == pytest.approx(best_cost(market))
 
 
-def check_tree(t: Roads, cell: Ints, photo: Ints, cost: Floats) -> None:
+def check_tree(t: PlanTree, cell: Ints, photo: Ints, cost: Floats) -> None:
     """All hang on the root; empty arcs lead up from photos; prices fit; parents have children."""
     root = len(t.up) - 1
     for x in range(root):
