@@ -193,6 +193,7 @@ def test_ctrl_c_at_any_instant_leaves_only_whole_files_and_no_drafts(
     assert content(collection) == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.attack)])
 def test_a_program_that_is_told_to_end_with_all_its_workers_ends_in_one_line(
     times: int, collection: Path

@@ -170,6 +170,7 @@ def test_matches_within_a_gap_keep_budgets_and_prove_it(
     assert best <= proof.cost * (1 + 1e-9) + 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("photos", [1600, 2000])
 def test_a_true_optimum_lies_between_bound_and_cost(photos: int, often: list[bool]) -> None:
     tiles, cells = scene(40, photos)

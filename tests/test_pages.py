@@ -169,6 +169,7 @@ def test_captions_link_blocks_across_the_pages_of_one_document(project: Path) ->
 # What is written
 
 
+@pytest.mark.long
 def test_pages_are_written_with_outputs_minutes_and_what_they_show(
     project: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_pages_are_written_with_outputs_minutes_and_what_they_show(
     assert table.count("between") == 1
 
 
+@pytest.mark.long
 def test_times_are_those_that_were_measured_once(project: Path) -> None:
     tangle.tangle(project)
     assert weave.main(project, ["--measure"]) == 0

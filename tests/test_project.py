@@ -135,6 +135,7 @@ def test_the_changelog_and_the_citation_have_this_version() -> None:
 WORKFLOWS = sorted(path.name for path in (ROOT / ".github" / "workflows").iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("schema", "name"),
     [

@@ -323,6 +323,7 @@ def test_a_clock_that_is_set_back_hides_no_change(project: Path) -> None:
     assert planned(project) == {}
 
 
+@pytest.mark.long
 def test_drafts_of_killed_jobs_go_and_those_of_other_machines_are_named(
     project: Path,
 ) -> None:
@@ -466,6 +467,7 @@ def test_a_mistake_in_the_settings_is_said_clearly_and_nothing_runs(
     assert not (folder / "data").exists()
 
 
+@pytest.mark.long
 def test_the_demo_is_painted_first_when_it_is_not_there(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "smalti", folder / "smalti")
@@ -521,6 +523,7 @@ def test_the_workflow_is_formatted() -> None:
     assert list(filter(None, formatted)) == list(filter(None, lines))
 
 
+@pytest.mark.long
 def test_the_workflow_is_as_snakemake_advises(finished: Path) -> None:
     done = snakemake(finished, "--lint")
     advice = set(re.findall(r"^ +\* (.*)$", done.stdout + done.stderr, re.MULTILINE))
