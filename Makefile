@@ -14,7 +14,7 @@ test: .venv/test
 test-all: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
-# the lines and branches of the program that no test runs, in about eight minutes on two cores;
+# the lines and branches of the program that no test runs, in a quarter of an hour on two cores;
 # what is compiled is traced as Python; processes that tests kill leave data that cannot be read
 COMPILED = auction fast simplex
 coverage: export COVERAGE_FILE = $(CURDIR)/_build/coverage/data

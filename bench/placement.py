@@ -149,7 +149,8 @@ def scale() -> list[Case]:
     cases += [Case(name, 40_000, 13_334, 3, 3) for name in both]
     cases += [Case(name, 99_856, 119_828) for name in both]
     gaps = ("numba", 1e-3), ("sparse", 1e-3), ("numba", 1e-4)
-    return cases + [Case(name, 10**6, 10**6, 3, 1, gap) for name, gap in gaps]
+    cases += [Case(name, 10**6, 10**6, 3, 1, gap) for name, gap in gaps]
+    return [*cases, Case("numba", 4 * 10**6, 4 * 10**6, 3, 1, 1e-3)]
 
 
 def crossing() -> list[Case]:
