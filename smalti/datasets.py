@@ -138,7 +138,10 @@ def downloading(address: str) -> Iterator[None]:
     except OSError as error:
         if error.errno:
             raise
-        reason = getattr(getattr(error, "response", None), "status_code", type(error).__name__)
+        answer = getattr(error, "response", None)
+        if answer is not None:  # its connection stays open otherwise
+            answer.close()
+        reason = getattr(answer, "status_code", type(error).__name__)
         raise MosaicError(f"cannot fetch {address} ({reason}); try again later") from error
 
 

@@ -13,8 +13,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, AnyStr, TypedDict, Unpack
+from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,12 +33,6 @@ Server = tuple[Path, str, list[str]]
 
 ENDINGS = ["zip", "tar", "tar.gz", "tgz"]
 
-
-# a failed answer is left open for the collector, which comes when it likes
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*unclosed <socket:ResourceWarning",
-    r"ignore:.*<socket\.socket:pytest.PytestUnraisableExceptionWarning",
-)
 
 
 @pytest.fixture
@@ -139,6 +135,9 @@ def refused(tmp_path: Path, table: dict[str, DataSet], match: str) -> None:
     with pytest.raises(MosaicError, match=match) as caught:
         fetch("tiny", tmp_path / "data", table=table, quiet=True)
     assert "\n" not in str(caught.value)
+    port = urlsplit(table["tiny"].address).port
+    ours = psutil.Process().net_connections()
+    assert not [one for one in ours if one.raddr and one.raddr.port == port]
     assert left(tmp_path / "data") in ([], [table["tiny"].address.rsplit("/", 1)[1]])
     assert not (tmp_path / "data" / "tiny").exists()
 
