@@ -1,6 +1,7 @@
 # Made from smalti/output.md by make tangle; edit that.
 """Write mosaics of any size, exact to the pixel, or cut out; explained in output.md."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib.util
@@ -13,7 +14,7 @@ import sys
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -144,15 +145,17 @@ def srgb() -> bytes:
 
 def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Like `map`, by threads, in order, with never more than a few items in memory."""
-    workers = cores()
-    with ThreadPoolExecutor(workers) as pool:
-        queue: deque[Future[Result]] = deque()
+    workers, queue = cores(), deque[Future[Result]]()
+    pool = ThreadPoolExecutor(workers)
+    try:
         for item in items:
             queue.append(pool.submit(task, item))
             if len(queue) > workers:
                 yield queue.popleft().result()
         while queue:
             yield queue.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
@@ -183,7 +186,7 @@ Press = Callable[[Array], tuple[bytes, bytes]]
 
 def png_pieces(
     bands: Bands, size: tuple[int, int], dpi: float | None = None, press: Press = deflate_band
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The bytes of a PNG of (width, height) pixels, piece by piece (PNG, ISO 15948)."""
     channels, bands = measure(bands, size)
     colours, check = {3: 2, 4: 6}[channels], 1
@@ -400,7 +403,7 @@ def store_band(band: Array) -> tuple[bytes, bytes]:
 class Feed:
     """A stream of bytes for libvips, which ends at the first error and keeps it."""
 
-    pieces: Iterator[bytes]
+    pieces: Generator[bytes, None, None]
     rest: bytes | memoryview = b""
     error: BaseException | None = None
 
@@ -426,7 +429,7 @@ def write_by_vips(
     """
     feed = Feed(png_pieces(map(over_white, bands), size, dpi, store_band))
     ending = Path(path).suffix.lower()
-    with atomic(path) as part:
+    with contextlib.closing(feed.pieces), atomic(path) as part:
         with ThreadPoolExecutor(1) as pool:
             try:
                 pool.submit(save_by_vips, part, ending, feed, size, quality, dpi).result()

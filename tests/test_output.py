@@ -3,12 +3,14 @@
 import contextlib
 import doctest
 import io
+import itertools
 import math
 import os
 import subprocess
 import sys
+import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +154,19 @@ def test_work_in_step_is_in_order_and_not_far_ahead() -> None:
     assert next(stream) == 0
     assert len(fetched) <= cores() + 1
     assert list(stream) == [i * i for i in range(1, 100)]
+
+
+def test_nobody_waits_for_work_in_step_that_is_no_longer_wanted() -> None:
+    go_on = threading.Event()
+    stream = output.in_step(lambda i: i < 1 or go_on.wait(20), itertools.count())
+    assert isinstance(stream, Generator)
+    assert next(stream)
+    closing = threading.Thread(target=stream.close)
+    closing.start()
+    closing.join(5)
+    waited = closing.is_alive()
+    go_on.set()
+    assert not waited
 
 
 @settings(max_examples=25)
@@ -441,9 +456,13 @@ def test_libvips_on_a_full_disk_is_an_error_of_one_line(
     monkeypatch.setattr(
         output, "atomic", lambda path: contextlib.nullcontext(Path("/dev/full"))
     )
+    before = set(threading.enumerate())
     with pytest.raises(MosaicError) as error:
         output.save_bands(tmp_path / "a.jpg", [picture(900, 700)], (900, 700))
     assert "\n" not in str(error.value)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_without_libvips_it_is_said_what_to_install(
@@ -545,5 +564,5 @@ def test_where_a_system_does_not_tell_its_memory_it_is_without_end(
 
 
 def test_what_is_fed_comes_in_pieces_no_longer_than_asked_for_and_ends() -> None:
-    feed = output.Feed(iter([b"abc", b"", b"de"]))
+    feed = output.Feed(piece for piece in [b"abc", b"", b"de"])
     assert [feed.read(2) for _ in range(5)] == [b"ab", b"c", b"de", b"", b""]
