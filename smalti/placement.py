@@ -414,14 +414,13 @@ def settle_prices(
 
 @dataclass
 class Round:
-    """What is known after a round; `done` is the last round of its level."""
+    """What is known after a round."""
 
     match: Ints  # (m,) photo of each cell
     bound: float
     arcs: int
     cells: Floats  # (M, .) and
     u: Floats  # (M,) their prices
-    done: bool
 
 
 LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
@@ -440,6 +439,8 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     gap, exact = gap if gap > TINY else 0.0, task.whole and not width
     slack = 0.5 if exact and not gap else 1e-11 * typical
     keys, u = first_arcs(level, v, row)
+    if not width:  # the first shopping tour on the task itself
+        yield replace(last, bound=level.bound(u, v))
     goals = [ROUGH] if width else [max(ROUGH, gap / 2), gap / 2 or FINER]
     done, plan, new = False, None, keys
     while not done:
@@ -461,7 +462,7 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
         if exact and plan.cost == bound:
             plan = settle_ties(level, plan, u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
-        yield Round(match, -np.inf if width else bound, many, level.cells, u, done)
+        yield Round(match, -np.inf if width else bound, many, level.cells, u)
 
 
 def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
@@ -470,7 +471,7 @@ def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
     low, high = task.low.sum(keepdims=True), task.high.sum(keepdims=True)
     middle, many = task.cell_sketch.mean(0)[None], np.array([len(task.x)])
     box = Level(middle, many, all_cells, middle, zero, low, high, np.zeros_like(task.low))
-    now = Round(deal(task, box, zero, zero, many), -np.inf, 0, middle, np.zeros(1), False)
+    now = Round(deal(task, box, zero, zero, many), -np.inf, 0, middle, np.zeros(1))
     yield now
     for width in widths(task):
         start = now
@@ -655,8 +656,7 @@ def place_by_some_arcs(
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:
         for count, now in enumerate(every, 1):
-            fine = now.done and 20 * len(now.cells) > len(task.x)
-            bound = max(bound, bound_from(task, now) if gap and fine else now.bound)
+            bound = max(bound, now.bound)
             match[free] = rows[best_tile(task, now.match)]
             proof = certify(asked, match, bound, count, now.arcs, "running")
             if on_progress:

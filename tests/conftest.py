@@ -42,7 +42,11 @@ LONG = {"site", "runs", "browser"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark tests that take long for want of such a fixture, before any are left out."""
+    """Mark tests that take long for want of such a fixture, before any are left out.
+
+    Whole workflows come first, so that in the end no core waits for another.
+    """
+    items.sort(key=lambda item: item.path.name != "test_workflow.py")
     for item in items:
         if LONG.intersection(item.fixturenames):
             item.add_marker(pytest.mark.long)

@@ -34,7 +34,6 @@ Server = tuple[Path, str, list[str]]
 ENDINGS = ["zip", "tar", "tar.gz", "tgz"]
 
 
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A web server: its folder, its address, and what it was asked for."""
