@@ -120,15 +120,16 @@ def bid(sale: Sale, i: int, e: int, best: float, second: float, eps: float) -> i
 @compiled
 def sell(sale: Sale, eps: float, most: int) -> bool:
     """Let all bid until nobody lacks anything; False if `most` bids, or arcs, are too few."""
-    n, count, head, bids = len(sale.lack), 0, 0, 0
-    queue, waits = np.empty(n, np.int64), np.zeros(n, np.bool_)
+    n, count, bids = len(sale.lack), 0, 0
+    pile, waits = np.empty(n, np.int64), np.zeros(n, np.bool_)
     make_chains(sale)
     for i in range(n):
         if sale.lack[i] > 0:
-            queue[count], waits[i], count = i, True, count + 1
+            pile[count], waits[i], count = i, True, count + 1
     while count > 0:
-        i = queue[head]
-        head, count, waits[i] = (head + 1) % n, count - 1, False
+        count -= 1
+        i = pile[count]
+        waits[i] = False
         while sale.lack[i] > 0:
             bids += 1
             e, best, second = two_best(sale, i)
@@ -139,7 +140,7 @@ def sell(sale: Sale, eps: float, most: int) -> bool:
                 break
             loser = bid(sale, i, e, best, min(second, best + 1000 * eps), eps)
             if loser >= 0 and not waits[loser]:
-                queue[(head + count) % n], waits[loser], count = loser, True, count + 1
+                pile[count], waits[loser], count = loser, True, count + 1
         for place in range(sale.start[i], sale.start[i + 1]):
             e = sale.arc[place]
             j = sale.lot[e]

@@ -63,9 +63,18 @@ def means(x: Floats, label: Ints) -> Floats:
     return np.stack([np.bincount(label, column) / many for column in x.T], axis=1)
 
 
+def row_keys(x: Floats) -> Ints | None:
+    """A whole number for each row (r, f), in the order of np.lexsort, if there is one."""
+    span = np.ptp(x, axis=0) + 1
+    if np.log2(span).sum() > 52 or (x != np.rint(x)).any():
+        return None
+    return np.asarray((x - x.min(0)) @ np.r_[1, span[:-1].cumprod()], np.int64)
+
+
 def distinct(x: Floats) -> tuple[Ints, Ints]:
     """Index of one row of each kind, and the kind of each row: (kinds,), (r,)."""
-    order = np.lexsort(x.T)
+    keys = row_keys(x)
+    order = np.lexsort(x.T) if keys is None else np.argsort(keys, kind="stable")
     new = np.r_[True, (x[order[1:]] != x[order[:-1]]).any(axis=1)]
     kind = np.empty(len(x), np.int64)
     kind[order] = np.cumsum(new) - 1
@@ -80,6 +89,12 @@ def once_each(*keys: Ints) -> Ints:
     """
     merged = np.sort(np.concatenate(keys))
     return merged[np.diff(merged, prepend=-1) > 0]
+
+
+def count_kinds(x: Floats) -> int:
+    """How many of the rows of `x` (r, f) differ."""
+    keys = row_keys(x)
+    return len(distinct(x)[0] if keys is None else once_each(keys))
 
 
 @dataclass
@@ -97,6 +112,9 @@ class Task:
         axes = np.linalg.eigh(both.T @ both)[1][:, ::-1][:, :3]
         self.cell_sketch, self.tile_sketch = self.x @ axes, self.y @ axes
         self.photo_sketch = means(self.tile_sketch, self.owner)
+        self.photo_light = means(self.y.sum(1)[:, None], self.owner)[:, 0]
+        self.cells_by_light = np.argsort(self.x.sum(1), kind="stable")
+        self.photos_by_light = np.argsort(self.photo_light, kind="stable")
         reach = float(np.abs(both).max(initial=1)) ** 2 * both.shape[1] * len(self.x)
         self.whole = bool((both == np.rint(both)).all()) and reach < 2**50
 
@@ -145,10 +163,10 @@ SMALL = 250_000  # so many arcs are simply all listed
 def widths(task: Task) -> list[float]:
     """Widths of the boxes from coarse to fine; the last is 0."""
     sketches = task.cell_sketch, task.photo_sketch
-    full = sum(len(distinct(sketch)[0]) for sketch in sketches)
+    full = sum(map(count_kinds, sketches))
     width, found = float(np.ptp(np.concatenate(sketches), axis=0).max()) / 8, [0.0]
     while width > 0 and len(task.x) * len(task.y) > SMALL:
-        boxes = sum(len(distinct(np.floor(sketch / width))[0]) for sketch in sketches)
+        boxes = sum(count_kinds(np.floor(sketch / width)) for sketch in sketches)
         if boxes > 0.85 * full:
             break
         found.insert(-1, width)
@@ -156,19 +174,23 @@ def widths(task: Task) -> list[float]:
     return found
 
 
+def by_box(order: Ints, box: Ints) -> Ints:
+    """What is in order, box by box; `box` is that of each."""
+    return np.asarray(order[np.argsort(box[order], kind="stable")])
+
+
 def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Ints:
     """Turn a plan between boxes, three (p,) arrays, into a photo for every cell, (m,)."""
-    n, light = len(task.low), means(task.y.sum(1)[:, None], task.owner)[:, 0]
-    cell_light = task.x.sum(1)
-    shade = means(light[:, None], level.photo_box)[:, 0]
+    n = len(task.low)
+    shade = means(task.photo_light[:, None], level.photo_box)[:, 0]
     order = np.lexsort((photo, shade[photo], cell))
-    by_cell = np.lexsort((cell_light, level.cell_box))
+    by_cell = by_box(task.cells_by_light, level.cell_box)
     box = np.empty(len(task.x), np.int64)
     box[by_cell] = np.repeat(photo[order], amount[order])
-    queue = np.lexsort((cell_light, box))
+    queue = by_box(task.cells_by_light, box)
     turn = np.arange(len(queue)) - np.searchsorted(box[queue], box[queue])
     name, copies = np.tile(np.arange(n), 2), np.r_[task.low, task.high - task.low]
-    order = np.lexsort((light[name], np.arange(2 * n) >= n, level.photo_box[name]))
+    order = by_box(np.r_[task.photos_by_light, n + task.photos_by_light], level.photo_box[name])
     name, end = name[order], np.cumsum(copies[order])
     first = (end - copies[order])[np.searchsorted(level.photo_box[name], box[queue])]
     match = np.empty(len(queue), np.int64)
@@ -336,7 +358,7 @@ def solve_roughly(
     start = np.searchsorted(arcs.cell, np.arange(len(level.mass)))
     has = np.zeros(len(arcs.cost), np.int64)
     if last:
-        v, eps, has[used_arcs(level, arcs, last)] = last.v, eps / 5, last.amount
+        v, has[used_arcs(level, arcs, last)] = last.v, last.amount
     for amount, w in auction(*market, v, eps, has):
         u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
         cost, used = float(amount @ arcs.cost), np.flatnonzero(amount)
@@ -365,17 +387,22 @@ def opening_prices(
 OFFERS = 10
 
 
-def first_arcs(level: Level, v: Floats, match: Ints) -> tuple[Ints, Floats]:
-    """Keys of the arcs to begin with, and prices u (M,); `match` is (m,) rows of tiles."""
+def first_offers(level: Level, v: Floats) -> tuple[Ints, Floats]:
+    """The best offers to each cell at prices v: tiles (M, k), and prices u (M,)."""
+    few = len(level.tiles) * len(level.cells) <= SMALL
+    near, value = cheapest(level.cells, level.tiles, v[level.owner], 1 if few else OFFERS)
+    return near, value[:, 0]
+
+
+def first_arcs(level: Level, near: Ints, u: Floats, match: Ints) -> Ints:
+    """Keys of the arcs to begin with; `near` is (M, k), `match` (m,) rows of tiles."""
     rows, m = len(level.tiles), len(level.cells)
-    k = OFFERS if rows * m > SMALL else 1
-    near, value = cheapest(level.cells, level.tiles, v[level.owner], k)
-    if k == 1:
-        return np.arange(rows * m), value[:, 0]
-    back = cheapest(level.tiles, level.cells, value[:, 0], k)[0]
+    if rows * m <= SMALL:
+        return np.arange(rows * m)
+    back = cheapest(level.tiles, level.cells, u, OFFERS)[0]
     to_cell = (near + rows * np.arange(m)[:, None]).ravel()
     to_tile = (back * rows + np.arange(rows)[:, None]).ravel()
-    return once_each(to_cell, to_tile, level.cell_box * rows + match), value[:, 0]
+    return once_each(to_cell, to_tile, level.cell_box * rows + match)
 
 
 def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
@@ -426,6 +453,7 @@ class Round:
 LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
 ROUGH = 3e-4  # the gap on listed arcs that will do for a first plan
 FINER = 5e-5  # and for the second one on the last level
+ROUGHER = 1.2e-3  # for the first plan there, if a gap is enough
 TINY = 1e-5  # a gap that is best reached on the way to the optimum
 
 
@@ -438,10 +466,12 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     typical = float(squared(level.cells[level.cell_box], level.tiles[row]).mean())
     gap, exact = gap if gap > TINY else 0.0, task.whole and not width
     slack = 0.5 if exact and not gap else 1e-11 * typical
-    keys, u = first_arcs(level, v, row)
-    if not width:  # the first shopping tour on the task itself
+    near, u = first_offers(level, v)
+    if not width:
         yield replace(last, bound=level.bound(u, v))
-    goals = [ROUGH] if width else [max(ROUGH, gap / 2), gap / 2 or FINER]
+    keys = first_arcs(level, near, u, row)
+    goals = [ROUGH] if width else [ROUGH, FINER]
+    goals = [max(ROUGHER, gap / 2), gap / 2] if gap and not width else goals
     done, plan, new = False, None, keys
     while not done:
         arcs = list_arcs(level, keys)
@@ -485,8 +515,7 @@ def bound_from(task: Task, now: Round) -> float:
         return now.bound
     level = group(task, 0.0)
     v = opening_prices(task, level, 0.0, now.cells, now.u)
-    u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
-    return level.bound(u, v)
+    return level.bound(first_offers(level, v)[1], v)
 
 
 def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
