@@ -108,7 +108,7 @@ def test_folders_and_archives_are_one_collection_without_doubles(
     pack(tmp_path / "in" / "b.zip", {"a.png": content("lime")})
     paths = [tmp_path / "in" / "two", tmp_path / "in" / "b.zip", tmp_path / "in" / "one"]
     names = listed(*paths, tmp_path / "in" / "one" / "a.png", tmp_path / "in" / "one")
-    assert names == ["b.zip!/a.png", f"one{os.sep}a.png", f"two{os.sep}a.png"]
+    assert names == ["b.zip!/a.png", "one/a.png", "two/a.png"]
     root = collection_root([str(path) for path in paths])
     assert [colour_of(root, name) for name in names] == [
         (0, 255, 0),
@@ -268,9 +268,23 @@ def test_a_photo_with_the_name_of_a_mosaic_and_another_ending_stays(tmp_path: Pa
     assert photos_and_mosaics(tmp_path) == (["me.jpg"], [])
 
 
+def test_names_have_slashes_also_where_paths_have_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path, "in/one/a.jpg", "in/two/b.jpg", "in/two/c.raw")
+    relpath = os.path.relpath
+    monkeypatch.setattr(os, "sep", "\\")
+    monkeypatch.setattr(
+        os.path, "relpath", lambda path, start: relpath(path, start).replace("/", "\\")
+    )
+    found = survey([str(tmp_path / "in"), str(tmp_path / "in" / "two"), str(tmp_path)])
+    assert [name for name, *_ in found.photos] == ["in/one/a.jpg", "in/two/b.jpg"]
+    assert collection.list_photos(str(tmp_path)) == ["in/one/a.jpg", "in/two/b.jpg"]
+
+
 def test_a_report_says_nothing_of_photos_in_another_folder(tmp_path: Path) -> None:
     lay(tmp_path, "a.jpg", "in/a.jpg", a=report("a.jpg"))
-    assert photos_and_mosaics(tmp_path) == ([f"in{os.sep}a.jpg"], ["a.jpg"])
+    assert photos_and_mosaics(tmp_path) == (["in/a.jpg"], ["a.jpg"])
 
 
 def test_a_mosaic_among_single_files_is_left_out(tmp_path: Path) -> None:
@@ -317,7 +331,7 @@ def test_raw_photos_are_counted_by_ending_in_any_case_and_are_no_photos(
     lay(tmp_path, "a.DNG", "b.dng", "in/c.NEF", ".hidden.dng", "d.jpg", "notes.txt")
     (tmp_path / "folder.psd").mkdir()
     found = survey(str(tmp_path))
-    assert found.unread == ["a.DNG", "b.dng", f"in{os.sep}c.NEF"]
+    assert found.unread == ["a.DNG", "b.dng", "in/c.NEF"]
     assert list(advise_unread(found.unread)) == [
         "3 files that we cannot read: 2 .dng, 1 .nef; export them as JPEG"
     ]

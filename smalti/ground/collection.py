@@ -97,6 +97,16 @@ def list_photos(folder: str) -> list[str]:
     return sorted(sort_folder(folder).photos)
 
 
+def below(path: str, root: str) -> str:
+    """The path of a place below a folder; empty for the folder itself.
+
+    >>> below("photos/2024/may", "photos"), below("photos", "photos")
+    ('2024/may', '')
+    """
+    found = os.path.relpath(path, root)
+    return "" if found == "." else found.replace(os.sep, "/")
+
+
 def sort_folder(folder: str) -> Names:
     """Sort the names of all files in a folder and its subfolders, as paths below `folder`."""
     found, seen = Names([], [], []), set[tuple[int, int]]()
@@ -107,8 +117,8 @@ def sort_folder(folder: str) -> Names:
             continue
         seen.add((about.st_dev, about.st_ino))
         folders[:] = inner_folders(folders, files)
-        below = os.path.relpath(place, folder)
-        lead = "" if below == "." else below + os.sep
+        name = below(place, folder)
+        lead = f"{name}/" if name else ""
         for every, some in zip(found, sort_files(place, files), strict=True):
             every += [lead + name for name in some]
     return found
@@ -228,14 +238,14 @@ def survey(paths: str | Sequence[str]) -> Found:
     paths = [paths] if isinstance(paths, str) else paths
     root, every = collection_root(paths), Found([], [], [])
     for path in paths:
-        below = os.path.relpath(path, root)
+        name = below(path, root)
         if Path(path).is_dir():
-            lead, here = "" if below == "." else below + os.sep, describe_folder(path)
+            lead, here = f"{name}/" if name else "", describe_folder(path)
         else:
-            lead, here = below, describe_file(path)
-        every.photos.extend((lead + name, size, time) for name, size, time in here.photos)
-        every.mosaics.extend(lead + name for name in here.mosaics)
-        every.unread.extend(lead + name for name in here.unread)
+            lead, here = name, describe_file(path)
+        every.photos.extend((lead + one, size, time) for one, size, time in here.photos)
+        every.mosaics.extend(lead + one for one in here.mosaics)
+        every.unread.extend(lead + one for one in here.unread)
     photos = {entry[0]: entry for entry in every.photos}
     return Found(sorted(photos.values()), sorted({*every.mosaics}), missed(every.unread, photos))
 
