@@ -1,6 +1,6 @@
 # make: the two demo mosaics; make test: the tests. Everything needed goes into .venv.
 PYTHON ?= python3
-CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+CORES ?= $(shell getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1)
 BIN = .venv/bin
 
 all: .venv/workflow

@@ -5,6 +5,7 @@ import doctest
 import importlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -286,6 +287,20 @@ DOCUMENTS = [*PAGES, *map(str, tangle.documents(ROOT))]
 def is_lesson(name: str) -> bool:
     """Whether a document is the book or belongs to its course."""
     return name == "mosaic.md" or name.startswith("course/")
+
+
+def test_make_takes_one_core_where_nothing_counts_them(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    assert make
+    said = subprocess.run(
+        [make, "-n", "test"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "pytest --numprocesses 1 " in said.stdout
 
 
 def test_the_readme_has_a_way_for_each_reader() -> None:
