@@ -117,7 +117,7 @@ def attack(store: Path, folder: Path, count: int) -> dict[int, int]:
     return counts
 
 
-# Read
+# Read: what is not refused was changed where nobody looks, as in the empty rest of a chunk
 
 
 @pytest.mark.long
