@@ -67,7 +67,7 @@ def test_workers_that_start_in_another_way_make_the_same_bytes(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("workers", ["3", "8"])
+@pytest.mark.parametrize("workers", [pytest.param("2", marks=pytest.mark.attack), "3", "8"])
 def test_any_number_of_workers_makes_the_same_bytes(workers: str, collection: Path) -> None:
     words = ["-m", "smalti", *MAKE, "--workers"]
     assert make(collection, *words, workers) == make(collection, *words, "1")

@@ -43,6 +43,21 @@ class Asked(TypedDict, total=False):
     settings: PlacementSettings
 
 
+@given(st.integers(1, 4), st.integers(1, 30), st.sampled_from([3, 2**20]), st.booleans())
+def test_rows_are_sorted_alike_by_digits_and_by_columns(
+    columns: int, rows: int, span: int, whole: bool
+) -> None:
+    chance = np.random.default_rng(rows)
+    x = chance.integers(-span, span, (rows, columns)) * (1.0 if whole else 0.3)
+    x[rows // 2 :] = x[: rows - rows // 2]
+    first, kind = placement.distinct(x)
+    order = np.lexsort(x.T)
+    assert (x[first[kind]] == x).all()
+    assert placement.count_kinds(x) == len(first) == len({tuple(row) for row in x})
+    assert (np.diff(kind[order]) >= 0).all()
+    assert (first == [np.flatnonzero((x == row).all(1))[0] for row in x[first]]).all()
+
+
 SPARSE, DENSE = PlacementSettings(solver="sparse"), PlacementSettings(solver="dense")
 
 
