@@ -48,7 +48,8 @@ def test_rows_are_sorted_alike_by_digits_and_by_columns(
     columns: int, rows: int, span: int, whole: bool
 ) -> None:
     chance = np.random.default_rng(rows)
-    x = chance.integers(-span, span, (rows, columns)) * (1.0 if whole else 0.3)
+    levels = chance.integers(-span, span, (rows, columns))
+    x: Floats = np.asarray(levels * (1.0 if whole else 0.3), np.float64)
     x[rows // 2 :] = x[: rows - rows // 2]
     first, kind = placement.distinct(x)
     order = np.lexsort(x.T)
