@@ -5,7 +5,7 @@ import functools
 import multiprocessing
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, process
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from PIL import Image
 import mosaic
 from smalti.command import what_happened
 from smalti.ground import workers
+from smalti.ground.errors import Stopped
 from smalti.ground.workers import LOST, map_in_pool
 
 NAMES = [f"{i:03}" for i in range(50)]
@@ -109,6 +110,36 @@ def test_a_name_for_which_a_task_never_ends_costs_only_itself() -> None:
 def test_a_pool_that_breaks_whatever_it_is_told_is_an_error() -> None:
     with pytest.raises(BrokenProcessPool):
         list(map_in_pool(die, NAMES, 2, chunksize=8))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_a_pool_has_started_and_then_ends_it(
+    number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Disturbed(process._ExecutorManagerThread):
+        def start(self) -> None:
+            signal.raise_signal(number)
+            super().start()
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(process, "_ExecutorManagerThread", Disturbed)
+    before = signal.signal(signal.SIGTERM, stop)
+    task = functools.partial(pet, traces=str(tmp_path))
+    try:
+        with pytest.raises((KeyboardInterrupt, Stopped)):
+            list(map_in_pool(task, NAMES, 2))
+        assert signal.getsignal(signal.SIGTERM) is stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(list(tmp_path.iterdir())) < len(NAMES)
+
+
+def test_a_pool_starts_in_any_thread() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(lambda: list(map_in_pool(pet, NAMES, 2, 8)))
+        assert found.result() == NAMES
 
 
 def test_a_pool_that_breaks_for_good_is_one_line() -> None:

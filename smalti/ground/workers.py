@@ -1,6 +1,7 @@
 # Made from smalti/ground/workers.md by make tangle; edit that.
 """Processes of a pool: how they begin and end, and what replaces them; explained in workers.md."""
 
+import contextlib
 import faulthandler
 import functools
 import multiprocessing
@@ -77,6 +78,23 @@ def map_in_pool(
                 lost.add(chunks[0][0])
 
 
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold back the signals that end a program until a block is over."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other is disturbed
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def map_chunks(
     task: Callable[[Sequence[str]], list[Result]],
     chunks: deque[Sequence[str]],
@@ -86,11 +104,13 @@ def map_chunks(
     """The results of a task for chunks of names, which are taken out of the queue one by one."""
     pool, wait = ProcessPoolExecutor(workers, initializer=prepare_worker, initargs=(lost,)), True
     try:
-        for results in pool.map(task, list(chunks)):
+        with undisturbed():
+            found = pool.map(task, list(chunks))
+        for results in found:
             chunks.popleft()
             yield from results
-    except Stopped:
+    except (GeneratorExit, Stopped):
         wait = False
         raise
     finally:
-        pool.shutdown(wait)
+        pool.shutdown(wait, cancel_futures=True)
