@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
@@ -92,8 +93,18 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     return make_settings(table, given, lax=True), given
 
 
-def stop(*ignored: object) -> None:
-    """End at once, and not with the best match so far, as Ctrl-C does."""
+DEAF = 2.0  # seconds after a signal
+HEARD = {signal.SIGINT: -DEAF, signal.SIGTERM: -DEAF}  # when each came last
+
+
+def stop(number: int, *ignored: object) -> None:
+    """End in good order: a match keeps the best so far at Ctrl-C, but not at SIGTERM."""
+    came = signal.Signals(number)
+    before, HEARD[came] = max(HEARD[came], HEARD[signal.SIGTERM]), time.monotonic()
+    if HEARD[came] - before < DEAF:
+        return
+    if came == signal.SIGINT:
+        raise KeyboardInterrupt
     threading.excepthook = lambda _: None
     raise Stopped
 
@@ -101,16 +112,17 @@ def stop(*ignored: object) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 if stopped."""
     with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, stop)
+        for number in HEARD:
+            signal.signal(number, stop)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.simplefilter("ignore")
     try:
         command, given = read_words(sys.argv[1:] if argv is None else argv)
         command.run(given)
-    except (KeyboardInterrupt, Stopped) as end:
+    except (KeyboardInterrupt, Stopped):
         print("mosaic: stopped; what was finished is kept", file=sys.stderr)
-        return leave(130) if isinstance(end, Stopped) else 130
+        leave(130)
     except (MosaicError, MemoryError, OSError, RuntimeError) as error:
         print(f"mosaic: {what_happened(error)}", file=sys.stderr)
         return 2

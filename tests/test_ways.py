@@ -7,10 +7,13 @@ import http.server
 import io
 import itertools
 import json
+import math
 import os
 import shutil
+import signal
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -1456,12 +1459,41 @@ def test_a_score_sees_the_target_as_the_match_did() -> None:
 def test_a_process_that_is_told_to_end_leaves_no_poor_mosaic(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        threading, "excepthook", threading.excepthook
-    )  # which `stop` replaces
+    signals_are_new(monkeypatch)
     with pytest.raises(Stopped):
-        command.stop()
+        command.stop(signal.SIGTERM)
     assert not issubclass(Stopped, KeyboardInterrupt)  # which a match survives
+
+
+def signals_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No signal came before; what `stop` changes is put back after the test."""
+    monkeypatch.setattr(command, "HEARD", dict(command.HEARD))
+    for number in command.HEARD:
+        command.HEARD[number] = -math.inf
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_again_at_once_does_not_disturb_the_end(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    signals_are_new(monkeypatch)
+    times = iter([10, 10.1, 10.2, 13])
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
+    with pytest.raises((KeyboardInterrupt, Stopped)):
+        command.stop(number)
+    command.stop(number)
+    command.stop(signal.SIGINT)
+    with pytest.raises((KeyboardInterrupt, Stopped)):  # should tidying up take too long
+        command.stop(number)
+
+
+def test_sigterm_after_ctrl_c_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals_are_new(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        command.stop(signal.SIGINT)
+    with pytest.raises(Stopped):
+        command.stop(signal.SIGTERM)
 
 
 def test_the_tiles_of_a_deep_zoom_image_are_no_photos() -> None:

@@ -92,7 +92,7 @@ def undisturbed() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         if came:
-            signal.raise_signal(came[0])
+            signal.raise_signal(max(came))  # SIGTERM, if both came
 
 
 def map_chunks(
