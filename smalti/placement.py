@@ -495,6 +495,19 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
         yield Round(match, -np.inf if width else bound, many, level.cells, u)
 
 
+def bound_from(task: Task, now: Round) -> float:
+    """A bound for the task itself from the prices of a round of any level."""
+    if now.bound > -np.inf:  # the level is the task itself
+        return now.bound
+    level = group(task, 0.0)
+    v = opening_prices(task, level, 0.0, now.cells, now.u)
+    return level.bound(first_offers(level, v)[1], v)
+
+
+LOOSE = 3e-3  # a gap that the prices of a coarse level may prove
+FEW = 20  # cells to each box, in a level that may be good enough
+
+
 def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
     """Better and better matches of a task, the last of them optimal."""
     zero, all_cells = np.zeros(1, np.int64), np.zeros(len(task.x), np.int64)
@@ -503,19 +516,12 @@ def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
     box = Level(middle, many, all_cells, middle, zero, low, high, np.zeros_like(task.low))
     now = Round(deal(task, box, zero, zero, many), -np.inf, 0, middle, np.zeros(1))
     yield now
-    for width in widths(task):
+    for width, finer in itertools.pairwise([*widths(task), 0.0]):
         start = now
         for now in improve(task, width, start, gap):
             yield now
-
-
-def bound_from(task: Task, now: Round) -> float:
-    """A bound for the task itself from the prices of a round of any level."""
-    if now.bound > -np.inf:  # the level is the task itself
-        return now.bound
-    level = group(task, 0.0)
-    v = opening_prices(task, level, 0.0, now.cells, now.u)
-    return level.bound(first_offers(level, v)[1], v)
+        if gap > LOOSE and finer and FEW * len(now.cells) > len(task.x):
+            yield replace(now, bound=bound_from(task, now))
 
 
 def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:

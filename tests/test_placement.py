@@ -76,6 +76,18 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+def test_a_loose_gap_is_proven_by_a_coarse_level() -> None:
+    tiles, cells = scene(60, 3600)
+    task, _ = placement.make_task(cells, tiles, np.arange(3600), *np.ones((2, 3600), int))
+    *_, best = placement.rounds(task)
+    finest = len(placement.group(task, placement.widths(task)[-2]).cells)
+    first = next(now for now in placement.rounds(task, 0.05) if now.bound > 0)
+    assert 0.95 * best.bound <= first.bound <= best.bound
+    assert len(first.cells) < finest  # of all coarse levels
+    tight = next(now for now in placement.rounds(task, 0.001) if now.bound > 0)
+    assert len(tight.cells) == finest
+
+
 def cost_of(tiles: Floats, cells: Floats, match: Ints) -> float:
     return float(squared(cells, tiles[match]).sum())
 
