@@ -3,6 +3,7 @@
 
 import functools
 import os
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -55,7 +56,8 @@ def offers_within(query: Floats, points: Floats, price: Floats, limit: Floats) -
 
 
 FEW = 4  # features up to which neighbours are near enough for trees and shelves
-WORTH = 8_000_000  # pairs from which on Numba is worth its loading
+WORTH = 8_000_000  # pairs from which on the compiled search is worth a call
+LOADING = 40_000_000  # and from which on Numba is worth its loading
 
 
 @functools.cache
@@ -70,10 +72,15 @@ def has_numba() -> bool:
     return fast is not None
 
 
+def is_worth(pairs: int) -> bool:
+    """Whether something compiled shall work on so many pairs of a query and a point."""
+    return pairs >= (WORTH if sys.modules.get("smalti.fast") else LOADING) and has_numba()
+
+
 def in_tree(query: Floats, points: Floats, price: Floats) -> bool:
     """Whether the compiled search shall find the best offers."""
-    many = len(query) * len(points) >= max(WORTH, 1) and points.shape[1] <= FEW
-    return many and has_numba() and bool(np.isfinite(price).all())
+    pairs, few = len(query) * len(points), points.shape[1] <= FEW
+    return pairs > 0 and few and is_worth(pairs) and bool(np.isfinite(price).all())
 
 
 def least(offer: Offers, k: int) -> Ints:

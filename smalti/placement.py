@@ -14,7 +14,7 @@ import mosaic
 from smalti.budgets import Request, budgets, read_request
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Amount
-from smalti.offers import cheapest, has_numba, offers_within, squared
+from smalti.offers import LOADING, cheapest, has_numba, is_worth, offers_within, squared
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -291,12 +291,9 @@ def corrected(level: Level, arcs: Arcs, plan: Plan, du: Floats, dv: Floats) -> P
     return replace(plan, cost=cost, u=plan.u + du[:m] + shift, v=plan.v + dv[:n] - shift)
 
 
-LARGE = 8_000_000  # pairs of a photo and a cell from which on it is worth loading Numba
-
-
 def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
     """The best plan on the listed arcs from one on some of them, if Numba is worth it."""
-    if len(level.mass) * len(level.high) < LARGE or not has_numba():
+    if not is_worth(len(level.mass) * len(level.high)):
         return None
     from smalti.simplex import better_plan
 
@@ -687,6 +684,8 @@ def place_by_some_arcs(
     deadline = time.monotonic() + (time_limit or np.inf)
     match, free = asked.pins.copy(), asked.pins < 0
     task, rows = make_task(asked.x[free], asked.y, asked.owner, asked.low, asked.high)
+    if len(task.x) * len(task.y) >= LOADING:
+        has_numba()  # which the last level will want: then all may have it
     every = rounds(task, gap)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:

@@ -196,12 +196,14 @@ def test_placement_does_without_numba(
 
 
 @pytest.mark.long
-def test_small_problems_do_not_load_numba() -> None:
-    code = """
+@pytest.mark.parametrize("loading", [offers.LOADING, 500_000])
+def test_only_large_problems_load_numba(loading: int) -> None:
+    code = f"""
 import sys
-from smalti.placement import PlacementSettings, place, scene
-place(*scene(30, 900), settings=PlacementSettings(solver="sparse"))
-assert "numba" not in sys.modules
+from smalti import offers, placement
+offers.LOADING = placement.LOADING = {loading}
+placement.place(*placement.scene(30, 900), settings=placement.PlacementSettings(solver="sparse"))
+assert ("numba" in sys.modules) == (900 * 900 >= {loading})
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

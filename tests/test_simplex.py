@@ -134,7 +134,7 @@ def test_a_plan_that_cannot_be_bettered_keeps_its_prices() -> None:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Go on from the plans of the smallest tasks, too; whether each time it was of use."""
-    monkeypatch.setattr(placement, "LARGE", 0)
+    monkeypatch.setattr(placement, "is_worth", lambda _: True)
     monkeypatch.setattr(placement, "SMALL", 0)
     monkeypatch.setattr(placement, "OFFERS", 2)
     used: list[bool] = []
@@ -173,7 +173,7 @@ def test_with_no_gap_the_match_is_the_same_whoever_solves(
         tiles, cells, high, low, pins = wishes(seed)
         asked = (tiles, cells, high, low)
         with monkeypatch.context() as other:
-            other.setattr(placement, "LARGE", 10**12)
+            other.setattr(placement, "is_worth", lambda _: False)
             first, proof = place(*asked, pins=pins, settings=sparse)
         again, same = place(*asked, pins=pins, settings=sparse)
         assert proof.gap == 0 and again.tobytes() == first.tobytes()
