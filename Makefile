@@ -65,6 +65,7 @@ stitch: .venv/book
 	$(BIN)/python docs/stitch.py
 
 bench: .venv/bench all
+	$(BIN)/python bench/thumbnails.py
 	$(BIN)/python bench/placement.py
 	$(BIN)/python bench/looks.py
 	$(BIN)/python bench/output.py
