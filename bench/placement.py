@@ -27,14 +27,12 @@ sys.path.insert(0, str(ROOT))
 
 import mosaic  # noqa: E402
 from smalti.ground.files import write_text  # noqa: E402
-from smalti.offers import squared  # noqa: E402
-from smalti.placement import (  # noqa: E402
+from smalti.offers import (  # noqa: E402
     Floats,
     Ints,
-    PlacementSettings,
-    place,
-    scene,
+    squared,
 )
+from smalti.placement import PlacementSettings, place, scene  # noqa: E402
 
 METHODS = ("numba", "sparse", "dense", "scipy", "lapx")
 

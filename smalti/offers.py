@@ -20,6 +20,13 @@ def squared(a: Floats, b: Floats) -> Floats:
     return np.asarray(((a - b) ** 2).sum(-1))
 
 
+def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
+    """Squared distances of x[i] and y[j], row by row; some at a time, to spare memory."""
+    step = max(1, 1_000_000 // x.shape[1])
+    starts = range(0, max(1, len(i)), step)
+    return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
+
+
 def cheapest(
     query: Floats, points: Floats, price: Floats, k: int = 1
 ) -> tuple[Ints, Floats]:

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 import mosaic
 from smalti.budgets import Request, budgets, read_request
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Amount
-from smalti.offers import LOADING, cheapest, has_numba, is_worth, offers_within, squared
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from smalti.levels import Level, Task, best_tile, deal, group, once_each, widths
+from smalti.offers import LOADING, Floats, Ints, cheapest, has_numba, squared
+from smalti.plans import Plan, list_arcs, solve, solve_again, solve_on, solve_roughly
+from smalti.ties import settle_ties
 
 Solver = Literal["auto", "sparse", "dense"]
 
@@ -50,322 +50,6 @@ def scene(side: int, n: int, seed: int = 1) -> tuple[Floats, Floats]:
     return np.rint(photos.clip(0, 255)), np.rint(target.clip(0, 255)).reshape(-1, 3)
 
 
-def pair_costs(x: Floats, i: Ints, y: Floats, j: Ints) -> Floats:
-    """Squared distances of x[i] and y[j], row by row; some at a time, to spare memory."""
-    step = max(1, 1_000_000 // x.shape[1])
-    starts = range(0, max(1, len(i)), step)
-    return np.concatenate([squared(x[i[s : s + step]], y[j[s : s + step]]) for s in starts])
-
-
-def means(x: Floats, label: Ints) -> Floats:
-    """Mean of the rows of `x` (r, f) for each label 0, 1, ...: (labels, f)."""
-    many = np.bincount(label)
-    return np.stack([np.bincount(label, column) / many for column in x.T], axis=1)
-
-
-def row_keys(x: Floats) -> Ints | None:
-    """A whole number for each row (r, f), in the order of np.lexsort, if there is one."""
-    span = np.ptp(x, axis=0) + 1
-    if np.log2(span).sum() > 52 or (x != np.rint(x)).any():
-        return None
-    return np.asarray((x - x.min(0)) @ np.r_[1, span[:-1].cumprod()], np.int64)
-
-
-def distinct(x: Floats) -> tuple[Ints, Ints]:
-    """Index of one row of each kind, and the kind of each row: (kinds,), (r,)."""
-    keys = row_keys(x)
-    order = np.lexsort(x.T) if keys is None else np.argsort(keys, kind="stable")
-    new = np.r_[True, (x[order[1:]] != x[order[:-1]]).any(axis=1)]
-    kind = np.empty(len(x), np.int64)
-    kind[order] = np.cumsum(new) - 1
-    return order[new], kind
-
-
-def once_each(*keys: Ints) -> Ints:
-    """All numbers (from 0 on) in some arrays, in order and each once.
-
-    >>> once_each(np.array([3, 1]), np.array([1, 0]))
-    array([0, 1, 3])
-    """
-    merged = np.sort(np.concatenate(keys))
-    return merged[np.diff(merged, prepend=-1) > 0]
-
-
-def count_kinds(x: Floats) -> int:
-    """How many of the rows of `x` (r, f) differ."""
-    keys = row_keys(x)
-    return len(distinct(x)[0] if keys is None else once_each(keys))
-
-
-@dataclass
-class Task:
-    """A placement problem without pins; rows of `y` are sorted by their photo, `owner`."""
-
-    x: Floats  # (m, f) features of the cells
-    y: Floats  # (r, f) features of the thumbnails
-    owner: Ints  # (r,) photo of each thumbnail
-    low: Ints  # (n,) budgets of the photos
-    high: Ints  # (n,)
-
-    def __post_init__(self) -> None:
-        both = np.r_[self.x, self.y]
-        axes = np.linalg.eigh(both.T @ both)[1][:, ::-1][:, :3]
-        self.cell_sketch, self.tile_sketch = self.x @ axes, self.y @ axes
-        self.photo_sketch = means(self.tile_sketch, self.owner)
-        self.photo_light = means(self.y.sum(1)[:, None], self.owner)[:, 0]
-        self.cells_by_light = np.argsort(self.x.sum(1), kind="stable")
-        self.photos_by_light = np.argsort(self.photo_light, kind="stable")
-        reach = float(np.abs(both).max(initial=1)) ** 2 * both.shape[1] * len(self.x)
-        self.whole = bool((both == np.rint(both)).all()) and reach < 2**50
-
-
-@dataclass
-class Level:
-    """Boxes of cells and of photos; with `width` 0 one box for each distinct colour."""
-
-    cells: Floats  # (M, f) where the boxes of cells are
-    mass: Ints  # (M,) how many cells each has
-    cell_box: Ints  # (m,) box of each cell
-    tiles: Floats  # (R, f) thumbnails
-    owner: Ints  # (R,) box of photos of each thumbnail
-    low: Ints  # (N,) budgets of the boxes of photos
-    high: Ints  # (N,)
-    photo_box: Ints  # (n,) box of each photo
-
-    def bound(self, u: Floats, v: Floats) -> float:
-        """What no match of this level can cost less than, if u + v <= cost on all arcs."""
-        photos = self.high @ np.minimum(v, 0) + self.low @ np.maximum(v, 0)
-        return float(self.mass @ u + photos)
-
-
-def group(task: Task, width: float) -> Level:
-    """Put a task into boxes of this width; 0 stands for the task itself."""
-    if width:
-        cell_box = distinct(np.floor(task.cell_sketch / width))[1]
-        photo_box = distinct(np.floor(task.photo_sketch / width))[1]
-        cells, tiles = means(task.cell_sketch, cell_box), means(task.photo_sketch, photo_box)
-        owner = np.arange(len(tiles))
-    else:
-        first, cell_box = distinct(task.x)
-        cells, tiles = task.x[first], task.y
-        owner, photo_box = task.owner, np.arange(len(task.low))
-        if len(task.owner) == len(task.low):
-            first, photo_box = distinct(task.y)
-            tiles, owner = task.y[first], np.arange(len(first))
-    low, high = (np.bincount(photo_box, w).astype(np.int64) for w in (task.low, task.high))
-    mass = np.bincount(cell_box)
-    return Level(cells, mass, cell_box, tiles, owner, low, high, photo_box)
-
-
-SMALL = 250_000  # so many arcs are simply all listed
-
-
-def widths(task: Task) -> list[float]:
-    """Widths of the boxes from coarse to fine; the last is 0."""
-    sketches = task.cell_sketch, task.photo_sketch
-    full = sum(map(count_kinds, sketches))
-    width, found = float(np.ptp(np.concatenate(sketches), axis=0).max()) / 8, [0.0]
-    while width > 0 and len(task.x) * len(task.y) > SMALL:
-        boxes = sum(count_kinds(np.floor(sketch / width)) for sketch in sketches)
-        if boxes > 0.85 * full:
-            break
-        found.insert(-1, width)
-        width /= 2
-    return found
-
-
-def by_box(order: Ints, box: Ints) -> Ints:
-    """What is in order, box by box; `box` is that of each."""
-    return np.asarray(order[np.argsort(box[order], kind="stable")])
-
-
-def deal(task: Task, level: Level, photo: Ints, cell: Ints, amount: Ints) -> Ints:
-    """Turn a plan between boxes, three (p,) arrays, into a photo for every cell, (m,)."""
-    n = len(task.low)
-    shade = means(task.photo_light[:, None], level.photo_box)[:, 0]
-    order = np.lexsort((photo, shade[photo], cell))
-    by_cell = by_box(task.cells_by_light, level.cell_box)
-    box = np.empty(len(task.x), np.int64)
-    box[by_cell] = np.repeat(photo[order], amount[order])
-    queue = by_box(task.cells_by_light, box)
-    turn = np.arange(len(queue)) - np.searchsorted(box[queue], box[queue])
-    name, copies = np.tile(np.arange(n), 2), np.r_[task.low, task.high - task.low]
-    order = by_box(np.r_[task.photos_by_light, n + task.photos_by_light], level.photo_box[name])
-    name, end = name[order], np.cumsum(copies[order])
-    first = (end - copies[order])[np.searchsorted(level.photo_box[name], box[queue])]
-    match = np.empty(len(queue), np.int64)
-    match[queue] = name[np.searchsorted(end, first + turn, side="right")]
-    return match
-
-
-def best_tile(task: Task, match: Ints) -> Ints:
-    """The cheapest thumbnail of the photo `match[j]` for each cell j: (m,) rows of task.y."""
-    if len(task.owner) == len(task.low):
-        return match
-    start = np.searchsorted(task.owner, np.arange(len(task.low) + 1))
-    many = start[match + 1] - start[match]
-    cell, first = np.repeat(np.arange(len(match)), many), np.cumsum(many) - many
-    row = np.arange(len(cell)) + (start[match] - first)[cell]
-    order = np.lexsort((pair_costs(task.x, cell, task.y, row), cell))
-    return np.asarray(row[order[first]])
-
-
-@dataclass
-class Arcs:
-    """Listed arcs, sorted by cell, then photo."""
-
-    cell: Ints
-    photo: Ints
-    cost: Floats
-
-
-def list_arcs(level: Level, keys: Ints) -> Arcs:
-    """The arcs with these keys, cell * R + tile, and what they cost."""
-    cell, row = np.divmod(keys, len(level.tiles))
-    cost = pair_costs(level.cells, cell, level.tiles, row)
-    photo = level.owner[row]
-    if len(level.owner) > len(level.low):
-        order = np.lexsort((cost, photo, cell))
-        pair = cell[order] * len(level.low) + photo[order]
-        order = order[np.r_[True, pair[1:] != pair[:-1]]]
-        cell, photo, cost = cell[order], photo[order], cost[order]
-    return Arcs(cell, photo, cost)
-
-
-def add_doors(level: Level, v: Floats, arcs: Arcs) -> tuple[Floats, Floats, Arcs]:
-    """Supplies, wants and arcs with a helper and doors for the photos that may stay at home."""
-    supply, want = level.high.astype(float), level.mass.astype(float)
-    free = np.flatnonzero(level.low < level.high)
-    if not len(free):
-        return supply, want, arcs
-    door = np.unique(np.where(level.low[free] > 0, free + 1, 0), return_inverse=True)[1]
-    room, toll = np.bincount(door, (level.high - level.low)[free]), np.zeros(door.max() + 1)
-    toll[door] = np.maximum(v[free], 0)
-    n, doors = len(supply), len(want) + np.arange(len(room))
-    supply, want = np.r_[supply, want.sum() - level.low.sum()], np.r_[want, room]
-    cell = np.r_[arcs.cell, doors[door], doors]
-    photo = np.r_[arcs.photo, free, np.full(len(room), n)]
-    cost = np.r_[arcs.cost, toll[door] - v[free], toll]
-    return supply, want, Arcs(cell, photo, cost)
-
-
-@dataclass
-class Plan:
-    """Whole amounts from boxes of photos to boxes of cells, and prices that prove it best."""
-
-    photo: Ints
-    cell: Ints
-    amount: Ints
-    cost: float
-    u: Floats
-    v: Floats
-
-
-def used_arcs(level: Level, arcs: Arcs, plan: Plan) -> Ints:
-    """Where the arcs of a plan are among the listed ones, (p,)."""
-    n = len(level.low)
-    return np.searchsorted(arcs.cell * n + arcs.photo, plan.cell * n + plan.photo)
-
-
-def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
-    """The best plan on the listed arcs, starting from prices u (M,) and v (N,)."""
-    from scipy.sparse import coo_array
-
-    cheap = Arcs(arcs.cell, arcs.photo, arcs.cost - u[arcs.cell] - v[arcs.photo])
-    supply, want, listed = add_doors(level, v, cheap)
-    shape = len(supply), len(want)
-    costs = coo_array((listed.cost, (listed.photo, listed.cell)), shape=shape)
-    plan, dv, du = mosaic.transport(supply, want, costs)
-    photo, cell = plan.row.astype(np.int64), plan.col.astype(np.int64)
-    real = (photo < len(v)) & (cell < len(u)) & (plan.data > 0.5)
-    amount = np.rint(plan.data).astype(np.int64)
-    found = Plan(photo[real], cell[real], amount[real], 0.0, u, v)
-    return corrected(level, arcs, found, du, dv)
-
-
-def corrected(level: Level, arcs: Arcs, plan: Plan, du: Floats, dv: Floats) -> Plan:
-    """A plan with its cost, and its prices corrected by those of a problem with doors."""
-    n, m = len(level.high), len(level.mass)
-    shift = dv[n] if len(dv) > n else 0.0  # the helper's price is zero
-    cost = float(plan.amount @ arcs.cost[used_arcs(level, arcs, plan)])
-    return replace(plan, cost=cost, u=plan.u + du[:m] + shift, v=plan.v + dv[:n] - shift)
-
-
-def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
-    """The best plan on the listed arcs from one on some of them, if Numba is worth it."""
-    if not is_worth(len(level.mass) * len(level.high)):
-        return None
-    from smalti.simplex import better_plan
-
-    dear = arcs.cost - last.u[arcs.cell] - last.v[arcs.photo]
-    _, _, listed = add_doors(level, last.v, Arcs(arcs.cell, arcs.photo, dear))
-    amount = np.zeros(len(listed.cost), np.int64)
-    amount[used_arcs(level, arcs, last)] = last.amount
-    free, door = np.flatnonzero(level.low < level.high), listed.cell[len(arcs.cost) :]
-    if len(free):
-        home = level.high - np.bincount(last.photo, last.amount, len(level.high)).astype(int)
-        room = np.bincount(door[: len(free)], (level.high - level.low)[free])
-        inside = np.bincount(door[: len(free)], home[free])
-        amount[len(arcs.cost) :] = np.r_[home[free], (room - inside)[len(level.mass) :]]
-    market = listed.cell, listed.photo, listed.cost, amount
-    n = len(level.low) + (len(free) > 0)  # with the helper
-    found = better_plan(*market, np.zeros(n), slack)
-    if not found:
-        return None
-    loaded = np.flatnonzero(found[0][: len(arcs.cost)])
-    plan = arcs.photo[loaded], arcs.cell[loaded], found[0][loaded]
-    return corrected(level, arcs, Plan(*plan, 0.0, last.u, last.v), *found[1:])
-
-
-CHEAP = 2  # arcs to begin with, for each photo and each cell
-
-
-def solve_again(
-    level: Level, arcs: Arcs, u: Floats, v: Floats, last: Plan, slack: float
-) -> Plan:
-    """As `solve`, but with few of the arcs, if they are enough; `last` is a plan on some."""
-    n, dear = len(level.high), arcs.cost - u[arcs.cell] - v[arcs.photo]
-    few = min(CHEAP * (n + len(level.mass)), len(dear) - 1)
-    listed = np.isin(arcs.cell * n + arcs.photo, last.cell * n + last.photo)
-    listed |= dear <= np.partition(dear, few)[few]
-    for _ in range(3):
-        some = Arcs(arcs.cell[listed], arcs.photo[listed], arcs.cost[listed])
-        plan = solve(level, some, u, v)
-        better = arcs.cost - plan.u[arcs.cell] - plan.v[arcs.photo] < -slack
-        if not better[~listed].any():
-            return plan
-        listed |= better
-    return solve(level, arcs, u, v)
-
-
-AUCTION = 400_000  # arcs from which on an auction is quicker than the solver
-
-
-def solve_roughly(
-    level: Level, arcs: Arcs, u: Floats, v: Floats, gap: float, last: Plan | None, whole: bool
-) -> Plan | None:
-    """A plan within this gap of the best on the listed arcs, if an auction finds one."""
-    forced = ((level.low > 0) & (level.low < level.high)).any()
-    eps = 0.002 * level.bound(u, v) / level.mass.sum()
-    if forced or eps <= 0 or len(arcs.cost) < AUCTION or not has_numba():
-        return None
-    from smalti.auction import auction
-
-    market = arcs.cell, arcs.photo, arcs.cost, level.mass, level.low, level.high
-    start = np.searchsorted(arcs.cell, np.arange(len(level.mass)))
-    has = np.zeros(len(arcs.cost), np.int64)
-    if last:
-        v, has[used_arcs(level, arcs, last)] = last.v, last.amount
-    for amount, w in auction(*market, v, eps, has):
-        u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
-        cost, used = float(amount @ arcs.cost), np.flatnonzero(amount)
-        if cost - level.bound(u, w) <= gap * cost:
-            w = np.rint(w) if whole else w
-            u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
-            return Plan(arcs.photo[used], arcs.cell[used], amount[used], cost, u, w)
-    return None
-
-
 def opening_prices(
     task: Task, level: Level, width: float, cells: Floats, u: Floats
 ) -> Floats:
@@ -386,15 +70,15 @@ OFFERS = 10
 
 def first_offers(level: Level, v: Floats) -> tuple[Ints, Floats]:
     """The best offers to each cell at prices v: tiles (M, k), and prices u (M,)."""
-    few = len(level.tiles) * len(level.cells) <= SMALL
-    near, value = cheapest(level.cells, level.tiles, v[level.owner], 1 if few else OFFERS)
+    many = 1 if level.small else OFFERS
+    near, value = cheapest(level.cells, level.tiles, v[level.owner], many)
     return near, value[:, 0]
 
 
 def first_arcs(level: Level, near: Ints, u: Floats, match: Ints) -> Ints:
     """Keys of the arcs to begin with; `near` is (M, k), `match` (m,) rows of tiles."""
     rows, m = len(level.tiles), len(level.cells)
-    if rows * m <= SMALL:
+    if level.small:
         return np.arange(rows * m)
     back = cheapest(level.tiles, level.cells, u, OFFERS)[0]
     to_cell = (near + rows * np.arange(m)[:, None]).ravel()
@@ -519,64 +203,6 @@ def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
             yield now
         if gap > LOOSE and finer and FEW * len(now.cells) > len(task.x):
             yield replace(now, bound=bound_from(task, now))
-
-
-def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
-    """Keys of all arcs that are a best offer, u (M,), at the prices v (N,)."""
-    pairs = offers_within(level.cells, level.tiles, v[level.owner], u)
-    return np.sort(pairs[:, 0] * len(level.tiles) + pairs[:, 1])
-
-
-def bind(level: Level, v: Floats) -> Level:
-    """The level with the budgets that optimal prices v (N,) leave."""
-    low, high = np.where(v < 0, level.high, level.low), np.where(v > 0, level.low, level.high)
-    return replace(level, low=low, high=high)
-
-
-def parts(level: Level, arcs: Arcs, plan: Plan) -> Ints:
-    """The part of each photo, each cell and of home, 0, 1, ...: (N + M + 1,)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n, home = len(level.low), len(level.low) + len(level.mass)
-    photo, cell, uses = arcs.photo, arcs.cell + n, np.bincount(plan.photo, plan.amount, n)
-    back = used_arcs(level, arcs, plan)
-    out, idle = np.flatnonzero(uses < level.high), np.flatnonzero(uses > level.low)
-    start = np.r_[photo, cell[back], np.full(len(out), home), idle]
-    end = np.r_[cell, photo[back], out, np.full(len(idle), home)]
-    roads = coo_array((np.ones(len(start)), (start, end)), shape=(home + 1, home + 1))
-    part: Ints = connected_components(roads, connection="strong")[1].astype(np.int64)
-    return part
-
-
-def loose(level: Level, arcs: Arcs, part: Ints) -> Ints:
-    """Which arcs are loose, (loose,)."""
-    return np.flatnonzero(part[arcs.photo] == part[len(level.low) + arcs.cell])
-
-
-def is_only(level: Level, arcs: Arcs, plan: Plan) -> bool:
-    """Whether no other plan on these arcs keeps the budgets."""
-    part = parts(level, arcs, plan)
-    idle = part[np.flatnonzero(level.low < level.high)] == part[-1]
-    return bool(len(loose(level, arcs, part)) + idle.sum() == len(part) - 1 - part.max())
-
-
-def settle_ties(level: Level, plan: Plan, u: Floats, v: Floats) -> Plan:
-    """The one of all best plans that the dice choose; from one, and from whole prices."""
-    arcs, level = list_arcs(level, tied_arcs(level, u, v)), bind(level, v)
-    for throw in itertools.count():
-        part = parts(level, arcs, plan)
-        kept = once_each(loose(level, arcs, part), used_arcs(level, arcs, plan))
-        arcs = Arcs(arcs.cell[kept], arcs.photo[kept], arcs.cost[kept])
-        a, b = (np.random.PCG64([throw, len(w)]).random_raw(len(w)) >> 49 for w in (v, u))
-        cost = (a[arcs.photo] * b[arcs.cell]).astype(np.float64)
-        listed = Arcs(arcs.cell, arcs.photo, cost)
-        plan = solve(level, listed, np.zeros_like(u), np.zeros_like(v))
-        tied, level = cost == plan.u[arcs.cell] + plan.v[arcs.photo], bind(level, plan.v)
-        arcs = Arcs(arcs.cell[tied], arcs.photo[tied], arcs.cost[tied])
-        if is_only(level, arcs, plan):
-            break
-    return plan
 
 
 def rounded_up(share: float) -> str:

@@ -6,7 +6,8 @@ from numpy.typing import ArrayLike
 
 from smalti.budgets import finite, owners
 from smalti.offers import cheapest, squared
-from smalti.placement import Floats, Ints, place
+from smalti.offers import Floats, Ints
+from smalti.placement import place
 
 
 def match_rows(

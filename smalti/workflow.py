@@ -68,8 +68,8 @@ def make_plan(path: str, changes: Mapping[str, object], root: Path) -> JobPlan:
 
 EVERY = ["mosaic.py", "smalti/ground/*.py"]
 EVERY += [f"smalti/{name}.py" for name in ("crops", "features", "making", "steps", "variants")]
-TO_MATCH = "afar auction budgets choosing constraints fast grid likeness nearest offers"
-TO_MATCH += " placement simplex spacing spreading tables"
+TO_MATCH = "afar auction budgets choosing constraints fast grid levels likeness nearest offers"
+TO_MATCH += " placement plans simplex spacing spreading tables ties"
 TO_PASTE = "output printing recolour report scores"
 SOME = [f"smalti/{name}.py" for name in f"{TO_MATCH} {TO_PASTE}".split()]
 

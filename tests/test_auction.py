@@ -15,16 +15,11 @@ from scipy.optimize import linear_sum_assignment
 numba = pytest.importorskip("numba")
 
 from smalti import auction as auctions  # noqa: E402
-from smalti import offers, placement  # noqa: E402
+from smalti import levels, offers, placement, plans  # noqa: E402
 from smalti.auction import auction  # noqa: E402
 from smalti.offers import squared  # noqa: E402
-from smalti.placement import (  # noqa: E402
-    Certificate,
-    PlacementSettings,
-    place,
-    scene,
-    solve,
-)
+from smalti.placement import Certificate, PlacementSettings, place, scene  # noqa: E402
+from smalti.plans import solve  # noqa: E402
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,19 +57,19 @@ def optimum(tiles: Floats, cells: Floats, low: Ints, high: Ints) -> float:
     return float(table[i, j].sum())
 
 
-def bound_of(level: placement.Level, v: Floats) -> float:
+def bound_of(level: levels.Level, v: Floats) -> float:
     u = (squared(level.cells[:, None], level.tiles) - v).min(1)
     return level.bound(u, v)
 
 
 def sales(
     asked: tuple[Floats, Floats, Ints, Ints], eps: float, seed: int = 0
-) -> Iterator[tuple[placement.Level, placement.Arcs, Ints, Floats]]:
+) -> Iterator[tuple[levels.Level, plans.Arcs, Ints, Floats]]:
     """An auction on all arcs of a task, from random prices."""
     tiles, cells, low, high = asked
     task, _ = placement.make_task(cells, tiles, np.arange(len(tiles)), low, high)
-    level = placement.group(task, 0.0)
-    arcs = placement.list_arcs(level, np.arange(len(level.tiles) * len(level.cells)))
+    level = levels.group(task, 0.0)
+    arcs = plans.list_arcs(level, np.arange(len(level.tiles) * len(level.cells)))
     forced = (level.low > 0) & (level.low < level.high)
     if forced.any():  # two photos of one colour, of which only one must be used
         return
@@ -127,13 +122,13 @@ def test_arcs_without_a_plan_and_too_many_bids_end_an_auction(
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Hold auctions for the smallest tasks, too; whether each was of use."""
-    monkeypatch.setattr(placement, "AUCTION", 1)
-    monkeypatch.setattr(placement, "SMALL", 0)
+    monkeypatch.setattr(plans, "AUCTION", 1)
+    monkeypatch.setattr(levels, "SMALL", 0)
     monkeypatch.setattr(placement, "OFFERS", 3)
     used: list[bool] = []
-    usual = placement.solve_roughly
+    usual = plans.solve_roughly
 
-    def solve_roughly(*asked: object) -> placement.Plan | None:
+    def solve_roughly(*asked: object) -> plans.Plan | None:
         found = usual(*asked)  # type: ignore[arg-type]
         used.append(found is not None)
         return found
@@ -154,8 +149,8 @@ def test_matches_within_a_gap_keep_budgets_and_prove_it(
     else:
         best = optimum(*asked)
     with pytest.MonkeyPatch.context() as other:
-        other.setattr(placement, "AUCTION", 1)
-        other.setattr(placement, "SMALL", 0)
+        other.setattr(plans, "AUCTION", 1)
+        other.setattr(levels, "SMALL", 0)
         other.setattr(placement, "OFFERS", 3)
         wish = PlacementSettings(gap=gap)
         match, proof = place(tiles, cells, high, low, groups=owner, settings=wish)
@@ -193,7 +188,7 @@ def test_with_no_gap_the_match_is_the_same_with_and_without_auctions(
         tiles, cells = (rng.integers(0, rng.choice([3, 99]), (k, 3)) for k in (n, m))
         low, high = budgets(rng, n, m)
         with monkeypatch.context() as other:
-            other.setattr(placement, "AUCTION", 10**9)
+            other.setattr(plans, "AUCTION", 10**9)
             first, proof = place(tiles, cells, high, low, settings=sparse)
         again, other_proof = place(tiles, cells, high, low, settings=sparse)
         assert proof.gap == 0 and again.tobytes() == first.tobytes()
@@ -208,7 +203,7 @@ def test_without_numba_or_with_least_uses_the_solver_answers(
     wish = PlacementSettings(gap=1e-3)
     for least in (1, 0):
         if not least:
-            monkeypatch.setattr(placement, "has_numba", lambda: False)
+            monkeypatch.setattr(plans, "has_numba", lambda: False)
         match, proof = place(tiles, cells, 3, least, settings=wish)
         assert isinstance(proof, Certificate) and 0 <= proof.gap <= 1e-3
         assert np.bincount(match, minlength=300).max() <= 3

@@ -15,14 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 numba = pytest.importorskip("numba")
 
-from smalti import fast, offers, placement  # noqa: E402
+from smalti import fast, levels, offers, placement  # noqa: E402
 from smalti.offers import cheapest, squared  # noqa: E402
-from smalti.placement import (  # noqa: E402
-    Certificate,
-    PlacementSettings,
-    place,
-    scene,
-)
+from smalti.placement import Certificate, PlacementSettings, place, scene  # noqa: E402
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,7 +112,7 @@ def test_each_branch_has_half_the_points_and_its_box_and_plane_hold_them(
 @pytest.fixture
 def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Placed]]:
     """Place with the compiled search, then without it; from coarse to fine."""
-    monkeypatch.setattr(placement, "SMALL", 0)
+    monkeypatch.setattr(levels, "SMALL", 0)
     monkeypatch.setattr(placement, "OFFERS", 3)
 
     def call(*asked: ArrayLike, groups: Ints | None = None) -> list[Placed]:

@@ -14,23 +14,13 @@ from hypothesis import given, settings
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from smalti import offers, placement
+from smalti import levels, offers, placement, plans
 from smalti.budgets import Infeasible
 from smalti.ground.errors import MosaicError
-from smalti.offers import cheapest, squared
-from smalti.placement import (
-    Arcs,
-    Certificate,
-    Floats,
-    Ints,
-    Level,
-    PlacementSettings,
-    Plan,
-    Task,
-    place,
-    place_dense,
-    scene,
-)
+from smalti.levels import Level, Task
+from smalti.offers import Floats, Ints, cheapest, squared
+from smalti.placement import Certificate, PlacementSettings, place, place_dense, scene
+from smalti.plans import Arcs, Plan
 
 
 class Asked(TypedDict, total=False):
@@ -48,13 +38,13 @@ def test_rows_are_sorted_alike_by_digits_and_by_columns(
     columns: int, rows: int, span: int, whole: bool
 ) -> None:
     chance = np.random.default_rng(rows)
-    levels = chance.integers(-span, span, (rows, columns))
-    x: Floats = np.asarray(levels * (1.0 if whole else 0.3), np.float64)
+    steps = chance.integers(-span, span, (rows, columns))
+    x: Floats = np.asarray(steps * (1.0 if whole else 0.3), np.float64)
     x[rows // 2 :] = x[: rows - rows // 2]
-    first, kind = placement.distinct(x)
+    first, kind = levels.distinct(x)
     order = np.lexsort(x.T)
     assert (x[first[kind]] == x).all()
-    assert placement.count_kinds(x) == len(first) == len({tuple(row) for row in x})
+    assert levels.count_kinds(x) == len(first) == len({tuple(row) for row in x})
     assert (np.diff(kind[order]) >= 0).all()
     assert (first == [np.flatnonzero((x == row).all(1))[0] for row in x[first]]).all()
 
@@ -68,11 +58,11 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "book":
         monkeypatch.setattr(placement, "DENSE", 0)
     if request.param == "some arcs":
-        monkeypatch.setattr(placement, "SMALL", 0)
+        monkeypatch.setattr(levels, "SMALL", 0)
         monkeypatch.setattr(placement, "OFFERS", 2)
         monkeypatch.setattr(offers, "MANY", 0)
         monkeypatch.setattr(placement, "LATE", 0)
-        monkeypatch.setattr(placement, "CHEAP", 0)
+        monkeypatch.setattr(plans, "CHEAP", 0)
     return str(request.param)
 
 
@@ -80,7 +70,7 @@ def test_a_loose_gap_is_proven_by_a_coarse_level() -> None:
     tiles, cells = scene(60, 3600)
     task, _ = placement.make_task(cells, tiles, np.arange(3600), *np.ones((2, 3600), int))
     *_, best = placement.rounds(task)
-    finest = len(placement.group(task, placement.widths(task)[-2]).cells)
+    finest = len(levels.group(task, levels.widths(task)[-2]).cells)
     first = next(now for now in placement.rounds(task, 0.05) if now.bound > 0)
     assert 0.95 * best.bound <= first.bound <= best.bound
     assert len(first.cells) < finest  # of all coarse levels
@@ -251,7 +241,7 @@ def test_of_equally_good_matches_every_way_finds_the_same(
             dense: Asked = {**asked, "settings": DENSE}
             assert (place(tiles, cells, **dense)[0] == first).all()
         with monkeypatch.context() as other:
-            other.setattr(placement, "SMALL", 0)
+            other.setattr(levels, "SMALL", 0)
             other.setattr(offers, "MANY", 0)
             other.setattr(placement, "OFFERS", 2 + seed % 3)
             other.setattr(placement, "opening_prices", wild_prices(rng))
@@ -370,7 +360,7 @@ def test_all_pinned_leaves_nothing_to_solve() -> None:
 def test_wrong_prices_never_prove_too_much(seed: int) -> None:
     tiles, cells, low, high = problem(seed, False)
     task, _ = placement.make_task(cells, tiles, np.arange(len(tiles)), low, high)
-    level = placement.group(task, 0.0)
+    level = levels.group(task, 0.0)
     v = np.random.default_rng(seed).normal(0, 300, len(level.low)).round()
     u = cheapest(level.cells, level.tiles, v[level.owner])[1][:, 0]
     assert level.bound(u, v) <= assigned(tiles, cells, low, high)
@@ -414,26 +404,26 @@ def test_solving_again_with_few_arcs_is_as_good_as_with_all(
     nodes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     solved: list[int] = []
-    solve = placement.solve
+    solve = plans.solve
 
     def count(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
         solved.append(len(arcs.cost))
         return solve(level, arcs, u, v)
 
-    monkeypatch.setattr(placement, "solve", count)
-    monkeypatch.setattr(placement, "CHEAP", nodes)
+    monkeypatch.setattr(plans, "solve", count)
+    monkeypatch.setattr(plans, "CHEAP", nodes)
     for seed in range(60):
         tiles, cells, low, high = problem(seed, False)
         task, _ = placement.make_task(cells, tiles, np.arange(len(tiles)), low, high)
-        level = placement.group(task, 0.0)
+        level = levels.group(task, 0.0)
         keys = np.arange(len(level.cells) * len(level.tiles))
-        arcs, v = placement.list_arcs(level, keys), np.zeros(len(level.low))
+        arcs, v = plans.list_arcs(level, keys), np.zeros(len(level.low))
         u = cheapest(level.cells, level.tiles, v)[1][:, 0]
         best = solve(level, arcs, u, v)
         v += np.random.default_rng(seed).integers(-9, 9, len(v))  # not quite right any more
         v = np.where(level.low > 0, v, np.minimum(v, 0))
         u = cheapest(level.cells, level.tiles, v)[1][:, 0]
-        plan = placement.solve_again(level, arcs, u, v, best, 0.5)
+        plan = plans.solve_again(level, arcs, u, v, best, 0.5)
         assert plan.cost == best.cost == level.bound(plan.u, plan.v)
         reduced = arcs.cost - plan.u[arcs.cell] - plan.v[arcs.photo]
         assert reduced.min() > -0.5

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from smalti import placement
+from smalti import levels, placement
 from smalti.budgets import Infeasible, Request, read_request
 from smalti.placement import (
     Certificate,
@@ -97,7 +97,7 @@ def test_what_is_proven_is_the_least_cost_of_all_matches_and_what_is_refused_has
 def test_a_match_that_is_good_enough_is_proven_to_be_by_a_bound_that_is_none_too_high(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(placement, "SMALL", 0)
+    monkeypatch.setattr(levels, "SMALL", 0)
     early = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)

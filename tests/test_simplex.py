@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 numba = pytest.importorskip("numba")
 
-from smalti import placement, simplex  # noqa: E402
+from smalti import levels, placement, plans, simplex  # noqa: E402
 from smalti.offers import squared  # noqa: E402
 from smalti.placement import PlacementSettings, place, scene  # noqa: E402
 from smalti.simplex import PlanTree, bare, better_plan, hang_up, take_in  # noqa: E402
@@ -134,13 +134,13 @@ def test_a_plan_that_cannot_be_bettered_keeps_its_prices() -> None:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Go on from the plans of the smallest tasks, too; whether each time it was of use."""
-    monkeypatch.setattr(placement, "is_worth", lambda _: True)
-    monkeypatch.setattr(placement, "SMALL", 0)
+    monkeypatch.setattr(plans, "is_worth", lambda _: True)
+    monkeypatch.setattr(levels, "SMALL", 0)
     monkeypatch.setattr(placement, "OFFERS", 2)
     used: list[bool] = []
-    usual = placement.solve_on
+    usual = plans.solve_on
 
-    def solve_on(*asked: object) -> placement.Plan | None:
+    def solve_on(*asked: object) -> plans.Plan | None:
         found = usual(*asked)  # type: ignore[arg-type]
         used.append(found is not None)
         return found
@@ -173,7 +173,7 @@ def test_with_no_gap_the_match_is_the_same_whoever_solves(
         tiles, cells, high, low, pins = wishes(seed)
         asked = (tiles, cells, high, low)
         with monkeypatch.context() as other:
-            other.setattr(placement, "is_worth", lambda _: False)
+            other.setattr(plans, "is_worth", lambda _: False)
             first, proof = place(*asked, pins=pins, settings=sparse)
         again, same = place(*asked, pins=pins, settings=sparse)
         assert proof.gap == 0 and again.tobytes() == first.tobytes()
@@ -186,7 +186,7 @@ def test_with_no_gap_the_match_is_the_same_whoever_solves(
 def test_fractions_and_photos_that_stay_at_home_are_placed_at_the_least_cost(
     photos: int, auction: int, often: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placement, "AUCTION", auction)
+    monkeypatch.setattr(plans, "AUCTION", auction)
     tiles, cells = scene(20, photos)
     tiles = tiles + np.random.default_rng(1).random(tiles.shape)
     i, j = linear_sum_assignment(squared(cells[:, None], tiles))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smalti import spacing
-from smalti.placement import Ints, scene
+from smalti.offers import Ints
+from smalti.placement import scene
 from smalti.spacing import fits, keep_apart, move_apart, twins
 
 
