@@ -12,7 +12,7 @@ test: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) -m "not long and not attack"
 
 test-all: .venv/test
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(CORES)
 
 # the lines and branches of the program that no test runs, in a quarter of an hour on two cores;
 # what is compiled is traced as Python; processes that tests kill leave data that cannot be read

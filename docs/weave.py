@@ -102,7 +102,7 @@ def executed(document: Path, root: Path) -> NotebookNode:
     stem = document.with_suffix("").as_posix().replace("/", "-")
     kept = store / f"{stem}.{key.hexdigest()[:16]}.ipynb"
     store.mkdir(parents=True, exist_ok=True)
-    with FileLock(store / "lock"):
+    with FileLock(store / f"{stem}.lock"):
         if not kept.exists():
             notebook = run(text, document, root)
             for old in store.glob(f"{stem}.*.ipynb"):

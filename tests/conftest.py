@@ -44,9 +44,12 @@ LONG = {"site", "runs", "browser"}
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark tests that take long for want of such a fixture, before any are left out.
 
-    Whole workflows come first, so that in the end no core waits for another.
+    Whole workflows come first, and tests of pages last but for the one that builds them all,
+    so that no core waits for another.
     """
-    items.sort(key=lambda item: item.path.name != "test_workflow.py")
+    pages = [item for item in items if "site" in item.fixturenames]
+    last = {item.nodeid for item in pages[1:]}
+    items.sort(key=lambda item: (item.nodeid in last, item.path.name != "test_workflow.py"))
     for item in items:
         if LONG.intersection(item.fixturenames):
             item.add_marker(pytest.mark.long)

@@ -27,7 +27,10 @@ from check import (
     tangle_faults,
     word_faults,
 )
+from filelock import FileLock
 from tangle import Line, Problem
+
+from data import cats
 
 ROOT = Path(__file__).parents[1]
 HELLO = """# Hello
@@ -667,7 +670,17 @@ def test_a_header_that_no_notebook_can_have_is_found() -> None:
     assert fault.startswith("1: cannot be opened as a notebook: ")
 
 
+@pytest.fixture(scope="session")
+def sample() -> None:
+    """The photos of many documents, painted before two of them begin to."""
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "_build" / "sample.lock"):
+        if not (ROOT / "data" / "sample").is_dir():
+            cats.paint_collection(ROOT / "data" / "sample", 1600, quiet=True)
+
+
 @pytest.mark.long
+@pytest.mark.usefixtures("sample")
 @pytest.mark.parametrize("document", tangle.documents(ROOT), ids=str)
 def test_every_cell_runs_from_top_to_bottom_in_a_fresh_kernel(document: Path) -> None:
     cells = weave.code_cells(weave.executed(document, ROOT))

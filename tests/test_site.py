@@ -14,6 +14,7 @@ import pytest
 import reference
 import tangle
 import weave
+from conftest import once_for_all
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -24,8 +25,6 @@ def address(path: str) -> str:
     """The file of a page of the site."""
     return Path(path).with_suffix(".html").as_posix()
 
-
-pytestmark = pytest.mark.xdist_group("site")  # which one worker builds, once
 
 ROOT = Path(__file__).parents[1]
 TEXTS = tangle.read_documents(ROOT)
@@ -49,10 +48,8 @@ SEARCHES = {  # words that a reader may look for, and what a heading that answer
 }
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(folder: Path) -> None:
     """Build the site; the cells run only if no earlier test or build has run them."""
-    folder = tmp_path_factory.mktemp("site")
     weave = ["docs/weave.py", str(folder / "pages")]
     sphinx = ["-m", "sphinx", "-q", "-E", "-W", "--keep-going", "-c", "docs"]
     sphinx += ["-d", str(folder / "trees"), str(folder / "pages"), str(folder / "html")]
@@ -61,7 +58,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             [sys.executable, *words], cwd=ROOT, text=True, capture_output=True, check=False
         )
         assert run.returncode == 0, run.stdout + run.stderr
-    return folder / "html"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built once for all tests."""
+    return once_for_all(tmp_path_factory, "site", build) / "html"
 
 
 def look(
