@@ -94,15 +94,15 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
 
 
 DEAF = 2.0  # seconds after a signal
-HEARD = {signal.SIGINT: -DEAF, signal.SIGTERM: -DEAF}  # when each came last
+HEARD = {signal.SIGINT: -DEAF, signal.SIGTERM: -DEAF}  # when each was heard last
 
 
 def stop(number: int, *ignored: object) -> None:
     """End in good order: a match keeps the best so far at Ctrl-C, but not at SIGTERM."""
-    came = signal.Signals(number)
-    before, HEARD[came] = max(HEARD[came], HEARD[signal.SIGTERM]), time.monotonic()
-    if HEARD[came] - before < DEAF:
+    came, now = signal.Signals(number), time.monotonic()
+    if now - max(HEARD[came], HEARD[signal.SIGTERM]) < DEAF:
         return
+    HEARD[came] = now
     if came == signal.SIGINT:
         raise KeyboardInterrupt
     threading.excepthook = lambda _: None
@@ -113,7 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 2 for bad input, 130 if stopped."""
     with contextlib.suppress(ValueError):  # not in the main thread
         for number in HEARD:
-            signal.signal(number, stop)
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, stop)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.simplefilter("ignore")

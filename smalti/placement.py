@@ -186,7 +186,7 @@ def bound_from(task: Task, now: Round) -> float:
 
 
 LOOSE = 3e-3  # a gap that the prices of a coarse level may prove
-FEW = 20  # cells to each box, in a level that may be good enough
+SOON = 20  # cells to each box, at most, in a level that may be good enough
 
 
 def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
@@ -201,7 +201,7 @@ def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
         start = now
         for now in improve(task, width, start, gap):
             yield now
-        if gap > LOOSE and finer and FEW * len(now.cells) > len(task.x):
+        if gap > LOOSE and finer and SOON * len(now.cells) > len(task.x):
             yield replace(now, bound=bound_from(task, now))
 
 

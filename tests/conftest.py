@@ -17,6 +17,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+from data import cats
 from smalti.command import main
 
 if TYPE_CHECKING:
@@ -64,10 +65,20 @@ def once_for_all(
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             draft = folder.with_suffix(".draft")
+            shutil.rmtree(draft, ignore_errors=True)  # of another process that has failed
             draft.mkdir()
             make(draft)
             draft.rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample() -> None:
+    """The photos of many documents, painted before two of them begin to."""
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "_build" / "sample.lock"):
+        if not (ROOT / "data" / "sample").is_dir():
+            cats.paint_collection(ROOT / "data" / "sample", 1600, quiet=True)
 
 
 def pytest_unconfigure() -> None:

@@ -27,10 +27,7 @@ from check import (
     tangle_faults,
     word_faults,
 )
-from filelock import FileLock
 from tangle import Line, Problem
-
-from data import cats
 
 ROOT = Path(__file__).parents[1]
 HELLO = """# Hello
@@ -668,15 +665,6 @@ def test_a_header_that_the_notebook_would_rewrite_is_found() -> None:
 def test_a_header_that_no_notebook_can_have_is_found() -> None:
     (fault,) = notebook_faults("---\njupyter:\n  kernelspec:\n    name: python3\n---\n")
     assert fault.startswith("1: cannot be opened as a notebook: ")
-
-
-@pytest.fixture(scope="session")
-def sample() -> None:
-    """The photos of many documents, painted before two of them begin to."""
-    (ROOT / "_build").mkdir(exist_ok=True)
-    with FileLock(ROOT / "_build" / "sample.lock"):
-        if not (ROOT / "data" / "sample").is_dir():
-            cats.paint_collection(ROOT / "data" / "sample", 1600, quiet=True)
 
 
 @pytest.mark.long

@@ -61,7 +61,7 @@ def build(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(sample: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built once for all tests."""
     return once_for_all(tmp_path_factory, "site", build) / "html"
 

@@ -1478,7 +1478,7 @@ def test_a_signal_that_comes_again_at_once_does_not_disturb_the_end(
     monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     signals_are_new(monkeypatch)
-    times = iter([10, 10.1, 10.2, 13])
+    times = iter([10, 10.1, 11.5, 12.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
     with pytest.raises((KeyboardInterrupt, Stopped)):
         command.stop(number)
@@ -1486,6 +1486,23 @@ def test_a_signal_that_comes_again_at_once_does_not_disturb_the_end(
     command.stop(signal.SIGINT)
     with pytest.raises((KeyboardInterrupt, Stopped)):  # should tidying up take too long
         command.stop(number)
+
+
+def test_a_program_in_the_background_ignores_ctrl_c() -> None:
+    before = [signal.getsignal(number) for number in command.HEARD]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a script's shell does
+    try:
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == command.stop
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert signal.getsignal(signal.SIGINT) == command.stop
+    finally:
+        for number, do in zip(command.HEARD, before, strict=True):
+            signal.signal(number, do)
 
 
 def test_sigterm_after_ctrl_c_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

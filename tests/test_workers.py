@@ -112,18 +112,36 @@ def test_a_pool_that_breaks_whatever_it_is_told_is_an_error() -> None:
         list(map_in_pool(die, NAMES, 2, chunksize=8))
 
 
+class Disturbed(process._ExecutorManagerThread):
+    """The thread of a pool; a signal comes just before it starts."""
+
+    number = signal.SIGINT
+
+    def start(self) -> None:
+        signal.raise_signal(self.number)
+        super().start()
+
+
+def test_a_program_that_ignores_ctrl_c_ignores_it_while_a_pool_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "_ExecutorManagerThread", Disturbed)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert list(map_in_pool(pet, NAMES, 2, 8)) == NAMES
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_waits_until_a_pool_has_started_and_then_ends_it(
-    number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Disturbed(process._ExecutorManagerThread):
-        def start(self) -> None:
-            signal.raise_signal(number)
-            super().start()
-
     def stop(*_: object) -> None:
         raise Stopped
 
+    monkeypatch.setattr(Disturbed, "number", number)
     monkeypatch.setattr(process, "_ExecutorManagerThread", Disturbed)
     before = signal.signal(signal.SIGTERM, stop)
     task = functools.partial(pet, traces=str(tmp_path))

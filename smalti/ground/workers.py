@@ -82,15 +82,16 @@ def map_in_pool(
 def undisturbed() -> Iterator[None]:
     """Hold back the signals that end a program until a block is over."""
     came: list[int] = []
-    before = {}
-    if threading.current_thread() is threading.main_thread():  # no other is disturbed
-        for number in (signal.SIGTERM, signal.SIGINT):
-            before[number] = signal.signal(number, lambda number, _: came.append(number))
+    here = threading.current_thread() is threading.main_thread()  # no other is disturbed
+    every = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: do for number, do in every.items() if here and callable(do)}
+    for number in before:
+        signal.signal(number, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, do in before.items():
+            signal.signal(number, do)
         if came:
             signal.raise_signal(max(came))  # SIGTERM, if both came
 
