@@ -573,7 +573,7 @@ def test_nonsense_is_refused(tiles: ArrayLike, cells: ArrayLike, asked: Asked) -
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
-    for module in offers, placement:
+    for module in levels, offers, placement:
         tried = doctest.testmod(module)
         assert tried.attempted and not tried.failed
 
