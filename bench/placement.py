@@ -27,11 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 import mosaic  # noqa: E402
 from smalti.ground.files import write_text  # noqa: E402
-from smalti.offers import (  # noqa: E402
-    Floats,
-    Ints,
-    squared,
-)
+from smalti.offers import FEW, Floats, Ints, squared  # noqa: E402
 from smalti.placement import PlacementSettings, place, scene  # noqa: E402
 
 METHODS = ("numba", "sparse", "dense", "scipy", "lapx")
@@ -99,10 +95,11 @@ def by_assignment(case: Case, tiles: Floats, cells: Floats) -> tuple[float, floa
 
 def run(case: Case) -> Row:
     """One measurement, in this process; loading the solvers does not count."""
-    for name in ("ot", "scipy.sparse", "scipy.spatial"):
-        importlib.import_module(name)
     if case.method == "numba":
         warm_up()
+    if case.method != "numba" or case.features > FEW:  # else it does without
+        for name in ("ot", "scipy.sparse", "scipy.spatial"):
+            importlib.import_module(name)
     tiles, cells = problem(case)
     way: Callable[[Case, Floats, Floats], tuple[float, float | None]]
     way = by_place if case.method in ("numba", "sparse", "dense") else by_assignment
@@ -119,11 +116,7 @@ def warm_up() -> None:
     some = np.random.default_rng(0).random((20, 3))
     fast.best_offers(some, some, some[:, 0], 2)
     fast.offers_within(some, some, some[:, 0], some[:, 1])
-    auction = importlib.import_module("smalti.auction")
-    one, ways = np.ones(2, np.int64), np.array([[0, 0, 1], [0, 1, 0]])
-    next(auction.auction(*ways, some[:3, 0], one, one, one, np.zeros(2), 1.0))
-    simplex = importlib.import_module("smalti.simplex")
-    simplex.better_plan(*ways[:, :2], some[:2, 0], one, np.zeros(2), 0.5)
+    place(*scene(30, 900), settings=PlacementSettings(solver="sparse"))
 
 
 def cpu() -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from smalti.fast import compiled, inlined
 
 Ints = NDArray[np.int64]
+Places = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 
@@ -17,7 +18,7 @@ class Sale(NamedTuple):
     """Who may bid for what, and who has what; -1 ends a chain."""
 
     start: Ints  # (bidders + 1,) first arc of each bidder in `arc`
-    arc: Ints  # (arcs,) arcs in the order of their bidders
+    arc: Places  # (arcs,) arcs in the order of their bidders
     bidder: Ints  # (arcs,)
     lot: Ints  # (arcs,)
     cost: Floats  # (arcs,)
@@ -29,7 +30,7 @@ class Sale(NamedTuple):
     limit: Floats  # (bidders,)
     price: Floats  # (lots,)
     first: Ints  # (lots,) first arc of a chain of holders
-    after: Ints  # (arcs,) the next arc of the chain
+    after: Places  # (arcs,) the next arc of the chain
 
 
 @compiled
@@ -165,10 +166,10 @@ def keep_fair(sale: Sale, eps: float) -> None:
         sale.limit[i] = best
 
 
-def order(side: Ints, many: int) -> tuple[Ints, Ints]:
+def order(side: Ints, many: int) -> tuple[Ints, Places]:
     """Where the arcs of each of `many` bidders start, and the arcs in order of the bidders."""
-    arc = np.argsort(side, kind="stable")
-    return np.searchsorted(side, np.arange(many + 1), sorter=arc), arc
+    start = np.r_[0, np.bincount(side, minlength=many).cumsum()]
+    return start, np.argsort(side, kind="stable").astype(np.int32)
 
 
 def auction(
@@ -192,17 +193,18 @@ def auction(
     >>> [amount.tolist() for amount, _ in auction(*ways, one, one, one, np.zeros(2), 1.0)][-1]
     [0, 1, 1]
     """
-    m, n, after = len(mass), len(high), np.empty_like(cell)
+    m, n, after = len(mass), len(high), np.empty(len(cell), np.int32)
     amount = np.zeros_like(cell) if last is None else last.copy()
+    del last  # it is as long as all arcs
     free, u = low < high, np.empty(m)
     v = np.where(free, np.minimum(v, 0.0), v)
     by_cell, by_photo = order(cell, m), order(photo, n)
     for step in eps / 5.0 ** np.arange(PHASES):
-        ends = np.empty(n, np.int64)
+        ends, used = np.empty(n, np.int64), np.flatnonzero(amount)
         sale = Sale(*by_cell, cell, photo, cost, amount, np.full(m, np.inf), mass.copy(), high,
                     high.copy(), u, v, ends, after)
         keep_fair(sale, step)
-        np.subtract(high, np.bincount(photo, amount, n).astype(np.int64), out=sale.spare)
+        np.subtract(high, np.bincount(photo[used], amount[used], n).astype(int), out=sale.spare)
         if not sell(sale, step, BIDS * len(cost)):
             return
         left = np.where(free & (v >= 0), 0, sale.spare)
@@ -213,3 +215,12 @@ def auction(
         if not sell(back, step, BIDS * len(cost)):
             return
         yield amount, v
+
+
+@compiled
+def bears(cell: Ints, photo: Ints, cost: Floats, v: Floats) -> Floats:
+    """The least cost - v of each cell (m,); the arcs (arcs,) are in order of their cells."""
+    u = np.full(cell[-1] + 1, np.inf)
+    for e in range(len(cost)):
+        u[cell[e]] = min(u[cell[e]], cost[e] - v[photo[e]])
+    return u

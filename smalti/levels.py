@@ -38,8 +38,10 @@ def once_each(*keys: Ints) -> Ints:
     >>> once_each(np.array([3, 1]), np.array([1, 0]))
     array([0, 1, 3])
     """
-    merged = np.sort(np.concatenate(keys))
-    return merged[np.diff(merged, prepend=-1) > 0]
+    merged = np.concatenate(keys)
+    merged.sort()
+    same = np.flatnonzero(merged[1:] == merged[:-1])
+    return np.delete(merged, same) if len(same) else merged
 
 
 def count_kinds(x: Floats) -> int:

@@ -79,9 +79,14 @@ def has_numba() -> bool:
     return fast is not None
 
 
+def is_loaded() -> bool:
+    """Whether Numba is there already."""
+    return bool(sys.modules.get("smalti.fast")) and has_numba()
+
+
 def is_worth(pairs: int) -> bool:
     """Whether something compiled shall work on so many pairs of a query and a point."""
-    return pairs >= (WORTH if sys.modules.get("smalti.fast") else LOADING) and has_numba()
+    return pairs >= (WORTH if is_loaded() else LOADING) and has_numba()
 
 
 def in_tree(query: Floats, points: Floats, price: Floats) -> bool:
@@ -123,16 +128,34 @@ def shelves(x: Floats, size: int = SHELF) -> Ints:
 
 def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Lots:
     """Offers less |query|^2 of all points."""
-    digits = np.float32 if k > 1 else np.float64
     stock = np.arange(-(-len(points) // SHELF) * SHELF).reshape(-1, SHELF)
-    x, base = on_shelves(points, price, stock)
-    left: Offers = (-2 * query).astype(digits)
-    last: Offers = base.astype(digits)
-    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
+    left, right, last = factors(query, points, price, stock, k)
     rows = max(1, 500_000 // stock.size)  # a block that stays in the processor's cache
     for start in range(0, len(query), rows):
         some = np.arange(start, min(start + rows, len(query)))
         yield some, stock, meet(left[some], right, last)
+
+
+EXACT = 2**24  # whole numbers up to which 32 bits hold all
+
+
+def enough_digits(query: Floats, points: Floats, base: Floats, k: int) -> type[np.floating]:
+    """The type in which base - 2 query . point is exact, or good enough for k > 1."""
+    if k > 1 or not all((x == np.rint(x)).all() for x in (query, points, base)):
+        return np.float32 if k > 1 else np.float64
+    longest = [float((x**2).sum(-1).max(initial=0)) ** 0.5 for x in (query, points)]
+    reach = 2 * longest[0] * longest[1] + np.abs(base[np.isfinite(base)]).max(initial=0)
+    return np.float32 if reach < EXACT else np.float64
+
+
+def factors(
+    query: Floats, points: Floats, price: Floats, stock: Ints, k: int
+) -> tuple[Offers, Offers, Offers]:
+    """Of the offers of a `stock` (s, size): -2 query (q, f), points (f, s, size), rest (s, size)."""
+    x, base = on_shelves(points, price, stock)
+    digits = enough_digits(query, points, base, k)
+    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
+    return (-2 * query).astype(digits), right, base.astype(digits)
 
 
 def on_shelves(points: Floats, price: Floats, stock: Ints) -> tuple[Floats, Floats]:
@@ -166,14 +189,12 @@ def look_nearby(
 ) -> Lots:
     """Offers less |query|^2 of all points that may be among the `k` best, or within `limit`."""
     stock = shelves(points)
-    x, base = on_shelves(points, price, stock)
+    x = points[stock % len(points)]
     box = (x.min(1), x.max(1), *planes(x, price[stock % len(points)]))
-    digits, few = np.float32 if k > 1 else np.float64, min(len(x), 16 + k // 8)
-    right: Offers = x.transpose(2, 0, 1).astype(digits, order="C")
-    last: Offers = base.astype(digits)
+    few, (product, right, last) = min(len(x), 16 + k // 8), factors(query, points, price, stock, k)
     for some in shelves(query, SHELF // 2):
         some = some[some < len(query)]
-        bound, left = at_least(query[some], *box), (-2 * query[some]).astype(digits)
+        bound, left = at_least(query[some], *box), product[some]
         if limit is None:
             near = np.argpartition(bound, few - 1)[:few]
             first = meet(left, right[:, near], last[near]).reshape(len(some), -1)

@@ -15,7 +15,7 @@ from smalti.budgets import Request, budgets, read_request
 from smalti.ground.errors import MosaicError
 from smalti.ground.settings import Amount
 from smalti.levels import Level, Task, best_tile, deal, group, once_each, widths
-from smalti.offers import LOADING, Floats, Ints, cheapest, has_numba, squared
+from smalti.offers import FEW, LOADING, WORTH, Floats, Ints, cheapest, has_numba, squared
 from smalti.plans import Plan, list_arcs, solve, solve_again, solve_on, solve_roughly
 from smalti.ties import settle_ties
 
@@ -98,6 +98,8 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     near, value = cheapest(level.cells[eager], level.tiles, v[level.owner], k)
     fair = value <= plan.u[eager][:, None] + 0.005 * plan.cost / level.mass.sum()
     keys = [(near + rows * eager[:, None])[fair]]
+    if 2 * len(eager) > len(u):
+        return u, v, once_each(*keys)
     u, v, more = settle_prices(level, plan, slack, eager, seller, u)
     return u, v, once_each(*keys, *more)
 
@@ -131,6 +133,8 @@ class Round:
     u: Floats  # (M,) their prices
 
 
+AUCTION = 400_000  # arcs with many features from which on an auction is quicker than the solver
+BEST = 500_000  # arcs of a coarse level below which it costs little to make its plan the best
 LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
 ROUGH = 3e-4  # the gap on listed arcs that will do for a first plan
 FINER = 5e-5  # and for the second one on the last level
@@ -157,9 +161,12 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     while not done:
         arcs = list_arcs(level, keys)
         before, plan, rough, nodes = plan, None, None, len(level.low) + len(level.mass)
-        if goals and (gap > 0 or task.whole):
-            rough = solve_roughly(level, arcs, u, v, goals[0], before, exact and not gap)
+        settles = task.x.shape[1] <= FEW or len(keys) >= AUCTION
+        if goals and settles and (gap > 0 or task.whole):
+            rough = solve_roughly(level, arcs, v, typical / 500, goals[0], before, exact and not gap)
             plan, goals = rough, goals[1:] if rough else []
+        if rough and width and len(keys) < BEST:
+            plan = solve_on(level, arcs, rough, slack) or rough
         if before and not plan and len(new) < nodes:
             plan = solve_on(level, arcs, before, slack)
         if before and not plan and LATE * len(new) < nodes:
@@ -170,9 +177,10 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
         done = plan.cost - bound <= (1e-3 * plan.cost if width else 0)
         unfinished = rough and (goals or (exact and not gap))
         done |= len(keys) == many and not unfinished
-        if exact and plan.cost == bound:
+        if exact and plan.cost == bound and (v == np.rint(v)).all():
             plan = settle_ties(level, plan, u, v)
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
+        del arcs  # before there are more
         yield Round(match, -np.inf if width else bound, many, level.cells, u)
 
 
@@ -310,8 +318,9 @@ def place_by_some_arcs(
     deadline = time.monotonic() + (time_limit or np.inf)
     match, free = asked.pins.copy(), asked.pins < 0
     task, rows = make_task(asked.x[free], asked.y, asked.owner, asked.low, asked.high)
-    if len(task.x) * len(task.y) >= LOADING:
-        has_numba()  # which the last level will want: then all may have it
+    spared = task.whole and task.x.shape[1] <= FEW  # then POT, which also takes its time to load
+    if len(task.x) * len(task.y) >= (WORTH if spared else LOADING):
+        has_numba()  # so that all levels have it
     every = rounds(task, gap)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:

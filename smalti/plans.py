@@ -7,7 +7,7 @@ import numpy as np
 
 import mosaic
 from smalti.levels import Level
-from smalti.offers import Floats, Ints, has_numba, is_worth, pair_costs
+from smalti.offers import Floats, Ints, is_loaded, pair_costs
 
 
 @dataclass
@@ -22,9 +22,9 @@ class Arcs:
 def list_arcs(level: Level, keys: Ints) -> Arcs:
     """The arcs with these keys, cell * R + tile, and what they cost."""
     cell, row = np.divmod(keys, len(level.tiles))
-    cost = pair_costs(level.cells, cell, level.tiles, row)
-    photo = level.owner[row]
+    cost, photo = pair_costs(level.cells, cell, level.tiles, row), row
     if len(level.owner) > len(level.low):
+        photo = level.owner[row]
         order = np.lexsort((cost, photo, cell))
         pair = cell[order] * len(level.low) + photo[order]
         order = order[np.r_[True, pair[1:] != pair[:-1]]]
@@ -67,6 +67,13 @@ def used_arcs(level: Level, arcs: Arcs, plan: Plan) -> Ints:
     return np.searchsorted(arcs.cell * n + arcs.photo, plan.cell * n + plan.photo)
 
 
+def loads(level: Level, arcs: Arcs, plan: Plan) -> Ints:
+    """What a plan sends over each of the listed arcs, (arcs,)."""
+    amount = np.zeros(len(arcs.cost), np.int64)
+    amount[used_arcs(level, arcs, plan)] = plan.amount
+    return amount
+
+
 def solve(level: Level, arcs: Arcs, u: Floats, v: Floats) -> Plan:
     """The best plan on the listed arcs, starting from prices u (M,) and v (N,)."""
     from scipy.sparse import coo_array
@@ -92,21 +99,21 @@ def corrected(level: Level, arcs: Arcs, plan: Plan, du: Floats, dv: Floats) -> P
 
 
 def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
-    """The best plan on the listed arcs from one on some of them, if Numba is worth it."""
-    if not is_worth(len(level.mass) * len(level.high)):
+    """The best plan on the listed arcs from one on some of them, if Numba is loaded."""
+    if not is_loaded():
         return None
     from smalti.simplex import better_plan
 
     dear = arcs.cost - last.u[arcs.cell] - last.v[arcs.photo]
     _, _, listed = add_doors(level, last.v, Arcs(arcs.cell, arcs.photo, dear))
-    amount = np.zeros(len(listed.cost), np.int64)
-    amount[used_arcs(level, arcs, last)] = last.amount
+    amount = loads(level, arcs, last)
     free, door = np.flatnonzero(level.low < level.high), listed.cell[len(arcs.cost) :]
     if len(free):
         home = level.high - np.bincount(last.photo, last.amount, len(level.high)).astype(int)
         room = np.bincount(door[: len(free)], (level.high - level.low)[free])
         inside = np.bincount(door[: len(free)], home[free])
-        amount[len(arcs.cost) :] = np.r_[home[free], (room - inside)[len(level.mass) :]]
+        rest = np.r_[home[free], (room - inside)[len(level.mass) :]]
+        amount = np.r_[amount, rest.astype(np.int64)]
     market = listed.cell, listed.photo, listed.cost, amount
     n = len(level.low) + (len(free) > 0)  # with the helper
     found = better_plan(*market, np.zeros(n), slack)
@@ -138,29 +145,24 @@ def solve_again(
     return solve(level, arcs, u, v)
 
 
-AUCTION = 400_000  # arcs from which on an auction is quicker than the solver
-
-
 def solve_roughly(
-    level: Level, arcs: Arcs, u: Floats, v: Floats, gap: float, last: Plan | None, whole: bool
+    level: Level, arcs: Arcs, v: Floats, step: float, gap: float, last: Plan | None, whole: bool
 ) -> Plan | None:
     """A plan within this gap of the best on the listed arcs, if an auction finds one."""
     forced = ((level.low > 0) & (level.low < level.high)).any()
-    eps = 0.002 * level.bound(u, v) / level.mass.sum()
-    if forced or eps <= 0 or len(arcs.cost) < AUCTION or not has_numba():
+    if forced or step <= 0 or not is_loaded():
         return None
-    from smalti.auction import auction
+    from smalti.auction import auction, bears
 
-    market = arcs.cell, arcs.photo, arcs.cost, level.mass, level.low, level.high
-    start = np.searchsorted(arcs.cell, np.arange(len(level.mass)))
-    has = np.zeros(len(arcs.cost), np.int64)
-    if last:
-        v, has[used_arcs(level, arcs, last)] = last.v, last.amount
-    for amount, w in auction(*market, v, eps, has):
-        u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
-        cost, used = float(amount @ arcs.cost), np.flatnonzero(amount)
-        if cost - level.bound(u, w) <= gap * cost:
+    ways, budgets = (arcs.cell, arcs.photo, arcs.cost), (level.mass, level.low, level.high)
+    v = last.v if last else v
+    for amount, w in auction(
+        *ways, *budgets, v, step, loads(level, arcs, last) if last else None
+    ):
+        used = np.flatnonzero(amount)
+        cost = float(amount[used] @ arcs.cost[used])
+        if cost - level.bound(bears(*ways, w), w) <= gap * cost:
             w = np.rint(w) if whole else w
-            u = np.minimum.reduceat(arcs.cost - w[arcs.photo], start)
-            return Plan(arcs.photo[used], arcs.cell[used], amount[used], cost, u, w)
+            plan = arcs.photo[used], arcs.cell[used], amount[used]
+            return Plan(*plan, cost, bears(*ways, w), w)
     return None

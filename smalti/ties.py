@@ -8,7 +8,7 @@ import numpy as np
 
 from smalti.levels import Level, once_each
 from smalti.offers import Floats, Ints, offers_within
-from smalti.plans import Arcs, Plan, list_arcs, solve, used_arcs
+from smalti.plans import Arcs, Plan, list_arcs, solve, solve_on, used_arcs
 
 
 def tied_arcs(level: Level, u: Floats, v: Floats) -> Ints:
@@ -61,7 +61,8 @@ def settle_ties(level: Level, plan: Plan, u: Floats, v: Floats) -> Plan:
         a, b = (np.random.PCG64([throw, len(w)]).random_raw(len(w)) >> 49 for w in (v, u))
         cost = (a[arcs.photo] * b[arcs.cell]).astype(np.float64)
         listed = Arcs(arcs.cell, arcs.photo, cost)
-        plan = solve(level, listed, np.zeros_like(u), np.zeros_like(v))
+        last = replace(plan, u=np.zeros_like(u), v=np.zeros_like(v))
+        plan = solve_on(level, listed, last, 0.5) or solve(level, listed, last.u, last.v)
         tied, level = cost == plan.u[arcs.cell] + plan.v[arcs.photo], bind(level, plan.v)
         arcs = Arcs(arcs.cell[tied], arcs.photo[tied], arcs.cost[tied])
         if is_only(level, arcs, plan):

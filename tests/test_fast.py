@@ -191,14 +191,17 @@ def test_placement_does_without_numba(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("loading", [offers.LOADING, 500_000])
-def test_only_large_problems_load_numba(loading: int) -> None:
+@pytest.mark.parametrize("worth", [offers.WORTH, 500_000])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_task_loads_numba_or_pot_but_not_both(worth: int, share: float) -> None:
     code = f"""
 import sys
 from smalti import offers, placement
-offers.LOADING = placement.LOADING = {loading}
-placement.place(*placement.scene(30, 900), settings=placement.PlacementSettings(solver="sparse"))
-assert ("numba" in sys.modules) == (900 * 900 >= {loading})
+offers.WORTH = placement.WORTH = {worth}
+tiles, cells = placement.scene(30, 900)
+placement.place({share} * tiles, cells, settings=placement.PlacementSettings(solver="sparse"))
+quick = 900 * 900 >= {worth} and {share} == 1
+assert ("numba" in sys.modules, "ot" in sys.modules) == (quick, not quick)
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

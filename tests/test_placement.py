@@ -384,6 +384,34 @@ def test_both_searches_find_the_best_offers(seed: int, f: int, k: int) -> None:
         assert (np.sort(value, axis=1)[:, :k] == wanted).all()
 
 
+@given(st.integers(0, 10**6), st.integers(1, 75), st.sampled_from([2, 255, 3000, 10**5]))
+def test_half_the_digits_lose_nothing_where_they_are_enough(
+    seed: int, f: int, span: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    query, points = (rng.integers(-span, span, (k, f)).astype(float) for k in (20, 70))
+    price = rng.integers(-(span**2), span**2, 70).astype(float)
+    exact = (points**2).sum(1) - price - 2 * query @ points.T
+    for look in (offers.look_nearby, offers.look_at_all):
+        for some, stock, offer in look(query, points, price, 1):
+            there = stock < 70
+            assert (offer[:, there] == exact[some][:, stock[there]]).all()
+            assert np.isinf(offer[:, ~there]).all()
+
+
+def test_half_the_digits_are_enough_for_small_whole_numbers_or_for_suggestions() -> None:
+    one = np.ones((1, 1))
+    for query, base, k, digits in (
+        (one * 2**22, 2.0**23 - 1, 1, np.float32),  # 2 * 2**22 + 2**23 - 1 is below 2**24
+        (one * 2**22, 2.0**23, 1, np.float64),
+        (one * 2**22, np.inf, 1, np.float32),  # an empty place
+        (one * 0.5, 0.0, 1, np.float64),
+        (one, 0.5, 1, np.float64),
+        (one * 0.5, 0.5, 2, np.float32),
+    ):
+        assert offers.enough_digits(query, one, np.array([base]), k) == digits
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 5))
 def test_planes_and_shelves_never_promise_more_than_an_offer(seed: int, f: int) -> None:
