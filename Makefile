@@ -23,7 +23,7 @@ coverage: .venv/test
 	$(BIN)/coverage run -m pytest --numprocesses $(CORES) -m "not long and not attack"
 	$(BIN)/coverage run -m pytest --numprocesses $(CORES) -m long tests/test_exercises.py
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest $(COMPILED:%=tests/test_%.py) \
-	  -k "not three_thousand and not small_problems and not true_optimum and not each_sale"
+	  -k "not three_thousand and not small_problems and not true_optimum and not each_sale and not needs_no_pot"
 	$(BIN)/coverage combine --quiet
 	rm -f _build/coverage/data.*
 	$(BIN)/coverage report

@@ -3,7 +3,8 @@
     python bench/placement.py [--least CELLS] [--most CELLS] [--only METHOD] [--limit SECONDS]
 
 writes bench/placement.json, bench/placement.md, the large table of smalti/placement.md and
-fig/placement-scale.png. Rows that are not run this time are kept from last time.
+fig/placement-scale.png. Without options all rows are measured, which takes about half an hour; with
+some, the other rows are kept from last time.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from smalti.offers import FEW, Floats, Ints, squared  # noqa: E402
 from smalti.placement import PlacementSettings, place, scene  # noqa: E402
 
 METHODS = ("numba", "sparse", "dense", "scipy", "lapx")
+ALL = 10**9  # more cells than any row has
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ def write_tables(rows: dict[Case, Row]) -> None:
 def main() -> None:
     """Measure, and write tables and figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--most", type=int, default=10_000, help="cells of the largest row")
+    parser.add_argument("--most", type=int, default=ALL, help="cells of the largest row")
     parser.add_argument("--only", choices=METHODS, help="only this method")
     parser.add_argument("--least", type=int, default=0, help="cells of the smallest row")
     parser.add_argument("--tries", type=int, default=1, help="of which the quickest counts")
@@ -281,7 +283,8 @@ def main() -> None:
         print(json.dumps(asdict(run(Case(**json.loads(asked.case))))))
         return
     kept = ROOT / "bench" / "placement.json"
-    known = json.loads(kept.read_text("utf-8"))["rows"] if kept.exists() else []
+    some = asked.only or asked.least or asked.most < ALL
+    known = json.loads(kept.read_text("utf-8"))["rows"] if some and kept.exists() else []
     rows = {row.case: row for row in map(read_row, map(json.dumps, known))}
     order = list(dict.fromkeys([*crossing(), *scale()]))
     for case in order:

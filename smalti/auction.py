@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smalti.fast import compiled, inlined
 
 Ints = NDArray[np.int64]
-Places = NDArray[np.int32]
+ArcNumbers = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 
@@ -18,7 +18,7 @@ class Sale(NamedTuple):
     """Who may bid for what, and who has what; -1 ends a chain."""
 
     start: Ints  # (bidders + 1,) first arc of each bidder in `arc`
-    arc: Places  # (arcs,) arcs in the order of their bidders
+    arc: ArcNumbers  # (arcs,) arcs in the order of their bidders
     bidder: Ints  # (arcs,)
     lot: Ints  # (arcs,)
     cost: Floats  # (arcs,)
@@ -30,7 +30,7 @@ class Sale(NamedTuple):
     limit: Floats  # (bidders,)
     price: Floats  # (lots,)
     first: Ints  # (lots,) first arc of a chain of holders
-    after: Places  # (arcs,) the next arc of the chain
+    after: ArcNumbers  # (arcs,) the next arc of the chain
 
 
 @compiled
@@ -166,7 +166,7 @@ def keep_fair(sale: Sale, eps: float) -> None:
         sale.limit[i] = best
 
 
-def order(side: Ints, many: int) -> tuple[Ints, Places]:
+def order(side: Ints, many: int) -> tuple[Ints, ArcNumbers]:
     """Where the arcs of each of `many` bidders start, and the arcs in order of the bidders."""
     start = np.r_[0, np.bincount(side, minlength=many).cumsum()]
     return start, np.argsort(side, kind="stable").astype(np.int32)

@@ -64,7 +64,7 @@ def offers_within(query: Floats, points: Floats, price: Floats, limit: Floats) -
 
 FEW = 4  # features up to which neighbours are near enough for trees and shelves
 WORTH = 8_000_000  # pairs from which on the compiled search is worth a call
-LOADING = 40_000_000  # and from which on Numba is worth its loading
+LOADING = 40_000_000  # and from which on Numba is worth its loading, if POT is loaded as well
 
 
 @functools.cache
@@ -136,14 +136,16 @@ def look_at_all(query: Floats, points: Floats, price: Floats, k: int) -> Lots:
         yield some, stock, meet(left[some], right, last)
 
 
-EXACT = 2**24  # whole numbers up to which 32 bits hold all
+EXACT = 2**24  # 32 bits hold every whole number up to here
 
 
 def enough_digits(query: Floats, points: Floats, base: Floats, k: int) -> type[np.floating]:
-    """The type in which base - 2 query . point is exact, or good enough for k > 1."""
-    if k > 1 or not all((x == np.rint(x)).all() for x in (query, points, base)):
-        return np.float32 if k > 1 else np.float64
-    longest = [float((x**2).sum(-1).max(initial=0)) ** 0.5 for x in (query, points)]
+    """32 bits if base - 2 query . point is exact in them, or if k > 1; else 64."""
+    if k > 1:
+        return np.float32
+    if not all((x == np.rint(x)).all() for x in (query, points, base)):
+        return np.float64
+    longest = [float((x**2).sum(-1).max(initial=1)) ** 0.5 for x in (query, points)]
     reach = 2 * longest[0] * longest[1] + np.abs(base[np.isfinite(base)]).max(initial=0)
     return np.float32 if reach < EXACT else np.float64
 

@@ -97,7 +97,7 @@ def shop(level: Level, plan: Plan, slack: float) -> tuple[Floats, Floats, Ints]:
     k = int(np.clip((len(level.low) + len(u)) // len(eager), 6, 200))
     near, value = cheapest(level.cells[eager], level.tiles, v[level.owner], k)
     fair = value <= plan.u[eager][:, None] + 0.005 * plan.cost / level.mass.sum()
-    keys = [(near + rows * eager[:, None])[fair]]
+    keys = [(near + rows * eager[:, None])[fair], seller[eager] + rows * eager]
     if 2 * len(eager) > len(u):
         return u, v, once_each(*keys)
     u, v, more = settle_prices(level, plan, slack, eager, seller, u)
@@ -133,7 +133,7 @@ class Round:
     u: Floats  # (M,) their prices
 
 
-AUCTION = 400_000  # arcs with many features from which on an auction is quicker than the solver
+AUCTION = 400_000  # arcs from which on an auction is worth it with many features
 BEST = 500_000  # arcs of a coarse level below which it costs little to make its plan the best
 LATE = 20  # as soon as there are so many photos and cells to each new arc, try with few arcs
 ROUGH = 3e-4  # the gap on listed arcs that will do for a first plan
@@ -161,8 +161,9 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     while not done:
         arcs = list_arcs(level, keys)
         before, plan, rough, nodes = plan, None, None, len(level.low) + len(level.mass)
-        settles = task.x.shape[1] <= FEW or len(keys) >= AUCTION
-        if goals and settles and (gap > 0 or task.whole):
+        if task.x.shape[1] > FEW and len(keys) < AUCTION:
+            goals = []
+        if goals and (gap > 0 or task.whole):
             rough = solve_roughly(level, arcs, v, typical / 500, goals[0], before, exact and not gap)
             plan, goals = rough, goals[1:] if rough else []
         if rough and width and len(keys) < BEST:
@@ -318,8 +319,9 @@ def place_by_some_arcs(
     deadline = time.monotonic() + (time_limit or np.inf)
     match, free = asked.pins.copy(), asked.pins < 0
     task, rows = make_task(asked.x[free], asked.y, asked.owner, asked.low, asked.high)
-    spared = task.whole and task.x.shape[1] <= FEW  # then POT, which also takes its time to load
-    if len(task.x) * len(task.y) >= (WORTH if spared else LOADING):
+    forced = task.low.any() and (task.low < task.high).any()  # which no auction takes
+    instead = task.whole and task.x.shape[1] <= FEW and not forced  # of POT
+    if len(task.x) * len(task.y) >= (WORTH if instead else LOADING):
         has_numba()  # so that all levels have it
     every = rounds(task, gap)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"

@@ -67,7 +67,7 @@ def used_arcs(level: Level, arcs: Arcs, plan: Plan) -> Ints:
     return np.searchsorted(arcs.cell * n + arcs.photo, plan.cell * n + plan.photo)
 
 
-def loads(level: Level, arcs: Arcs, plan: Plan) -> Ints:
+def amounts(level: Level, arcs: Arcs, plan: Plan) -> Ints:
     """What a plan sends over each of the listed arcs, (arcs,)."""
     amount = np.zeros(len(arcs.cost), np.int64)
     amount[used_arcs(level, arcs, plan)] = plan.amount
@@ -106,7 +106,7 @@ def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
 
     dear = arcs.cost - last.u[arcs.cell] - last.v[arcs.photo]
     _, _, listed = add_doors(level, last.v, Arcs(arcs.cell, arcs.photo, dear))
-    amount = loads(level, arcs, last)
+    amount = amounts(level, arcs, last)
     free, door = np.flatnonzero(level.low < level.high), listed.cell[len(arcs.cost) :]
     if len(free):
         home = level.high - np.bincount(last.photo, last.amount, len(level.high)).astype(int)
@@ -119,8 +119,8 @@ def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
     found = better_plan(*market, np.zeros(n), slack)
     if not found:
         return None
-    loaded = np.flatnonzero(found[0][: len(arcs.cost)])
-    plan = arcs.photo[loaded], arcs.cell[loaded], found[0][loaded]
+    used = np.flatnonzero(found[0][: len(arcs.cost)])
+    plan = arcs.photo[used], arcs.cell[used], found[0][used]
     return corrected(level, arcs, Plan(*plan, 0.0, last.u, last.v), *found[1:])
 
 
@@ -157,7 +157,7 @@ def solve_roughly(
     ways, budgets = (arcs.cell, arcs.photo, arcs.cost), (level.mass, level.low, level.high)
     v = last.v if last else v
     for amount, w in auction(
-        *ways, *budgets, v, step, loads(level, arcs, last) if last else None
+        *ways, *budgets, v, step, amounts(level, arcs, last) if last else None
     ):
         used = np.flatnonzero(amount)
         cost = float(amount[used] @ arcs.cost[used])

@@ -193,7 +193,7 @@ def test_placement_does_without_numba(
 @pytest.mark.long
 @pytest.mark.parametrize("worth", [offers.WORTH, 500_000])
 @pytest.mark.parametrize("share", [1.0, 0.5])
-def test_a_task_loads_numba_or_pot_but_not_both(worth: int, share: float) -> None:
+def test_a_whole_task_of_few_features_needs_no_pot(worth: int, share: float) -> None:
     code = f"""
 import sys
 from smalti import offers, placement
