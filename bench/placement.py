@@ -233,20 +233,30 @@ def draw(rows: dict[Case, Row], path: Path) -> None:
     for ax, key, label in zip(
         axes, ("cpu", "megabytes"), ("CPU s", "peak MB"), strict=True
     ):
-        for name in ("dense", "scipy", "lapx", "sparse", "numba"):
+        for name, colour in zip(
+            reversed(METHODS), ["C0", "C1", "C2", "C3", "C4"], strict=True
+        ):
             own = [row for row in drawn if row.case.method == name and not row.case.until]
             ax.loglog(
                 [row.case.cells for row in own],
                 [getattr(row, key) for row in own],
                 "o-",
+                color=colour,
                 label=name,
             )
-        for row in drawn:
-            if row.case.until:
-                at, text = (row.case.cells, getattr(row, key)), f" proven {row.gap:.1e}"
-                ax.loglog(*at, "x", color="C3")
-                ax.annotate(text, at, ha="right", va="bottom", fontsize=7)
-        ax.set(xlabel="cells = photos, each once", ylabel=label)
+            for row in drawn:
+                if row.case.until and row.case.method == name:
+                    at, text = (row.case.cells, getattr(row, key)), f"gap {row.gap:.1e}"
+                    ax.loglog(*at, "x", color=colour)
+                    if key == "cpu":
+                        below = {
+                            "ha": "center",
+                            "va": "top",
+                            "fontsize": 7,
+                            "color": colour,
+                        }
+                        ax.annotate(text, at, (0, -5), textcoords="offset points", **below)
+        ax.set(xlabel="cells = photos, each once", ylabel=label, xlim=(700, 1.5e7))
         ax.grid(alpha=0.3)
     axes[0].legend()
     fig.tight_layout()
