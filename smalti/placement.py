@@ -214,18 +214,18 @@ def rounds(task: Task, gap: float = 0.0) -> Iterator[Round]:
             yield replace(now, bound=bound_from(task, now))
 
 
+ROUNDING = 1e-9
+
+
 def rounded_up(share: float) -> str:
     """A share in percent, rounded up to one digit.
 
-    >>> rounded_up(0.0000066)
-    '0.0007'
+    >>> rounded_up(0.0000066), rounded_up(0.07)
+    ('0.0007', '7')
     """
     step = 10.0 ** np.floor(np.log10(100 * share))
-    percent = np.ceil(100 * share / step) * step
+    percent = np.ceil(100 * share / step - ROUNDING) * step
     return np.format_float_positional(percent, 1, fractional=False, trim="-")
-
-
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
