@@ -150,6 +150,7 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     row = level.photo_box[last.match] if plain else best_tile(task, last.match)
     typical = float(squared(level.cells[level.cell_box], level.tiles[row]).mean())
     gap, exact = gap if gap > TINY else 0.0, task.whole and not width
+    quick = wants_numba(task)
     slack = 0.5 if exact and not gap else 1e-11 * typical
     near, u = first_offers(level, v)
     if not width:
@@ -161,14 +162,14 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
     while not done:
         arcs = list_arcs(level, keys)
         before, plan, rough, nodes = plan, None, None, len(level.low) + len(level.mass)
-        if task.x.shape[1] > FEW and len(keys) < AUCTION:
+        if not quick or (task.x.shape[1] > FEW and len(keys) < AUCTION):
             goals = []
         if goals and (gap > 0 or task.whole):
             rough = solve_roughly(level, arcs, v, typical / 500, goals[0], before, exact and not gap)
             plan, goals = rough, goals[1:] if rough else []
         if rough and width and len(keys) < BEST:
             plan = solve_on(level, arcs, rough, slack) or rough
-        if before and not plan and len(new) < nodes:
+        if quick and before and not plan and len(new) < nodes:
             plan = solve_on(level, arcs, before, slack)
         if before and not plan and LATE * len(new) < nodes:
             plan = solve_again(level, arcs, u, v, before, slack)
@@ -183,6 +184,13 @@ def improve(task: Task, width: float, last: Round, gap: float) -> Iterator[Round
         match = deal(task, level, plan.photo, plan.cell, plan.amount)
         del arcs  # before there are more
         yield Round(match, -np.inf if width else bound, many, level.cells, u)
+
+
+def wants_numba(task: Task) -> bool:
+    """Whether auctions and the simplex shall make the plans of a task; loads Numba."""
+    forced = task.low.any() and (task.low < task.high).any()  # which no auction takes
+    instead = task.whole and task.x.shape[1] <= FEW and not forced  # of POT
+    return len(task.x) * len(task.y) >= (WORTH if instead else LOADING) and has_numba()
 
 
 def bound_from(task: Task, now: Round) -> float:
@@ -319,10 +327,6 @@ def place_by_some_arcs(
     deadline = time.monotonic() + (time_limit or np.inf)
     match, free = asked.pins.copy(), asked.pins < 0
     task, rows = make_task(asked.x[free], asked.y, asked.owner, asked.low, asked.high)
-    forced = task.low.any() and (task.low < task.high).any()  # which no auction takes
-    instead = task.whole and task.x.shape[1] <= FEW and not forced  # of POT
-    if len(task.x) * len(task.y) >= (WORTH if instead else LOADING):
-        has_numba()  # so that all levels have it
     every = rounds(task, gap)
     now, bound, count, stopped = next(every), -np.inf, 0, "optimal"
     try:

@@ -7,7 +7,7 @@ import numpy as np
 
 import mosaic
 from smalti.levels import Level
-from smalti.offers import Floats, Ints, is_loaded, pair_costs
+from smalti.offers import Floats, Ints, pair_costs
 
 
 @dataclass
@@ -99,9 +99,7 @@ def corrected(level: Level, arcs: Arcs, plan: Plan, du: Floats, dv: Floats) -> P
 
 
 def solve_on(level: Level, arcs: Arcs, last: Plan, slack: float) -> Plan | None:
-    """The best plan on the listed arcs from one on some of them, if Numba is loaded."""
-    if not is_loaded():
-        return None
+    """The best plan on the listed arcs from one on some of them, unless it takes too long."""
     from smalti.simplex import better_plan
 
     dear = arcs.cost - last.u[arcs.cell] - last.v[arcs.photo]
@@ -150,7 +148,7 @@ def solve_roughly(
 ) -> Plan | None:
     """A plan within this gap of the best on the listed arcs, if an auction finds one."""
     forced = ((level.low > 0) & (level.low < level.high)).any()
-    if forced or step <= 0 or not is_loaded():
+    if forced or step <= 0:
         return None
     from smalti.auction import auction, bears
 

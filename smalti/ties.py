@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from smalti.levels import Level, once_each
-from smalti.offers import Floats, Ints, offers_within
+from smalti.offers import Floats, Ints, is_loaded, offers_within
 from smalti.plans import Arcs, Plan, list_arcs, solve, solve_on, used_arcs
 
 
@@ -62,7 +62,8 @@ def settle_ties(level: Level, plan: Plan, u: Floats, v: Floats) -> Plan:
         cost = (a[arcs.photo] * b[arcs.cell]).astype(np.float64)
         listed = Arcs(arcs.cell, arcs.photo, cost)
         last = replace(plan, u=np.zeros_like(u), v=np.zeros_like(v))
-        plan = solve_on(level, listed, last, 0.5) or solve(level, listed, last.u, last.v)
+        better = solve_on(level, listed, last, 0.5) if is_loaded() else None
+        plan = better or solve(level, listed, last.u, last.v)
         tied, level = cost == plan.u[arcs.cell] + plan.v[arcs.photo], bind(level, plan.v)
         arcs = Arcs(arcs.cell[tied], arcs.photo[tied], arcs.cost[tied])
         if is_only(level, arcs, plan):

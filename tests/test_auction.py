@@ -122,8 +122,8 @@ def test_arcs_without_a_plan_and_too_many_bids_end_an_auction(
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Hold auctions for the smallest tasks, too; whether each was of use."""
-    assert offers.has_numba() and offers.is_loaded()
-    monkeypatch.setattr(placement, "AUCTION", 1)
+    for name in ("AUCTION", "WORTH", "LOADING"):
+        monkeypatch.setattr(placement, name, 1)
     monkeypatch.setattr(levels, "SMALL", 0)
     monkeypatch.setattr(placement, "OFFERS", 3)
     used: list[bool] = []
@@ -160,7 +160,8 @@ def test_matches_within_a_gap_keep_budgets_and_prove_it(
     else:
         best = optimum(*asked)
     with pytest.MonkeyPatch.context() as other:
-        other.setattr(placement, "AUCTION", 1)
+        for name in ("AUCTION", "WORTH", "LOADING"):
+            other.setattr(placement, name, 1)
         other.setattr(levels, "SMALL", 0)
         other.setattr(placement, "OFFERS", 3)
         wish = PlacementSettings(gap=gap)
@@ -199,12 +200,26 @@ def test_with_no_gap_the_match_is_the_same_with_and_without_auctions(
         tiles, cells = (rng.integers(0, rng.choice([3, 99]), (k, 3)) for k in (n, m))
         low, high = budgets(rng, n, m)
         with monkeypatch.context() as other:
-            other.setattr(plans, "is_loaded", lambda: False)
+            other.setattr(placement, "wants_numba", lambda _: False)
             first, proof = place(tiles, cells, high, low, settings=sparse)
         again, other_proof = place(tiles, cells, high, low, settings=sparse)
         assert proof.gap == 0 and again.tobytes() == first.tobytes()
         assert (other_proof.cost, other_proof.bound) == (proof.cost, proof.bound)
     assert any(often)
+
+
+def test_what_was_loaded_before_changes_no_small_match(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert offers.has_numba() and offers.is_loaded()
+    asked = scene(30, 1200)
+    wish = PlacementSettings(gap=0.01)
+    first, proof = place(*asked, settings=wish)
+    monkeypatch.setattr(placement, "wants_numba", lambda _: False)
+    again, same = place(*asked, settings=wish)
+    assert again.tobytes() == first.tobytes() and same == proof and proof.gap > 0
+    monkeypatch.setattr(placement, "wants_numba", lambda _: True)
+    assert place(*asked, settings=wish)[0].tobytes() != first.tobytes()
 
 
 def test_without_numba_or_with_least_uses_the_solver_answers(
@@ -214,7 +229,7 @@ def test_without_numba_or_with_least_uses_the_solver_answers(
     wish = PlacementSettings(gap=1e-3)
     for least in (1, 0):
         if not least:
-            monkeypatch.setattr(plans, "is_loaded", lambda: False)
+            monkeypatch.setattr(placement, "wants_numba", lambda _: False)
         match, proof = place(tiles, cells, 3, least, settings=wish)
         assert isinstance(proof, Certificate) and 0 <= proof.gap <= 1e-3
         assert np.bincount(match, minlength=300).max() <= 3

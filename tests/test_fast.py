@@ -118,7 +118,9 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Placed]]:
     def call(*asked: ArrayLike, groups: Ints | None = None) -> list[Placed]:
         found = []
         for worth, many in (0, 10**18), (10**18, 0), (10**18, 10**18):
-            monkeypatch.setattr(offers, "WORTH", worth)
+            for module in offers, placement:
+                monkeypatch.setattr(module, "WORTH", worth)
+                monkeypatch.setattr(module, "LOADING", worth)
             monkeypatch.setattr(offers, "MANY", many)
             found.append(place(*asked, groups=groups, settings=SPARSE))
         return found

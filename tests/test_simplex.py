@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 numba = pytest.importorskip("numba")
 
-from smalti import levels, offers, placement, plans, simplex  # noqa: E402
+from smalti import levels, placement, plans, simplex  # noqa: E402
 from smalti.offers import squared  # noqa: E402
 from smalti.placement import PlacementSettings, place, scene  # noqa: E402
 from smalti.simplex import PlanTree, bare, better_plan, hang_up, take_in  # noqa: E402
@@ -134,7 +134,8 @@ def test_a_plan_that_cannot_be_bettered_keeps_its_prices() -> None:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Go on from the plans of the smallest tasks, too; whether each time it was of use."""
-    assert offers.has_numba() and offers.is_loaded()
+    for name in ("WORTH", "LOADING"):
+        monkeypatch.setattr(placement, name, 1)
     monkeypatch.setattr(levels, "SMALL", 0)
     monkeypatch.setattr(placement, "OFFERS", 2)
     used: list[bool] = []
@@ -173,7 +174,7 @@ def test_with_no_gap_the_match_is_the_same_whoever_solves(
         tiles, cells, high, low, pins = wishes(seed)
         asked = (tiles, cells, high, low)
         with monkeypatch.context() as other:
-            other.setattr(plans, "is_loaded", lambda: False)
+            other.setattr(placement, "wants_numba", lambda _: False)
             first, proof = place(*asked, pins=pins, settings=sparse)
         again, same = place(*asked, pins=pins, settings=sparse)
         assert proof.gap == 0 and again.tobytes() == first.tobytes()
