@@ -236,7 +236,7 @@ def write_table(document: Path, name: str, rows: Rows, below: str = "") -> None:
     old, end, after = rest.partition("<!-- end -->")
     if not found or not end or "<!-- table:" in old:
         raise MosaicError(f"{document} has no place for the table {name}; add its marks")
-    rule = ["--:" if re.fullmatch(r"[*\d.,]+", word) else "---" for word in rows[-1]]
+    rule = ["--:" if re.fullmatch(r"[-*\d.,]+", word) else "---" for word in rows[-1]]
     lines = [f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:])]
     table = "\n".join([*lines, *(["", below] if below else [])])
     fresh = f"{before}{mark}\n{table}\n\n{end}{after}"
