@@ -227,8 +227,8 @@ def write_store(
     with sealing(path) as part, Disk(part, "w+") as disk:
         with h5py.File(disk, "w") as file:
             create_datasets(file)
+            disk.check()
             while batch := list(itertools.islice(stream, BATCH)):
-                disk.check()
                 good = [one for one in batch if isinstance(one, Thumbnail)]
                 for one in good:
                     digest.update(os.fsencode(one.name) + b"\0" + one.jpeg)
@@ -241,6 +241,7 @@ def write_store(
                 bad = [one for one in batch if isinstance(one, Reject)]
                 append(file["rejects/name"], [os.fsencode(one.name) for one in bad])
                 append(file["rejects/reason"], [os.fsencode(one.reason) for one in bad])
+                disk.check()
             file["starts"] = np.array(starts, np.int64)
             file.attrs.update(thumb_res=thumb_res, origin=origin, digest=digest.hexdigest())
         disk.check()

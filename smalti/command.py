@@ -1,7 +1,6 @@
 # Made from smalti/command.md by make tangle; edit that.
 """The command line: which command, and what can go wrong; explained in command.md."""
 
-import _thread
 import argparse
 import contextlib
 import importlib
@@ -95,26 +94,12 @@ def read_words(words: Sequence[str]) -> tuple[Command, Given]:
     return make_settings(table, given, lax=True), given
 
 
-CALLED = ("smalti.ground.files", "smalti.ground.seals")  # modules that HDF5 calls
-LATER = 0.01  # seconds
-
-
-def is_called(frame: FrameType | None) -> bool:
-    """Whether this frame, or one that waits for it, is of a module that HDF5 calls."""
-    while frame and frame.f_globals.get("__name__") not in CALLED:
-        frame = frame.f_back
-    return frame is not None
-
-
 DEAF = 2.0  # seconds after a signal
 HEARD = {signal.SIGINT: -DEAF, signal.SIGTERM: -DEAF}  # when each was heard last
 
 
-def stop(number: int, frame: FrameType | None = None) -> None:
+def stop(number: int, _: FrameType | None = None) -> None:
     """End in good order: a match keeps the best so far at Ctrl-C, but not at SIGTERM."""
-    if is_called(frame):
-        threading.Timer(LATER, _thread.interrupt_main, [number]).start()
-        return
     came, now = signal.Signals(number), time.monotonic()
     if now - max(HEARD[came], HEARD[signal.SIGTERM]) < DEAF:
         return

@@ -1,10 +1,14 @@
 """Files: whole or not there at all, the same on every system, and calm on a full disk."""
 
+import contextlib
 import importlib
 import io
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,6 +146,81 @@ def test_a_disk_is_cut_where_it_stands_like_any_file(tmp_path: Path) -> None:
             file.seek(4)
             assert file.truncate() == 4
         assert (tmp_path / "a").read_bytes() == b"cats"
+
+
+class Ended(BaseException):
+    """What a signal raises in these tests."""
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A signal that raises `Ended`."""
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    before = signal.signal(request.param, end)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_signal_waits_until_what_hdf5_calls_has_returned(
+    number: int, cut: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = list[str]()
+
+    @contextlib.contextmanager
+    def disturbed(_: Disk) -> Iterator[None]:
+        signal.raise_signal(number)
+        yield
+        told.append("done")
+
+    monkeypatch.setattr(Disk, "patience", disturbed)
+    with Disk(tmp_path / "a", "w") as disk, pytest.raises(Ended):
+        if cut:
+            disk.truncate(4)
+        else:
+            disk.write(b"cats")
+        told.append("returned")
+        disk.check()
+        told.append("deaf")
+    assert told == ["done", "returned"]
+    assert (tmp_path / "a").stat().st_size == 4
+
+
+def test_a_signal_that_nobody_asked_for_is_passed_on_at_the_end(
+    number: int, tmp_path: Path
+) -> None:
+    told = list[str]()
+    with pytest.raises(Ended), Disk(tmp_path / "a", "w") as disk:
+        disk.kept = number
+        told.append("going on")
+    assert told == ["going on"]
+    assert disk.closed
+
+
+def test_a_signal_is_heard_at_once_where_hdf5_does_not_call(
+    number: int, tmp_path: Path
+) -> None:
+    before = signal.getsignal(number)
+    with Disk(tmp_path / "a", "w"), pytest.raises(Ended):
+        signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+
+
+def test_a_disk_of_another_thread_leaves_the_signals_alone(tmp_path: Path) -> None:
+    def write() -> None:
+        with Disk(tmp_path / "a", "w") as disk:
+            disk.write(b"cats")
+            heard.append(signal.getsignal(signal.SIGINT))
+
+    heard, before = list[object](), signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    assert heard == [before]
+    assert (tmp_path / "a").read_bytes() == b"cats"
 
 
 def draft(

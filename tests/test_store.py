@@ -1,9 +1,11 @@
 """The store: what goes in comes out, whole or not at all."""
 
+import contextlib
 import errno
 import io
 import itertools
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -317,6 +319,38 @@ def test_no_failure_of_the_disk_goes_unnoticed_not_even_of_the_last_write(
         with pytest.raises(OSError, match="No space left"):
             write_store(path, FOUR[:2], (6, 4))
             pytest.fail(f"write {failing.at} of {writes} failed, and nobody said so")
+        assert Path(path).read_bytes() == before
+    assert files(tmp_path) == ["four.h5"]
+
+
+class Pressed(Disk):
+    """A disk during whose `at`-th write somebody presses Ctrl-C."""
+
+    at, count = 0, 0
+
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        Pressed.count += 1
+        with super().patience():
+            if Pressed.count == Pressed.at:
+                signal.raise_signal(signal.SIGINT)
+            yield
+
+
+def test_ctrl_c_while_hdf5_writes_leaves_no_hole(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Path(path).read_bytes()
+    monkeypatch.setattr(mosaic, "Disk", Pressed)
+    write_store(path, FOUR, (6, 4), "somewhere")
+    assert Path(path).read_bytes() == before
+    writes = Pressed.count
+    assert writes > 5
+    for Pressed.at in range(1, writes + 1):
+        Pressed.count = 0
+        with pytest.raises(KeyboardInterrupt):
+            write_store(path, FOUR[:2], (6, 4))
+            pytest.fail(f"Ctrl-C in write {Pressed.at} of {writes} was not heard")
         assert Path(path).read_bytes() == before
     assert files(tmp_path) == ["four.h5"]
 

@@ -28,7 +28,6 @@ from mosaic import Array, open_store
 from smalti import command, datasets, features, making
 from smalti.command import main
 from smalti.ground.errors import Stopped
-from smalti.ground.files import Disk
 from smalti.report import read_report, read_rows
 
 Grid = list[list[str]]
@@ -1487,36 +1486,6 @@ def test_a_signal_that_comes_again_at_once_does_not_disturb_the_end(
     command.stop(signal.SIGINT)
     with pytest.raises((KeyboardInterrupt, Stopped)):  # should tidying up take too long
         command.stop(number)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_waits_until_what_hdf5_calls_has_returned(
-    number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    signals_are_new(monkeypatch)
-    before, told = signal.getsignal(number), []
-
-    @contextlib.contextmanager
-    def disturbed(_: Disk) -> Iterator[None]:
-        signal.raise_signal(number)
-        yield
-        told.append("written")
-
-    monkeypatch.setattr(Disk, "patience", disturbed)
-    signal.signal(number, command.stop)
-    try:
-        with (
-            Disk(tmp_path / "file", "w+") as disk,
-            pytest.raises((KeyboardInterrupt, Stopped)),
-        ):
-            disk.write(b"all of it")
-            told.append("returned")
-            time.sleep(5)
-            told.append("deaf")
-    finally:
-        signal.signal(number, before)
-    assert told == ["written", "returned"]
-    assert (tmp_path / "file").read_bytes() == b"all of it"
 
 
 def test_a_program_in_the_background_ignores_ctrl_c() -> None:

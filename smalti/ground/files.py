@@ -7,10 +7,13 @@ import os
 import platform
 import re
 import shutil
+import signal
+import threading
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -90,10 +93,18 @@ def write_text(path: str | Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
+def find_handlers() -> dict[int, Callable[[int, FrameType | None], object]]:
+    """The functions that hear the signals that end a program; none outside the main thread."""
+    here = threading.current_thread() is threading.main_thread()  # no other hears any
+    every = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    return {number: hear for number, hear in every.items() if here and callable(hear)}
+
+
 class Disk(io.FileIO):
-    """A file that keeps its first error of writing, until `check` raises it."""
+    """A file that keeps its first error of writing, or a signal, until `check` raises it."""
 
     error: OSError | None = None
+    kept = 0
 
     def write(self, data: "ReadableBuffer") -> int:
         """Write all of the data, or keep the error."""
@@ -118,7 +129,33 @@ class Disk(io.FileIO):
         except OSError as error:
             self.error = self.error or error
 
+    def __enter__(self) -> "Disk":
+        self.handlers = find_handlers()
+        for number in self.handlers:
+            signal.signal(number, self.hear)
+        return super().__enter__()
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        """Pass a signal on, or keep it while HDF5 calls us."""
+        inner, called = frame, {Disk.write.__code__, Disk.truncate.__code__}
+        while inner and inner.f_code not in called:
+            inner = inner.f_back
+        if inner:
+            self.kept = max(self.kept, number)  # SIGTERM, if both came
+        else:
+            self.handlers[number](number, frame)
+
+    def __exit__(self, *error: Any) -> None:
+        for number, hear in self.handlers.items():
+            signal.signal(number, hear)
+        super().__exit__(*error)
+        if self.kept:
+            signal.raise_signal(self.kept)
+
     def check(self) -> None:
-        """Raise the error that was kept, if there is one."""
+        """Raise what was kept, if there is anything."""
+        number, self.kept = self.kept, 0
+        if number:
+            signal.raise_signal(number)
         if self.error:
             raise self.error

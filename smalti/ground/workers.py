@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from smalti.ground.errors import Stopped
+from smalti.ground.files import find_handlers
 
 LOST = set[str]()  # names of photos that have ended a worker
 
@@ -81,17 +82,14 @@ def map_in_pool(
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold back the signals that end a program until a block is over."""
-    came: list[int] = []
-    here = threading.current_thread() is threading.main_thread()  # no other is disturbed
-    every = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    before = {number: do for number, do in every.items() if here and callable(do)}
+    came, before = list[int](), find_handlers()
     for number in before:
         signal.signal(number, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        for number, do in before.items():
-            signal.signal(number, do)
+        for number, hear in before.items():
+            signal.signal(number, hear)
         if came:
             signal.raise_signal(max(came))  # SIGTERM, if both came
 
