@@ -6,6 +6,7 @@
 import contextlib
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -199,6 +200,47 @@ def test_ctrl_c_at_any_instant_leaves_only_whole_files_and_no_drafts(
         check_whole(collection, expected)
     assert not is_killed(spawn(collection, *LONGER), 300)
     assert content(collection) == expected
+
+
+# writes a store again and again, and presses Ctrl-C at random instants
+WRITE = """
+import os, random, signal, sys, threading, time
+from mosaic import Thumbnail, write_store
+
+times, chance = int(sys.argv[1]), random.Random(0)
+photos = [Thumbnail(f"{i}.jpg", (60, 40), bytes(3000), (i % 256, 1, 2)) for i in range(3000)]
+began, stopped = time.perf_counter(), 0
+write_store("whole.h5", photos, (6, 4))
+lasts = time.perf_counter() - began
+for _ in range(times):
+    press = threading.Timer(chance.uniform(0, lasts), os.kill, [os.getpid(), signal.SIGINT])
+    try:
+        press.start()
+        write_store("s.h5", photos, (6, 4))
+        time.sleep(60)
+        sys.exit("nobody heard Ctrl-C")
+    except KeyboardInterrupt:
+        pass
+    if not os.path.exists("s.h5"):
+        stopped += 1
+    elif open("s.h5", "rb").read() != open("whole.h5", "rb").read():
+        sys.exit("s.h5 is not whole")
+    else:
+        os.unlink("s.h5")
+    if os.listdir() != ["whole.h5"]:
+        sys.exit(f"{os.listdir()} are there")
+print("stopped", stopped, file=sys.stderr)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("times", [100, pytest.param(3000, marks=pytest.mark.attack)])
+def test_ctrl_c_at_any_instant_of_writing_is_heard_and_leaves_no_hole(
+    times: int, tmp_path: Path
+) -> None:
+    said = spawn(tmp_path, "-c", WRITE, str(times)).communicate(timeout=600)[1]
+    assert re.fullmatch(r"stopped \d+\n", said)
+    assert int(said.split()[1]) > times / 4
 
 
 @pytest.mark.long

@@ -100,6 +100,14 @@ def find_handlers() -> dict[int, Callable[[int, FrameType | None], object]]:
     return {number: hear for number, hear in every.items() if here and callable(hear)}
 
 
+DEAF = ("h5py", "weakref")  # who may forget what a signal raises
+
+
+def name_module(frame: FrameType) -> str:
+    """The name of the module, or the package, that is at work in a frame."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
 class Disk(io.FileIO):
     """A file that keeps its first error of writing, or a signal, until `check` raises it."""
 
@@ -136,9 +144,9 @@ class Disk(io.FileIO):
         return super().__enter__()
 
     def hear(self, number: int, frame: FrameType | None) -> None:
-        """Pass a signal on, or keep it while HDF5 calls us."""
-        inner, called = frame, {Disk.write.__code__, Disk.truncate.__code__}
-        while inner and inner.f_code not in called:
+        """Pass a signal on, or keep it for `check`."""
+        called, inner = {Disk.write.__code__, Disk.truncate.__code__}, frame
+        while inner and inner.f_code not in called and name_module(inner) not in DEAF:
             inner = inner.f_back
         if inner:
             self.kept = max(self.kept, number)  # SIGTERM, if both came
