@@ -500,9 +500,11 @@ def paste_mosaic(store: Store, match: Array, path: str) -> None:
     print(f"{path}: {cols * width} x {rows * height} pixels")
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     """Make both mosaics as config.toml says; return the exit status, 2 for bad input."""
     try:
+        if words:
+            raise MosaicError("mosaic.py reads only config.toml; for options, see `mosaic --help`")
         make_mosaics(load_settings(Settings, "config.toml"))
     except (MosaicError, OSError) as error:
         print(f"mosaic: {error}", file=sys.stderr)
@@ -511,4 +513,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -302,6 +302,16 @@ def test_bad_input_is_one_line_and_status_2(
     assert said in errors
 
 
+def test_options_are_for_the_command_line_and_make_nothing_here(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "config.toml").write_text(config(SMALL), encoding="utf-8")
+    assert mosaic.main(["--help"]) == 2
+    assert "mosaic: mosaic.py reads only config.toml" in capsys.readouterr().err
+    assert [path.name for path in here.iterdir()] == ["config.toml"]
+    assert mosaic.main() == 0
+
+
 def test_a_photo_serves_as_the_target_and_one_that_is_damaged_is_left_out(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
