@@ -163,11 +163,16 @@ def match_and_tell(
     with making.watch_proof() as on_round:
         made = making.make_match(store, view, settings, files, on_round)
     slow = time.process_time() - start > SLOW
-    far = spacing_of(settings, len(set(store.names)))
+    photos = len(set(store.names))
+    far = spacing_of(settings, photos)
     asked = changed(settings, FeatureSettings)
     near = {"dither": settings.dither, "spacing": far, "seen_from": settings.seen_from}
     asked |= {name: value for name, value in near.items() if value}
     print(*describe_match(made.report, asked, brief), sep="\n")
+    if far < settings.spacing:
+        print(f"spacing  {far} instead of {settings.spacing}: {photos} photos are too few for more")
+    if cut := grid.describe_cut(view):
+        print(f"target   {cut}: the mosaic has another shape")
     if made.alike:
         hint = "each counts as one" if settings.dedupe else "--dedupe counts each as one"
         one = len(made.alike) == 1
@@ -257,6 +262,8 @@ def paste_and_tell(
     thumb_res: tuple[int, int] | None = None,
 ) -> Report:
     """Paste and save a mosaic, print its scores, and return its report."""
+    beside = Path(path).with_suffix(".json")
+    other = Path(read_report(beside).files.mosaic if beside.is_file() else path)
     dpi = printing.resolution(path, settings, given)
     save = functools.partial(printing.save_for_paper, settings=settings, dpi=dpi)
     report = making.save_mosaic(path, work, thumb_res, save)
@@ -264,6 +271,14 @@ def paste_and_tell(
         print(f"{key:8} {strength}: the colours of the photos are changed")
     found = scores.describe_score(report.score) if report.score else f"score    none: {work.missing}"
     print(found)
+    if report.size:
+        about = f"{report.size[0]} x {report.size[1]} pixels"
+        if settings.sheets:
+            cols, rows = printing.lay_out(report.size, settings).grid
+            about += f", on {cols} x {rows} sheets after a page that shows how they lie"
+        print(f"{show(path)}: {about}")
+    if other.is_file() and other.resolve() != Path(path).resolve():
+        print(show(f"report   {beside} was about {other}, which nobody can view or paste anew now"))
     return report
 
 
@@ -317,6 +332,10 @@ class Make(MosaicSettings, PrintSettings):
         if sharp.is_larger(cell, store.thumb_res):
             sharp.tell_enlarged(store, np.arange(len(store.names)), cell)
         made = match_and_tell(store, view, self, files, brief=True)
+        own = [store.names.index(one) for one in steps.names_of(self.target, self.photos, store.names)]
+        if times := np.isin(made.match, own).sum():
+            where = "1 cell" if times == 1 else f"{times} cells"
+            print(f"target   it is one of the photos, in {where}; a table for --budgets can leave it out")
         clock.append(time.perf_counter())
         work = Work(replace(made.report, look=name), self, store, made.match, view)
         work = sharp.sharpen(work, size or (0, 0), root, lines)
@@ -324,7 +343,7 @@ class Make(MosaicSettings, PrintSettings):
         clock.append(time.perf_counter())
         store.file.close()
         spent = [after - before for before, after in itertools.pairwise(clock)]
-        print_summary(self.output, report, store, spent, besides)
+        print_summary(report, store, spent, besides)
         print(*advise(report, look), sep="\n")
         if self.view:
             Viewer(mosaic=self.output).run(given)
@@ -333,6 +352,8 @@ class Make(MosaicSettings, PrintSettings):
         """Open the target, if everything else is in order, too; raises MosaicError."""
         (cols, rows), (width, height) = self.target_res, self.thumb_res
         size = wanted_size(self) or (max(1, cols * width), max(1, rows * height))
+        if Path(self.target).is_dir():
+            raise MosaicError(f"the target {self.target} is a folder; photos come first, then the target")
         check_folder(self.output)
         printing.check_output(self.output, size, self)
         making.check_table(self)
@@ -371,11 +392,9 @@ class Make(MosaicSettings, PrintSettings):
 
 
 def print_summary(
-    path: str, report: Report, store: Store, spent: list[float], besides: Sequence[str]
+    report: Report, store: Store, spent: list[float], besides: Sequence[str]
 ) -> None:
     """Say what was made of what, what was found besides, and how long it took."""
-    if report.size:
-        print(f"{show(path)}: {report.size[0]} x {report.size[1]} pixels")
     print(f"photos   {len(set(store.names))} read, {len(store.rejects)} skipped")
     for line in besides:
         print(f"besides  {line}")
@@ -391,7 +410,7 @@ def report_path(mosaic: str) -> Path:
         raise MosaicError(f"there is no mosaic {mosaic}; correct the path")
     about = read_report(path).files.mosaic or mosaic
     if Path(about).resolve() != Path(mosaic).resolve() and Path(about).is_file():
-        raise MosaicError(f"the report {path} is about {about}; paste {mosaic} anew")
+        raise MosaicError(f"the report {path} is about {about}; make {mosaic} anew")
     return path
 
 

@@ -224,6 +224,20 @@ def make_view(
     return View(target, grid, shape, empty, weight)
 
 
+def describe_cut(view: View) -> str:
+    """How much of its target a view leaves out, in words; nothing if that is hardly any.
+
+    >>> whole, none = Image.new("RGB", (300, 200)), np.zeros((10, 20))
+    >>> describe_cut(View(whole, (20, 10), (50, 50), none, none))
+    '25% of it is cut off, at top and bottom'
+    """
+    (cols, rows), (across, down), size = view.grid, view.shape, upright_size(view.target)
+    left, top, right, bottom = crop_box(size, (cols * across, rows * down))
+    lost = 1 - (right - left) * (bottom - top) / (size[0] * size[1])
+    where = "left and right" if right - left < size[0] else "top and bottom"
+    return f"{lost:.0%} of it is cut off, at {where}" if lost > 0.03 else ""
+
+
 WHOLE, BAND, PART = 1 << 25, 1 << 22, 1 << 20  # pixels: cut in one go, or at once; handed on
 
 

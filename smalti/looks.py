@@ -63,7 +63,7 @@ REGIONS = {"feature": "pixels", "detail": 3, "colour": "oklab", "crop": "content
 APART = {"method": "spread", "dedupe": True}
 LOOKS = {
     "faithful": Look(
-        "like the target, with few repeats and none nearby",
+        "like the target; photos repeat, but none nearby",
         {**REGIONS, **APART, "spacing": 3, "recolour": 0.4},
         enough,
     ),
@@ -157,26 +157,34 @@ def shape_like(
     return dataclasses.replace(settings, thumb_res=shape)
 
 
-LIKENESS = [(0.6, "very close"), (0.45, "close"), (0.3, "fair"), (-1.0, "poor")]
+LIKENESS = [(0.6, 8, "very close"), (0.45, 12, "close"), (0.3, 20, "fair")]  # at least, at most
 
 
 def advise(report: Report, look: Look) -> Iterator[str]:
     """How like its target a mosaic is, in words, and what would make it better."""
     if not report.score:
         return
-    seen, cells = report.score.ssim_twice, report.cells or 0
-    word = next(word for least, word in LIKENESS if seen >= least) if cells >= 400 else "rough"
-    yield f"likeness {word}: colours differ by {report.score.ciede2000:.0f} (an eye notices 2)"
-    spent = (report.photos_used or 0) > 0.7 * (report.photos or 1) and report.most_used == 1
+    seen, off, cells = report.score.ssim_twice, report.score.ciede2000, report.cells or 0
+    words = (word for least, most, word in LIKENESS if seen >= least and off <= most)
+    word = next(words, "poor") if cells >= 400 else "rough"
+    yield f"likeness {word}: colours differ by {off:.0f} (an eye notices 2)"
+    yield from (f"advice   {what}" for what in what_helps(report, look, word))
+
+
+def what_helps(report: Report, look: Look, word: str) -> Iterator[str]:
+    """What would make a mosaic better whose likeness is this word."""
+    photos, far = report.photos or 0, word in ("fair", "poor")
+    spent = (report.photos_used or 0) > 0.7 * photos and report.most_used == 1
     if word == "rough":
         other = "--look faithful" if look is LOOKS["once"] else "more cells"
-        yield f"advice   {cells} cells show little of the target; try more photos, or {other}"
-    elif word in ("fair", "poor") and spent:
-        yield "advice   nearly every photo is needed, so colours are off; try --look faithful"
-    elif word in ("fair", "poor") and (report.photos or 0) < 500:
-        yield f"advice   {report.photos} photos are few; more of them make a better mosaic"
-    elif word in ("fair", "poor"):
-        yield f"advice   more cells show more: --target-res {finer(report)}; or try --recolour 0.5"
+        yield f"{report.cells} cells show little of the target; try more photos, or {other}"
+    elif far and spent:
+        yield "nearly every photo is needed, so colours are off; try --look faithful"
+    elif photos < (500 if far else 150):
+        yield f"{photos} photos are few; more of them make a better mosaic"
+    elif far:
+        other = "try more photos" if look is LOOKS["untouched"] else "try --recolour 0.5"
+        yield f"more cells show more: --target-res {finer(report)}; or {other}"
 
 
 def finer(report: Report) -> str:

@@ -460,6 +460,8 @@ def check_output(path: str | Path, size: tuple[int, int], settings: PrintSetting
     if settings.sheets and not is_pdf(path):
         raise MosaicError(f"`sheets` are pages of one file; call the output {Path(path).stem}.pdf")
     if not is_pdf(path):
+        if Path(path).suffix.lower() not in output.LARGEST:
+            raise MosaicError(f"{path}: the name must end in {', '.join(output.LARGEST)}, .pdf")
         output.check_size(path, size, settings.quality)
         return check_room(path, size, settings.quality)
     need_pikepdf()

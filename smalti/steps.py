@@ -24,13 +24,15 @@ from smalti.ground.seals import prove
 def survey_photos(paths: Sequence[str], output: str = "") -> tuple[list[str], Found]:
     """A line of JSON for each photo but the output: name, bytes, time; and all that was found."""
     found = survey(paths)
-    own, photos = os.path.realpath(output), found.photos
-    if output:
-        root = collection_root(paths)
-        same = [name for name, *_ in photos if Path(name).name == Path(own).name]
-        same = [name for name in same if os.path.realpath(Path(root, name)) == own]
-        photos = [about for about in photos if about[0] not in same]
-    return [json.dumps(about) for about in photos], found
+    same = names_of(output, paths, [name for name, *_ in found.photos])
+    return [json.dumps(about) for about in found.photos if about[0] not in same], found
+
+
+def names_of(path: str, paths: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Which of the photos of a collection, by their names, are a certain file: one or none."""
+    own, root = os.path.realpath(path), collection_root(paths) if path else ""
+    same = [name for name in names if path and Path(name).name == Path(own).name]
+    return [name for name in same if os.path.realpath(Path(root, name)) == own]
 
 
 def describe_photos(paths: Sequence[str], output: str = "") -> list[str]:

@@ -418,7 +418,13 @@ def test_a_broken_png_for_a_target(
 
 def test_a_folder_for_a_target(photos: Path, tmp_path: Path, refusal: Refusal) -> None:
     said = refusal("make", photos, photos, "-o", tmp_path / "out.png", *SMALL)
-    assert "cannot open the target" in said
+    assert f"the target {photos} is a folder; photos come first" in said
+
+
+def test_a_word_too_many_is_named(refusal: Refusal) -> None:
+    said = refusal("zoom", "mosaic.png", "dive.webp", "me.jpg")
+    assert said.startswith("mosaic zoom: me.jpg is one word too many (see mosaic zoom")
+    assert refusal("--foo") == "mosaic: there is no option --foo (see mosaic --help)"
 
 
 def test_the_target_is_never_overwritten(

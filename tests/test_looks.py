@@ -170,24 +170,55 @@ def test_the_cells_of_a_look_are_enough_to_see_something(name: str) -> None:
 # Advice
 
 
-def said(likeness: float, **more: object) -> list[str]:
-    """What is said of a mosaic whose structural similarity at twice the scale is so large."""
+def said(
+    likeness: float, off: float = 7.4, look: str = "faithful", **more: object
+) -> list[str]:
+    """What is said of a mosaic of such a structural similarity at twice the scale."""
     asked = {"cells": 2500, "photos": 3000, "photos_used": 900, "most_used": 20, **more}
-    score = Scores(rmse=20.0, ciede2000=7.4, ssim=0.9, ssim_twice=likeness)
-    return list(advise(Report(score=score, **asked), LOOKS["faithful"]))  # type: ignore[arg-type]
+    score = Scores(rmse=20.0, ciede2000=off, ssim=0.9, ssim_twice=likeness)
+    return list(advise(Report(score=score, **asked), LOOKS[look]))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("likeness", "word"),
-    [(-1.0, "poor"), (0.1, "poor"), (0.35, "fair"), (0.5, "close"), (0.9, "very close")],
+    ("likeness", "off", "word"),
+    [
+        (-1.0, 7.4, "poor"),
+        (0.1, 7.4, "poor"),
+        (0.35, 7.4, "fair"),
+        (0.5, 7.4, "close"),
+        (0.9, 7.4, "very close"),
+        (0.9, 8.6, "close"),
+        (0.5, 12.4, "fair"),
+        (0.9, 20.4, "poor"),
+    ],
 )
-def test_the_likeness_of_a_mosaic_is_a_word(likeness: float, word: str) -> None:
-    assert said(likeness)[0] == f"likeness {word}: colours differ by 7 (an eye notices 2)"
+def test_the_likeness_of_a_mosaic_is_a_word_for_the_worse_of_shapes_and_colours(
+    likeness: float, off: float, word: str
+) -> None:
+    assert said(likeness, off)[0].startswith(
+        f"likeness {word}: colours differ by {off:.0f} ("
+    )
 
 
 @pytest.mark.parametrize("likeness", [0.5, 0.9])
 def test_who_is_close_needs_no_advice(likeness: float) -> None:
     assert len(said(likeness)) == 1
+
+
+def test_photos_that_are_seen_again_and_again_are_few_however_close_their_mosaic_is() -> (
+    None
+):
+    assert (
+        said(0.9, photos=40)[1]
+        == "advice   40 photos are few; more of them make a better mosaic"
+    )
+    assert len(said(0.9, photos=150)) == 1
+
+
+def test_who_wants_photos_untouched_is_not_told_to_recolour_them() -> None:
+    advice = said(0.35, look="untouched")[1]
+    assert "recolour" not in advice
+    assert "more photos" in advice
 
 
 @pytest.mark.parametrize("likeness", [0.1, 0.35])
@@ -202,7 +233,7 @@ def test_who_is_close_needs_no_advice(likeness: float) -> None:
 def test_who_is_far_gets_advice(
     likeness: float, known: dict[str, object], hint: str
 ) -> None:
-    first, advice = said(likeness, **known)
+    first, advice = said(likeness, **known)  # type: ignore[arg-type]
     assert first.startswith("likeness ")
     assert advice.startswith("advice   ")
     assert hint in advice

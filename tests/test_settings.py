@@ -549,7 +549,8 @@ def test_a_size_is_understood_in_all_its_forms(words: str) -> None:
         (["--workers", "0"], "at least 1"),
         (["--workers", "-1"], "at least 1"),
         (["--workers", "two"], "a whole number"),
-        (["--taget", "me.jpg"], "unrecognized arguments"),
+        (["--wokers=2"], "there is no option --wokers; did you mean --workers?"),
+        (["--taget", "me.jpg"], "there is no option --taget (see"),
     ],
 )
 def test_a_bad_option_is_one_line_and_status_2(

@@ -337,6 +337,15 @@ class Pressed(Disk):
             yield
 
 
+@pytest.fixture
+def pythons_ctrl_c() -> Iterator[None]:
+    """Python's own Ctrl-C, whatever was tested before."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("pythons_ctrl_c")
 def test_ctrl_c_while_hdf5_writes_leaves_no_hole(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -805,6 +805,65 @@ def test_without_words_the_look_is_faithful() -> None:
     assert (pixels() == before).all()
 
 
+def test_a_spacing_that_photos_are_too_few_for_is_said() -> None:
+    paint_many()
+    said = look("--spacing", 9)
+    assert "spacing  1 instead of 9: 48 photos are too few for more" in said.splitlines()
+    assert "instead of" not in look("--spacing", 1)
+
+
+def test_how_much_of_the_target_is_cut_off_is_said() -> None:
+    paint_many()  # the target has 72 x 32 pixels, a cell 24 x 16
+    line = "target   {} of it is cut off, at {}: the mosaic has another shape"
+    assert line.format("25%", "top and bottom") in look("--target-res", 6, 3).splitlines()
+    assert line.format("47%", "left and right") in look("--target-res", 4, 5).splitlines()
+    assert "cut off" not in look("--target-res", 3, 2)
+
+
+def test_a_target_that_is_one_of_the_photos_is_counted() -> None:
+    paint_many()
+    picture("photos/me.png", [["teal"]])
+    given = ["make", "photos", "photos/me.png", *THUMBS, "--target-res", 3, 2]
+    said = run(*given, "-o", "out.png", "--method", "nearest").splitlines()
+    line = "target   it is one of the photos, in {}; a table for --budgets can leave it out"
+    assert line.format("6 cells") in said
+    assert (
+        line.format("1 cell")
+        in run(*given, "-o", "a.png", "--method", "unique").splitlines()
+    )
+    Path("b.csv").write_text("name,min,max\nme.png,0,0\n", encoding="utf-8")
+    left = run(*given, "-o", "b.png", "--method", "unique", "--budgets", "b.csv")
+    assert "one of the photos" not in left
+
+
+def test_it_is_said_whose_report_is_replaced() -> None:
+    prepare()
+    make()
+    said = run("make", "photos", "target.png", *OPTIONS, "-o", "out.jpg").splitlines()
+    assert (
+        "report   out.json was about out.png, which nobody can view or paste anew now"
+        in said
+    )
+    again = run("make", "photos", "target.png", *OPTIONS, "-o", "./out.jpg")
+    assert "nobody" not in again
+    Path("out.jpg").unlink()
+    assert "nobody" not in make()
+
+
+def test_what_is_pasted_is_told_with_its_size_and_sheets() -> None:
+    prepare()
+    make()
+    said = run("paste", "out.png", "large.png", "--size", "90x40").splitlines()
+    assert said[-1] == "large.png: 90 x 40 pixels"
+    said = run(
+        "paste", "out.png", "sheets.pdf", "--dpi", 50, "--sheets", "3x2"
+    ).splitlines()
+    assert (
+        said[-1]
+        == "sheets.pdf: 72 x 32 pixels, on 3 x 2 sheets after a page that shows how they lie"
+    )
+
+
 @pytest.mark.parametrize(
     "words", [["--method", "unique"], ["--feature", "mean"], ["--gap", 0.1]]
 )

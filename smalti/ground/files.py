@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -153,10 +153,10 @@ class Disk(io.FileIO):
         else:
             self.handlers[number](number, frame)
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, hear in self.handlers.items():
             signal.signal(number, hear)
-        super().__exit__(*error)
+        super().close()
         if self.kept:
             signal.raise_signal(self.kept)
 

@@ -156,6 +156,22 @@ class Flag(bytes):
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Read what is known; what is not known is a mistake, with a guess."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self.describe_unknown(unknown[0].partition("=")[0]))
+        return found, unknown
+
+    def describe_unknown(self, word: str) -> str:
+        """What is wrong with a word that nobody wants."""
+        if not word.startswith("-"):
+            return f"{word} is one word too many"
+        near = difflib.get_close_matches(word, self._option_string_actions, 1)
+        return f"there is no option {word}" + (f"; did you mean {near[0]}?" if near else "")
+
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where to find help; exit with status 2."""
         message = message.replace("expected 2 arguments", "needs two numbers, as in 60x40 or 60 40")
