@@ -46,7 +46,7 @@ class ThumbnailSettings:
 
     thumb_res: Annotated[Size, "size of a thumbnail"] = (50, 50)
     thumb_quality: Annotated[int, Meta(ge=1, le=95), "JPEG quality of thumbnails"] = 85
-    workers: Annotated[Count, "how many processes at once"] = cores()  # noqa: RUF009
+    workers: Annotated[Count, "how many processes at once"] = cores()
 
 
 @dataclasses.dataclass(frozen=True)
