@@ -18,6 +18,7 @@ from tangle import (
     Line,
     Problem,
     differing,
+    first_difference,
     is_ours,
     read_documents,
     remember,
@@ -44,7 +45,8 @@ def stitch(root: Path) -> list[str]:
     for target, text in found.items():
         if not is_ours(root, target, whole(made[target])):
             raise Problem(
-                f"{target} and a document of it have both changed; move the edit by hand"
+                f"{first_difference(target, text, made[target])}, and both have changed; "
+                "move the edit by hand"
             )
         for place, lines in moved(target, made[target], text):
             if edits.setdefault(place, lines) != lines:

@@ -12,6 +12,7 @@ no file is overwritten that somebody has edited by hand:
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -383,6 +384,20 @@ def first_difference(target: str, text: str, lines: list[Line]) -> str:
     return f"{target}:{at + 1} differs from {near[-1].document}:{near[-1].number}"
 
 
+def check_syntax(made: Mapping[str, list[Line]]) -> None:
+    """See that the programs in Python can be read; else a Problem names the place."""
+    for target, lines in made.items():
+        try:
+            if Path(target).suffix == ".py":
+                ast.parse(whole(lines))
+        except SyntaxError as error:
+            near = [line for line in lines[: error.lineno] if line.document] or [Line("")]
+            place = f"{near[-1].document}:{near[-1].number}"
+            raise Problem(
+                f"{place}: {error.msg}: {near[-1].text.strip()!r}; nothing is written"
+            ) from None
+
+
 def tangle(root: Path, force: bool = False) -> list[str]:
     """Write the programs that have changed, all or none; return their names.
 
@@ -401,6 +416,7 @@ def tangle(root: Path, force: bool = False) -> list[str]:
                     for target in edited
                 )
             )
+    check_syntax({target: made[target] for target in found})
     for target in found:
         write_text(root / target, whole(made[target]))
     remember(root, made)

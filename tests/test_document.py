@@ -174,6 +174,15 @@ def test_when_one_program_is_refused_none_is_written(
     assert "x = 1" in (tmp_path / "a.toml").read_text()
 
 
+def test_a_block_that_is_no_python_is_named_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(project(tmp_path) / "mosaic.md", '"good evening"', "good evening")
+    said = refusal(tmp_path, capsys)
+    assert said == "mosaic.md:6: invalid syntax: 'words = good evening'; nothing is written"
+    assert (tmp_path / "hello.py").read_text() == PROGRAM
+
+
 def test_an_edit_by_hand_can_be_discarded(tmp_path: Path) -> None:
     change(project(tmp_path) / "hello.py", "evening", "night")
     assert tangle.main(["--force"], tmp_path) == 0
@@ -409,7 +418,8 @@ def test_when_document_and_program_have_both_changed_nothing_is_moved(
 ) -> None:
     change(project(tmp_path) / "hello.py", "evening", "night")
     change(tmp_path / "mosaic.md", "print(words)", "print(words, words)")
-    with pytest.raises(Problem, match="have both changed"):
+    both = r"hello\.py:2 differs from mosaic\.md:6, and both have changed; move the edit by hand"
+    with pytest.raises(Problem, match=both):
         stitch.stitch(tmp_path)
 
 
