@@ -198,7 +198,7 @@ ANEW = "delete it, and `make` or `mosaic thumbnails` makes it anew"
 def create_datasets(file: h5py.File) -> None:
     """Create the empty datasets of a store."""
     file.attrs.update(format=FORMAT, version=VERSION)
-    text = h5py.string_dtype()
+    text = h5py.string_dtype()  # of any length, and it keeps any bytes
     for name, shape, kind in [
         ("jpeg", (), np.uint8),
         ("name", (), text),
@@ -378,7 +378,7 @@ Costs = TypeVar("Costs")  # Array, or a sparse array of SciPy
 def transport(supply: Array, want: Array, costs: Costs) -> tuple[Costs, Array, Array]:
     """Cheapest plan for (n,) `supply` and (m,) `want` with its prices (n,) and (m,).
 
-    `costs` is (n, m), an array or a sparse one that lists the arcs to use; the plan is of the
+    `costs` is (n, m), an array or a sparse one that lists the pairs to use; the plan is of the
     same kind. Raises RuntimeError if there is no plan. After Bonneel et al. (2011).
     """
     import ot  # here, for it takes a second to load
@@ -470,7 +470,7 @@ def make_mosaics(settings: Settings) -> None:
     folder, (cols, rows) = collection_root(settings.image_path), settings.target_res
     size, path = settings.thumb_res, f"{settings.data_path}/thumbnails.h5"
     if not cols * rows:
-        raise MosaicError(f"target_res = {cols} {rows}: give both; only `mosaic make` chooses them")
+        raise MosaicError(f"target_res = {cols} {rows}: give both; only `mosaic` chooses them")
     names = list_collection(settings.image_path)
     made = make_thumbnails(names, folder, size, settings.thumb_quality, settings.workers)
     write_store(path, made, size)
@@ -483,7 +483,7 @@ def make_mosaics(settings: Settings) -> None:
         if (pairs := len(store.names) * len(cells)) >= 10**7:
             print(
                 f"comparing {len(store.names)} photos with {len(cells)} cells takes {4e-8 * pairs:.1f} GB "
-                f"and {4e-7 * pairs:.0f} s; `make`, or `mosaic match`, does with much less"
+                f"and {4e-7 * pairs:.0f} s; `make`, or `mosaic match`, needs much less"
             )
         unique, prices = match_unique(store.mean, cells, settings.max_uses)
         paste_mosaic(store, unique.reshape(rows, cols), "mosaic_unique.jpg")

@@ -355,6 +355,6 @@ def test_a_grid_of_the_book_wants_both_its_numbers(spotted: Path) -> None:
     before = sorted(spotted.rglob("*"))
     for grid in ((0, 4), (4, 0), (0, 0)):
         settings = mosaic.Settings(image_path=("photos",), target_res=grid)
-        with pytest.raises(MosaicError, match="give both; only `mosaic make` chooses them"):
+        with pytest.raises(MosaicError, match="give both; only `mosaic` chooses them"):
             mosaic.make_mosaics(settings)
     assert sorted(spotted.rglob("*")) == before
