@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import once_for_all
+from damage import flip
 from PIL import Image
 
 from course import timings
+from mosaic import write_store
 from smalti import workflow
 from smalti.ground.files import HOST
 from smalti.workflow import make_plan
@@ -651,6 +653,35 @@ def test_where_a_disk_or_a_system_has_no_locks_a_run_goes_on_without_one(
     workflow.begin("config.toml", {}, Asked())
     assert listed() == NAMES
     assert Path(".snakemake/locks/0.input.lock").exists()  # of another run, for all we know
+
+
+def test_only_damaged_stores_of_ours_are_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, damaged, diary = (str(tmp_path / name) for name in ("a.h5", "b.h5", "c.h5"))
+    for path in (whole, damaged):
+        write_store(path, [], (6, 4))
+    content = Path(damaged).read_bytes()
+    Path(damaged).write_bytes(flip(content, 1000))
+    Path(diary).write_text("Dear diary,\n", encoding="utf-8")
+    assert workflow.drop_damaged([whole, damaged, diary, str(tmp_path / "d.h5")]) == [
+        damaged
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "c.h5"]
+    assert f"{damaged} is damaged; it is made anew" in capsys.readouterr().err
+
+
+def test_a_draft_of_another_machine_stays_and_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "parts").mkdir()
+    draft = tmp_path / "parts" / ".4711-00000000.part.000.h5"
+    for path in (draft, tmp_path / f".{2**30}-{HOST}.part.thumbnails.h5"):
+        path.touch()
+    workflow.clear_drafts(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["parts"]
+    assert draft.exists()
+    assert f"{draft} is of another machine" in capsys.readouterr().err
 
 
 def test_at_the_start_jobs_of_this_folder_end_and_those_of_others_go_on(here: Path) -> None:
