@@ -29,7 +29,7 @@ coverage: .venv/test
 	rm -f _build/coverage/data.*
 	$(BIN)/coverage report
 
-# what is promised in docs/promises.md, attacked for twenty minutes
+# what is promised in docs/promises.md, attacked for a quarter of an hour
 attack: .venv/test
 	$(BIN)/python -m pytest --numprocesses $(CORES) -m attack
 
