@@ -43,6 +43,7 @@ def watch(folder: Path) -> None:
 def run_book(config: str) -> int:
     """Run the book with these settings in the current folder; return its status."""
     Path("config.toml").write_text(config, encoding="utf-8")
+    sys.argv = [BOOK]
     try:
         runpy.run_path(BOOK, run_name="__main__")
     except SystemExit as end:

@@ -68,6 +68,7 @@ def test_one_command_makes_a_mosaic_of_a_folder_of_photos(
         r"photos +30 read, 0 skipped",
         r"match +spread, 6370 cells \(feature pixels, detail 3, colour oklab, spacing 1\)",
         r"used +\d+ of 30 photos, none more than \d+ times \(\d+\.jpg\); 0 equal neighbours",
+        r"spacing +1 instead of 3: 30 photos are too few for more",
         r"alike +\d+ groups? of photos looks? the same; each counts as one",
         r"recolour 0\.4: the colours of the photos are changed",
         r"score +RMSE [\d.]+ levels, CIEDE2000 [\d.]+, structural similarity -?0\.\d+, "
