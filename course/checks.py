@@ -566,6 +566,7 @@ class Stage:
         self.doing = dict.fromkeys("AB", "coming")
         self.wants: dict[str, SharedLock] = {}
         self.both: set[str] = set()  # the actors who once held two locks
+        self.tired: set[str] = set()  # those who give up waiting
         self.locks: list[SharedLock] = []
         self.errors: list[Exception] = []
         self.over = False
@@ -625,14 +626,21 @@ class SharedLock:
                 if not blocking:
                     return False
                 wanted = stage.wants.get(self.owner)
-                if timeout < 0 and (self.owner == me or (wanted and wanted.owner == me)):
+                circle = self.owner == me or (wanted is not None and wanted.owner == me)
+                if timeout < 0 and circle:
                     raise Deadlock
+                stage.tired -= {me}
+                stage.tired |= {self.owner} if circle else set()
                 stage.wants[me] = self
                 stage.say("blocked")
                 longest = timeout if timeout >= 0 else None
-                free = stage.turn.wait_for(lambda: not self.owner or stage.over, longest)
+
+                def may_go_on() -> bool:
+                    return stage.over or (timeout >= 0 and me in stage.tired) or not (self.owner or circle)
+
+                stage.turn.wait_for(may_go_on, longest)
                 del stage.wants[me]
-                if not free:
+                if not stage.over and (self.owner or circle or (timeout >= 0 and me in stage.tired)):
                     return False
             if stage.over:
                 raise Deadlock
