@@ -332,7 +332,8 @@ class Make(MosaicSettings, PrintSettings):
         if sharp.is_larger(cell, store.thumb_res):
             sharp.tell_enlarged(store, np.arange(len(store.names)), cell)
         made = match_and_tell(store, view, self, files, brief=True)
-        own = [store.names.index(one) for one in steps.names_of(self.target, self.photos, store.names)]
+        same = steps.names_of(self.target, self.photos, store.names)
+        own = [i for i, name in enumerate(store.names) if name in same]
         if times := np.isin(made.match, own).sum():
             where = "1 cell" if times == 1 else f"{times} cells"
             print(f"target   it is one of the photos, in {where}; a table for --budgets can leave it out")

@@ -831,6 +831,12 @@ def test_a_target_that_is_one_of_the_photos_is_counted() -> None:
         line.format("1 cell")
         in run(*given, "-o", "a.png", "--method", "unique").splitlines()
     )
+    picture(
+        "only/me.png", [["teal|teal|black|teal"]]
+    )  # its right half is like its mirror image
+    words = ["make", "only", "only/me.png", *THUMBS, "--target-res", 2, 1, "-o", "c.png"]
+    mirrored = ["--method", "nearest", "--variants", "mirror", "--feature", "pixels"]
+    assert line.format("2 cells") in run(*words, *mirrored).splitlines()
     Path("b.csv").write_text("name,min,max\nme.png,0,0\n", encoding="utf-8")
     left = run(*given, "-o", "b.png", "--method", "unique", "--budgets", "b.csv")
     assert "one of the photos" not in left
