@@ -452,7 +452,7 @@ def paste_bands(draw: Draw, match: Array, thumb_res: tuple[int, int]) -> Iterato
 
 
 def save_image(
-    path: str | Path, bands: Iterable[Array], size: tuple[int, int], quality: int = 90
+    path: str | Path, bands: Iterable[Array], size: tuple[int, int], **options: object
 ) -> None:
     """Save (height, width, 3 or 4) bands as an image of (width, height) pixels, by its ending."""
     canvas, top = None, 0
@@ -462,7 +462,7 @@ def save_image(
         canvas.paste(part, (0, top))
         top += part.height
     with atomic(path) as whole:
-        (canvas or Image.new("RGB", size)).save(whole, quality=quality)
+        (canvas or Image.new("RGB", size)).save(whole, None, **{"quality": 90} | options)
 
 
 def make_mosaics(settings: Settings) -> None:

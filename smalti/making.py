@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from msgspec.structs import replace
@@ -42,7 +42,7 @@ from smalti.ground.settings import changed, make_settings
 from smalti.placement import Certificate, Watch
 from smalti.recolour import Recolour, RecolourSettings, check_recolour, make_recolour
 from smalti.report import (
-    Files, Report, forget_match, program, read_report, read_rows, with_uses, write_report, write_rows,
+    Files, Report, forget_match, program, read_report, read_rows, signature, with_uses, write_report, write_rows,
 )
 from smalti.variants import VariantSettings
 
@@ -387,11 +387,17 @@ def paste(work: Work, thumb_res: tuple[int, int] | None) -> tuple[tuple[int, int
     return size, output.paste_exact(work.draw, work.match, size, work.recolour)
 
 
+class Save(Protocol):
+    """How to write a picture of (width, height) from its bands."""
+
+    def __call__(self, path: str, bands: Iterator[Array], size: tuple[int, int], *, about: str) -> None: ...
+
+
 def save_mosaic(
     path: str,
     work: Work,
     thumb_res: tuple[int, int] | None = None,
-    save: Callable[[str, Iterator[Array], tuple[int, int]], None] = output.save_bands,
+    save: Save = output.save_bands,
 ) -> Report:
     """Paste a mosaic, save it with its report, and return that."""
     size, bands = paste(work, thumb_res)
@@ -400,12 +406,15 @@ def save_mosaic(
     bands = output.cover(bands, empty, size) if empty.any() else bands
     if work.frame:
         bands, size = printing.cut_to(bands, size, work.frame), work.frame
-    save(path, bands, size)
     report = replace(
         work.report,
         store=work.store.digest,
         program=program(),
         recolour=changed(work.settings, RecolourSettings),
+    )
+    save(path, bands, size, about=signature(report))
+    report = replace(
+        report,
         score=scores.score_view(np.concatenate(seen), work.view) if work.view else None,
         size=size,
         files=replace(work.report.files, mosaic=path),

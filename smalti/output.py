@@ -9,6 +9,7 @@ import io
 import itertools
 import math
 import os
+import re
 import struct
 import sys
 import zipfile
@@ -31,7 +32,7 @@ from smalti.recolour import Recolour
 
 Bands = Iterable[Array]
 Quality = Annotated[int, Meta(ge=0, le=100)]
-Write = Callable[[str | Path, Bands, tuple[int, int], int, float | None], None]
+Write = Callable[[str | Path, Bands, tuple[int, int], int, float | None, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -143,6 +144,25 @@ def srgb() -> bytes:
     return bytes(profile)
 
 
+SOFTWARE = 305  # a tag of EXIF
+
+
+def exif(about: str) -> bytes:
+    """A line of text as EXIF with one entry, "Software" (CIPA DC-008, section 4.6.2).
+
+    >>> exif("mosaic 1.0").hex(" ", -4)
+    '49492a00 08000000 01003101 02000b00 00001a00 00000000 00006d6f 73616963 20312e30 00'
+    """
+    text = about.encode("ascii", "replace").ljust(4) + b"\0"
+    entry = struct.pack("<HHHII", 1, SOFTWARE, 2, len(text), 26)  # one; text, after the entries
+    return b"II*\0" + struct.pack("<I", 8) + entry + struct.pack("<I", 0) + text
+
+
+def options(about: str) -> dict[str, bytes]:
+    """What Pillow wants to hear if a picture is to say that of itself."""
+    return {"exif": b"Exif\0\0" + exif(about)} if about else {}
+
+
 def in_step(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Like `map`, by threads, in order, with never more than a few items in memory."""
     workers, queue = cores(), deque[Future[Result]]()
@@ -185,7 +205,11 @@ Press = Callable[[Array], tuple[bytes, bytes]]
 
 
 def png_pieces(
-    bands: Bands, size: tuple[int, int], dpi: float | None = None, press: Press = deflate_band
+    bands: Bands,
+    size: tuple[int, int],
+    dpi: float | None = None,
+    press: Press = deflate_band,
+    about: str = "",
 ) -> Generator[bytes, None, None]:
     """The bytes of a PNG of (width, height) pixels, piece by piece (PNG, ISO 15948)."""
     channels, bands = measure(bands, size)
@@ -193,6 +217,7 @@ def png_pieces(
     yield b"\x89PNG\r\n\x1a\n"
     yield png_chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, colours, 0, 0, 0))
     yield png_print(dpi) if dpi else b""
+    yield png_chunk(b"eXIf", exif(about)) if about else b""
     yield png_chunk(b"IDAT", b"\x78\x01")
     for raw, packed in in_step(press, regroup(bands, 64)):
         check = zlib.adler32(raw, check)
@@ -207,13 +232,14 @@ def write_png(
     size: tuple[int, int],
     quality: int = 0,
     dpi: float | None = None,
+    about: str = "",
 ) -> None:
     """Write bands as a PNG of (width, height) pixels, in a stream.
 
     All its quality is there; `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
     """
     with atomic(path) as part, part.open("wb") as file:
-        file.writelines(png_pieces(bands, size, dpi))
+        file.writelines(png_pieces(bands, size, dpi, about=about))
 
 
 def png_print(dpi: float) -> bytes:
@@ -248,6 +274,7 @@ def write_tiff(
     size: tuple[int, int],
     quality: int = 0,
     dpi: float | None = None,
+    about: str = "",
 ) -> None:
     """Write bands as a tiled TIFF of (width, height) pixels, in a stream; BigTIFF if large.
 
@@ -255,7 +282,7 @@ def write_tiff(
     and writes nothing, unless the bands fit.
     """
     if quality:
-        write_by_vips(path, bands, size, quality, dpi)
+        write_by_vips(path, bands, size, quality, dpi, about)
         return
     import tifffile
 
@@ -275,6 +302,8 @@ def write_tiff(
             resolution=(dpi, dpi) if dpi else None,
             resolutionunit="inch" if dpi else None,
             extratags=[(PROFILE, 7, len(srgb()), srgb(), True)] if dpi else [],
+            software=about or False,
+            metadata=None,
         )
 
 
@@ -333,7 +362,12 @@ def encode_tile(tile: Array, kind: str, quality: int) -> bytes:
 
 
 def write_deepzoom(
-    path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    tile: int = 512,
+    quality: int = 85,
+    about: str = "",
 ) -> None:
     """Write bands as NAME.dzi and its tiles in the folder NAME_files; the .dzi comes last.
 
@@ -348,7 +382,12 @@ def write_deepzoom(
 
         text = put_pyramid(put, bands, size, tile, quality)
         path.unlink(missing_ok=True)
-    write_text(path, text)
+    write_text(path, text + remark(about))
+
+
+def remark(about: str) -> str:
+    """A line of XML that says where a picture came from; nothing about nothing."""
+    return f"<!-- {re.sub('-(?=-)', '- ', about)} -->\n" if about else ""
 
 
 DZI = (
@@ -367,7 +406,12 @@ def tiles_folder(path: str | Path) -> Path:
 
 
 def write_szi(
-    path: str | Path, bands: Bands, size: tuple[int, int], tile: int = 512, quality: int = 85
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    tile: int = 512,
+    quality: int = 85,
+    about: str = "",
 ) -> None:
     """Write bands as a Deep Zoom image in one zip archive: NAME/NAME.dzi, NAME/NAME_files/...
 
@@ -380,7 +424,7 @@ def write_szi(
             archive.writestr(zipfile.ZipInfo(f"{name}/{member}"), content)
 
         text = put_pyramid(lambda at, tile: put(f"{name}_files/{at}", tile), bands, size, tile, quality)
-        put(f"{name}.dzi", text.encode())
+        put(f"{name}.dzi", (text + remark(about)).encode())
 
 
 NEEDED = "a package: pip install 'mosaic-book[large]'"
@@ -421,18 +465,23 @@ class Feed:
 
 
 def write_by_vips(
-    path: str | Path, bands: Bands, size: tuple[int, int], quality: int, dpi: float | None
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    quality: int,
+    dpi: float | None,
+    about: str = "",
 ) -> None:
     """Write bands as a JPEG, or as a TIFF that is a pyramid of JPEG tiles, in a stream.
 
     Raises ValueError, and writes nothing, unless the bands have that (width, height).
     """
-    feed = Feed(png_pieces(map(over_white, bands), size, dpi, store_band))
+    feed = Feed(png_pieces(map(over_white, bands), size, dpi, store_band, about))
     ending = Path(path).suffix.lower()
     with contextlib.closing(feed.pieces), atomic(path) as part:
         with ThreadPoolExecutor(1) as pool:
             try:
-                pool.submit(save_by_vips, part, ending, feed, size, quality, dpi).result()
+                pool.submit(save_by_vips, part, ending, feed, size, quality, dpi, about).result()
             except BaseException as error:
                 feed.error = feed.error or error
         if feed.error:
@@ -440,7 +489,13 @@ def write_by_vips(
 
 
 def save_by_vips(
-    part: Path, ending: str, feed: Feed, size: tuple[int, int], quality: int, dpi: float | None
+    part: Path,
+    ending: str,
+    feed: Feed,
+    size: tuple[int, int],
+    quality: int,
+    dpi: float | None,
+    about: str,
 ) -> None:
     """Let libvips read a stream and write it to a file, of a kind by its ending."""
     os.environ.setdefault("VIPS_CONCURRENCY", str(cores()))
@@ -452,13 +507,16 @@ def save_by_vips(
         image = pyvips.Image.new_from_source(source, "", access="sequential")
         if dpi:
             image = image.copy(xres=dpi / 25.4, yres=dpi / 25.4)
-        about = {"Q": quality, "keep": "all" if dpi else "none"}
+        options = {"Q": quality, "keep": "all" if dpi or about else "none"}
         if ending in (".jpg", ".jpeg"):
-            image.jpegsave(str(part), subsample_mode="on", **about)
+            image.jpegsave(str(part), subsample_mode="on", **options)
         else:
-            about |= {"tile": True, "tile_width": TIFF_TILE, "tile_height": TIFF_TILE}
-            about |= {"pyramid": True, "compression": "jpeg", "resunit": "inch"}
-            image.tiffsave(str(part), bigtiff=3 * math.prod(size) > BIG, **about)
+            if about:
+                image = image.copy()
+                image.set_type(pyvips.GValue.gstr_type, "image-description", about)
+            options |= {"tile": True, "tile_width": TIFF_TILE, "tile_height": TIFF_TILE}
+            options |= {"pyramid": True, "compression": "jpeg", "resunit": "inch"}
+            image.tiffsave(str(part), bigtiff=3 * math.prod(size) > BIG, **options)
     except pyvips.Error as error:
         raise MosaicError(show(f"{part.name}: {' '.join(str(error).split())}")) from None
 
@@ -469,7 +527,9 @@ LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi", ".szi"), 2**31 - 1)
 
 def zoomable(write: Callable[..., None]) -> Write:
     """A writer of Deep Zoom images, which are for screens, as one of STREAMS."""
-    return lambda path, bands, size, quality, dpi: write(path, bands, size, quality=quality or 85)
+    return lambda path, bands, size, quality, dpi, about: write(
+        path, bands, size, quality=quality or 85, about=about
+    )
 
 
 STREAMS: dict[str, Write] = {
@@ -523,24 +583,25 @@ def save_bands(
     size: tuple[int, int],
     quality: int = 0,
     dpi: float | None = None,
+    about: str = "",
 ) -> None:
     """Save an image of (width, height) pixels from its bands, as the name's ending says.
 
-    `quality` is that of JPEG, 0 as usual; `dpi` is for a printer. Raises MosaicError as
-    `check_size` does, and ValueError, leaving an older file as it was, unless the bands fit.
+    `quality` is that of JPEG, 0 as usual; `dpi` is for a printer; `about` is a line of ASCII
+    that says where it came from. Raises MosaicError as `check_size` does, and ValueError,
+    leaving an older file as it was, unless the bands fit.
     """
     check_size(path, size, quality)
     ending = Path(path).suffix.lower()
     if ending in STREAMS:
-        return STREAMS[ending](path, bands, size, quality, dpi)
+        return STREAMS[ending](path, bands, size, quality, dpi, about)
     if streams(ending, size):
-        return write_by_vips(path, bands, size, quality or 90, dpi)
+        return write_by_vips(path, bands, size, quality or 90, dpi, about)
     tell_memory(path, ending, size)
     bands = measure(bands, size)[1]
     bands = bands if ending == ".webp" else map(over_white, bands)
-    if dpi:
-        return save_for_printer(path, bands, size, quality or 90, dpi)
-    return save_image(path, bands, size, quality or 90)
+    paper = {"dpi": (dpi, dpi), "icc_profile": srgb()} if dpi else {}
+    return save_image(path, bands, size, quality=quality or 90, **paper, **options(about))
 
 
 def tell_memory(path: str | Path, ending: str, size: tuple[int, int]) -> None:
@@ -550,15 +611,6 @@ def tell_memory(path: str | Path, ending: str, size: tuple[int, int]) -> None:
         other = "" if ending == ".webp" else f", or a .jpg with {NEEDED}"
         less = f"a .dzi, .png or .tif takes less{other}"
         print(show(f"{path} takes {gigabytes:.1f} GB of memory; {less}"), file=sys.stderr)
-
-
-def save_for_printer(
-    path: str | Path, bands: Bands, size: tuple[int, int], quality: int, dpi: float
-) -> None:
-    """Save bands as one image of (width, height) pixels with its resolution and profile."""
-    whole = np.concatenate(list(bands))
-    with atomic(path) as part:
-        Image.fromarray(whole).save(part, quality=quality, dpi=(dpi, dpi), icc_profile=srgb())
 
 
 def over_white(band: Array) -> Array:

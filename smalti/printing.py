@@ -179,11 +179,11 @@ def need_pikepdf() -> ModuleType:
 class Pages:
     """A PDF that is being written, page by page; lengths are in mm, from the lower left."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, about: str = "") -> None:
         pike = self.pike = need_pikepdf()
         self.pdf = pike.new()
         self.pdf.docinfo["/Title"] = title
-        self.pdf.docinfo["/Creator"] = "mosaic"
+        self.pdf.docinfo["/Creator"] = about or "mosaic"
         profile = self.pdf.make_stream(output.srgb(), N=3)
         self.colours = pike.Array([pike.Name.ICCBased, profile])
         self.names: list[object] = []
@@ -233,10 +233,10 @@ def print_text(x: float, y: float, high: float, text: str) -> str:
 
 
 def write_page(
-    path: str | Path, bands: Bands, size: tuple[int, int], settings: PrintSettings
+    path: str | Path, bands: Bands, size: tuple[int, int], settings: PrintSettings, about: str = ""
 ) -> None:
     """Write a picture of (width, height) pixels as a PDF of one page, which it fills."""
-    path, pages = Path(path), Pages(show(Path(path).stem))
+    path, pages = Path(path), Pages(show(Path(path).stem), about)
     clear_left(path.with_name(path.name + ".jpg"))
     with atomic(path) as part:
         jpeg = part.with_name(part.name + ".jpg")
@@ -435,9 +435,11 @@ def to_jpeg(part: Array, quality: int) -> tuple[bytes, tuple[int, int]]:
     return buffer.getvalue(), image.size
 
 
-def write_sheets(path: str | Path, bands: Bands, layout: Layout, quality: int = 90) -> None:
+def write_sheets(
+    path: str | Path, bands: Bands, layout: Layout, quality: int = 90, about: str = ""
+) -> None:
     """Write a picture as a PDF of sheets, after an overview of them."""
-    pages, seen = Pages(show(Path(path).stem)), list[Array]()
+    pages, seen = Pages(show(Path(path).stem), about), list[Array]()
     bands = map(output.over_white, output.measure(bands, layout.size)[1])
     small = watch_small(bands, -(-max(layout.size) // 1000), seen)
     with atomic(path) as part:
@@ -479,16 +481,21 @@ def check_output(path: str | Path, size: tuple[int, int], settings: PrintSetting
 
 
 def save_for_paper(
-    path: str | Path, bands: Bands, size: tuple[int, int], settings: PrintSettings, dpi: float | None
+    path: str | Path,
+    bands: Bands,
+    size: tuple[int, int],
+    settings: PrintSettings,
+    dpi: float | None,
+    about: str = "",
 ) -> None:
     """Save a picture of (width, height) from its bands: as sheets, a page, or any other image.
 
-    `dpi` is None for a screen. Raises MosaicError as `check_output` does.
+    `dpi` is None for a screen; `about` says in a line where it came from. Raises MosaicError as `check_output` does.
     """
     check_output(path, size, settings)
     if settings.sheets:
-        write_sheets(path, bands, lay_out(size, settings), settings.quality or 90)
+        write_sheets(path, bands, lay_out(size, settings), settings.quality or 90, about)
     elif is_pdf(path):
-        write_page(path, bands, size, settings)
+        write_page(path, bands, size, settings, about)
     else:
-        output.save_bands(path, bands, size, settings.quality, dpi)
+        output.save_bands(path, bands, size, settings.quality, dpi, about)

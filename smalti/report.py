@@ -91,6 +91,23 @@ def program() -> str:
         return "mosaic"
 
 
+NAMES = {"budgets", "pins", "mask", "focus"}
+
+
+def signature(report: Report) -> str:
+    """What a picture says of itself, in ASCII: program, thumbnails, method, settings.
+
+    >>> asked = {"gap": 0.1, "size": [60, 40], "pins": "Ann.csv"}
+    >>> signature(Report(program="mosaic 1.0", store="5f", method="unique", settings=asked))
+    'mosaic 1.0; thumbnails 5f; unique; gap 0.1; size 60 40'
+    """
+    parts = [report.program, f"thumbnails {report.store}", report.method]
+    for name, value in (report.settings | report.recolour).items():
+        words = value if isinstance(value, list | tuple) else [value]
+        parts += [] if name in NAMES else [" ".join(map(str, [name, *words]))]
+    return "; ".join(filter(None, parts))
+
+
 OF_A_MATCH = ("cost", "levels", "bound", "gap", "proof", "rounds", "arcs", "tiles", "stopped", "too_near")
 
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_type_hints
 
 import h5py
 import numpy as np
@@ -19,7 +19,7 @@ from PIL import Image
 
 import mosaic
 from mosaic import Array, Store, open_store
-from smalti import choosing, making, steps
+from smalti import choosing, making, output, steps
 from smalti.command import main
 from smalti.ground.cache import cache_folder
 from smalti.ground.collection import Found, survey
@@ -40,7 +40,15 @@ from smalti.making import (
     save_mosaic,
 )
 from smalti.recolour import check_recolour
-from smalti.report import Files, Report, read_report, read_rows, write_report
+from smalti.report import (
+    NAMES,
+    Files,
+    Report,
+    read_report,
+    read_rows,
+    signature,
+    write_report,
+)
 from smalti.steps import read_match, write_match
 
 SMALL = ["--target-res", 3, 2, "--thumb-res", 9, 6, "--workers", 1]
@@ -401,6 +409,24 @@ def test_a_target_is_seen_as_it_was_when_it_was_matched() -> None:
     view, missing = recall_view(report, "target.png", (50, 50))
     assert view
     assert (view.grid, view.shape, missing) == ((3, 2), (9.0, 6.0), "")
+
+
+def test_a_picture_says_itself_of_what_and_how_it_was_made() -> None:
+    make("--blend", 0.5)
+    report = read_report(Path("out.json"))
+    with Image.open("out.jpg") as read:
+        said = read.getexif()[output.SOFTWARE].split("; ")
+    assert said[:3] == [report.program, f"thumbnails {report.store}", report.method]
+    assert {"blend 0.5", "thumb_res 9 6", "target_res 3 2"} <= set(said)
+
+
+def test_no_picture_tells_the_name_of_a_file() -> None:
+    kinds = get_type_hints(MosaicSettings)
+    texts = {name for name, kind in kinds.items() if kind in (str, tuple[str, ...])}
+    words = {"feature", "colour", "metric"}
+    assert texts - words == NAMES
+    said = signature(Report(program="mosaic", settings=dict.fromkeys(sorted(texts), "Ann")))
+    assert said.count("Ann") == len(words)
 
 
 @pytest.mark.parametrize(

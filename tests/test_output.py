@@ -12,6 +12,7 @@ import threading
 import zipfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -542,6 +543,58 @@ def test_a_profile_says_nothing_of_the_day(
         output.save_bands(tmp_path / f"a{ending}", [picture(9, 7)], (9, 7), dpi=100)
         contents.append((tmp_path / f"a{ending}").read_bytes())
     assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("through", ["", "libvips"])
+@pytest.mark.parametrize("dpi", [None, 300])
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp"])
+def test_a_picture_says_where_it_came_from(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    ending: str,
+    dpi: float | None,
+    through: str,
+) -> None:
+    if through:
+        request.getfixturevalue("large")
+    about, path, quality = (
+        "mosaic 1.0; gap -0.1",
+        tmp_path / f"a{ending}",
+        85 if through else 0,
+    )
+    image = picture(90, 70)
+    output.save_bands(path, bands(image, 9), (90, 70), quality, dpi, about)
+    with Image.open(path) as read:
+        tags = read.getexif()
+        assert tags.get(270 if through and ending == ".tif" else output.SOFTWARE) == about
+        dots = 72 if ending == ".webp" else dpi or 72  # which has no place for them
+        assert read.info.get("dpi", (72, 72)) == pytest.approx((dots, dots), abs=0.1)
+        pixels = np.asarray(read)
+    output.save_bands(path, bands(image, 9), (90, 70), quality, dpi)
+    with Image.open(path) as read:
+        assert not {270, output.SOFTWARE} & set(read.getexif())
+        assert (np.asarray(read) == pixels).all()
+
+
+@pytest.mark.parametrize("about", ["a", "abc", "abcd", "gr\u00fc\u00df dich"])
+def test_any_line_of_text_is_the_software_of_a_picture(tmp_path: Path, about: str) -> None:
+    image = Image.new("RGB", (3, 2))
+    image.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + output.exif(about))
+    with Image.open(tmp_path / "a.jpg") as read:
+        said = read.getexif()[output.SOFTWARE]
+    assert said.rstrip() == about.encode("ascii", "replace").decode()
+
+
+def test_a_deep_zoom_image_says_where_it_came_from_in_a_remark(tmp_path: Path) -> None:
+    about = "mosaic 1.0; a--b---c"
+    output.save_bands(tmp_path / "a.dzi", [picture(9, 7)], (9, 7), about=about)
+    output.save_bands(tmp_path / "a.szi", [picture(9, 7)], (9, 7), about=about)
+    text = (tmp_path / "a.dzi").read_text()
+    with zipfile.ZipFile(tmp_path / "a.szi") as archive:
+        assert archive.read("a/a.dzi").decode() == text
+    tree = ElementTree.fromstring(text.encode())
+    assert tree.get("TileSize") == "512"
+    assert text.endswith("<!-- mosaic 1.0; a- -b- - -c -->\n")
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp"])

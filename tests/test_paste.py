@@ -135,7 +135,7 @@ def test_bands_of_four_channels_are_an_image_with_transparency(tmp_path: Path) -
 def test_the_quality_is_that_of_the_file(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     for name, quality in {"poor.jpg": 20, "good.jpg": 95}.items():
-        save_image(tmp_path / name, [noise], (64, 64), quality)
+        save_image(tmp_path / name, [noise], (64, 64), quality=quality)
     assert (
         2 * (tmp_path / "poor.jpg").stat().st_size < (tmp_path / "good.jpg").stat().st_size
     )

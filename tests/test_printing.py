@@ -3,6 +3,7 @@
 import dataclasses
 import doctest
 import errno
+import functools
 import os
 import shutil
 import sys
@@ -248,6 +249,23 @@ def test_the_sheets_put_together_on_a_wall_are_the_picture(
         assert f"row {row + 1}, column {col + 1}" in program
     assert np.abs(wall.astype(int) - picture).max() < 12
     assert overview[1].size == (420, 300)
+
+
+@pytest.mark.parametrize("sheets", ["", "2x2"])
+def test_a_pdf_says_where_it_came_from(sheets: str, tmp_path: Path) -> None:
+    settings = dataclasses.replace(COARSE, sheets=sheets)
+    save = functools.partial(
+        printing.save_for_paper,
+        tmp_path / "a.pdf",
+        [slopes(300, 200)],
+        (300, 200),
+        settings,
+        25,
+    )
+    for about, said in {"mosaic 1.0; gap 0.1": "mosaic 1.0; gap 0.1", "": "mosaic"}.items():
+        save(about=about)
+        with pikepdf.open(tmp_path / "a.pdf") as pdf:
+            assert str(pdf.docinfo["/Creator"]) == said
 
 
 def test_marks_stay_clear_of_the_picture_and_on_the_paper(tmp_path: Path) -> None:
