@@ -187,12 +187,32 @@ def test_what_can_be_read_of_a_damaged_file_is_right(
 def test_a_file_that_is_cut_short_while_it_is_open_is_found(path: Path) -> None:
     with SealedFile(path, "") as file:
         assert file.read(2) == CONTENT[:2]
+        file.seek(17)
+        assert file.read(2) == CONTENT[17:19]
         os.truncate(path, 4)
-        assert file.read(2) == CONTENT[2:4]
-        for start in (4, 9):
+        assert file.read(1) == CONTENT[19:]  # of the block that was read last
+        for start in (4, 9):  # of a block that is proven, and of one that is not
             file.seek(start)
             with pytest.raises(MosaicError, match="is damaged"):
                 file.read(2)
+        file.seek(2)
+        assert file.read(2) == CONTENT[2:4]
+
+
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(1, 9)), min_size=2, max_size=6))
+@settings(max_examples=60)
+def test_each_block_is_compared_however_one_reads_on(reads: list[tuple[int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a")
+        path.write_bytes(flip(write(path, CONTENT), 70))  # in the second block of three
+        with SealedFile(path, "delete it") as file:
+            for start, size in reads:
+                file.seek(start)
+                if start < 16 and start + size > 8:
+                    with pytest.raises(MosaicError, match="is damaged"):
+                        file.read(size)
+                else:
+                    assert file.read(size) == CONTENT[start : start + size]
 
 
 def test_a_huge_length_costs_neither_time_nor_memory(path: Path) -> None:

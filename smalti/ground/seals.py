@@ -85,6 +85,7 @@ class SealedFile(io.RawIOBase):
         native = np.frombuffer(checks, "<u4").astype(np.uint32).tobytes()
         self.checks = memoryview(native).cast("I")  # gives whole numbers faster than an array
         self.proven = bytearray(len(self.checks))
+        self.last = 0, b""  # a place in the content, and what was last proven there
 
     def refusal(self, problem: str) -> MosaicError:
         """The error that tells what is wrong with the file, and what mends it."""
@@ -119,9 +120,16 @@ class SealedFile(io.RawIOBase):
 
     def take(self, start: int, stop: int) -> bytes:
         """The bytes of the content from `start` to before `stop`; raises MosaicError."""
+        begin, content = self.last
+        if not begin <= start <= stop <= begin + len(content):
+            begin, content = self.prove_around(start, stop)
+        return content[start - begin : stop - begin]
+
+    def prove_around(self, start: int, stop: int) -> tuple[int, bytes]:
+        """A place in the content and proven bytes there, those from `start` to `stop` among them."""
         first, last = start // self.block, -(-stop // self.block)
         if self.proven.find(0, first, last) < 0:
-            return self.read_at(start, stop)
+            return start, self.read_at(start, stop)
         begin = first * self.block
         content = self.read_at(begin, min(last * self.block, self.length))
         for i in range(first, last):
@@ -129,7 +137,8 @@ class SealedFile(io.RawIOBase):
             if not self.proven[i] and zlib.crc32(content[at : at + self.block]) != self.checks[i]:
                 raise self.refusal("is damaged")
             self.proven[i] = 1
-        return content[start - begin : stop - begin]
+        self.last = begin, content
+        return self.last
 
     def read_at(self, start: int, stop: int) -> bytes:
         """The bytes of the file from `start` to before `stop`, proven or not."""
