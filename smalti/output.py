@@ -24,7 +24,7 @@ import numpy as np
 from msgspec import Meta
 from PIL import Image, ImageCms
 
-from mosaic import Array, Draw, save_image
+from mosaic import KEEP, Array, Draw, save_image
 from smalti.ground.errors import MosaicError, show
 from smalti.ground.files import atomic, write_text
 from smalti.ground.settings import cores
@@ -67,7 +67,7 @@ def paste_exact(
     given the (k,) numbers of their cells, row by row.
     """
     (rows, cols), widths = match.shape, sizes(size[0], match.shape[1])
-    left = np.cumsum(widths) - widths
+    left, draw = np.cumsum(widths) - widths, draw_once(draw, match)
     for row, height in enumerate(sizes(size[1], rows).tolist()):
         band = np.full((height, size[0], 3), 255, np.uint8)
         for width in np.unique(widths).tolist():
@@ -79,6 +79,24 @@ def paste_exact(
             for tile, start in zip(tiles, left[columns], strict=True):
                 band[:, start : start + width] = tile
         yield band
+
+
+def draw_once(draw: Draw, match: Array) -> Draw:
+    """A function that draws as `draw` does, and each tile of a match once if all fit into KEEP."""
+    used, known = np.unique(match[match >= 0]), dict[tuple[int, int], tuple[Array, Array]]()
+
+    def remember(which: Array, size: tuple[int, int]) -> Array:
+        if size not in known:
+            if (1 + len(known)) * len(used) * size[0] * size[1] * 3 > KEEP:
+                return draw(which, size)
+            tiles = np.empty((len(used), size[1], size[0], 3), np.uint8)
+            known[size] = tiles, np.zeros(len(used), bool)
+        (tiles, drawn), place = known[size], np.searchsorted(used, which)
+        if len(new := place[~drawn[place]]):
+            tiles[new], drawn[new] = draw(used[new], size), True
+        return tiles[place]
+
+    return remember
 
 
 def cover(bands: Bands, empty: Array, size: tuple[int, int]) -> Iterator[Array]:

@@ -137,27 +137,8 @@ def preview(
     width, height = cols * thumb_res[0], rows * thumb_res[1]
     scale = min(1.0, longest / max(width, height))
     size = (max(cols, round(width * scale)), max(rows, round(height * scale)))
-    bands = list(paste_exact(draw_once(draw, match), match, size, recolour))
+    bands = list(paste_exact(draw, match, size, recolour))
     return Image.fromarray(np.vstack(bands))
-
-
-REMEMBERED = 1 << 26  # bytes of the tiles of one size that are kept
-
-
-def draw_once(draw: Draw, match: Array) -> Draw:
-    """A function that draws what `draw` does, and each tile of a match once if all are small."""
-    used = np.unique(match[match >= 0])
-    known = dict[tuple[int, int], Array]()
-
-    def remember(which: Array, size: tuple[int, int]) -> Array:
-        if len(used) * size[0] * size[1] * 3 > REMEMBERED:
-            return draw(which, size)
-        if size not in known:
-            parts = [draw(used[i : i + 1024], size) for i in range(0, len(used), 1024)]
-            known[size] = np.concatenate(parts)
-        return known[size][np.searchsorted(used, which)]
-
-    return remember
 
 
 def nearby(

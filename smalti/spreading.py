@@ -62,16 +62,19 @@ def spread(
     if weight is not None:
         scale *= 1 - weight
     seen = np.full([side + 2 * spacing for side in empty.shape], -1)
+    nearby = np.zeros(len(most) + 1, bool)  # of photos, and at -1 of the margin
     match, places = np.empty(m, np.int64), np.argwhere(~empty)
     for i in order_of(m, weight, seed):
         row, col = places[i]
         window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
         tile, cost = near[i], costs[i]
-        price = price_of(photo[tile], cost, uses, most, window, scale[i])
+        nearby[window] = True
+        price = price_of(photo[tile], cost, uses, most, nearby, scale[i])
         if price.min() >= NEARBY and len(near[i]) < len(tiles):
             tile = np.arange(len(tiles))
             cost = ((tiles - cells[i]) ** 2).sum(axis=1)
-            price = price_of(photo, cost, uses, most, window, scale[i])
+            price = price_of(photo, cost, uses, most, nearby, scale[i])
+        nearby[window] = False
         match[i] = tile[price.argmin()]
         uses[photo[match[i]]] += 1
         seen[row + spacing, col + spacing] = photo[match[i]]
@@ -90,10 +93,10 @@ NEARBY = 1e12
 
 
 def price_of(
-    photo: Array, cost: Array, uses: Array, most: Array, window: Array, scale: float
+    photo: Array, cost: Array, uses: Array, most: Array, nearby: Array, scale: float
 ) -> Array:
-    """What k candidates ask for, given their (k,) photos and costs, and what is seen nearby."""
-    price: Array = cost + scale * uses[photo] + NEARBY * np.isin(photo, window)
+    """What k candidates ask for, given their (k,) photos and costs, and which are nearby."""
+    price: Array = cost + scale * uses[photo] + NEARBY * nearby[photo]
     price[uses[photo] >= most[photo]] = np.inf
     return price
 

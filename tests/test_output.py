@@ -116,6 +116,27 @@ def test_each_photo_of_a_row_is_drawn_once_for_each_width() -> None:
     assert drawn == [([1, 2], (2, 4)), ([2], (3, 4))]
 
 
+@pytest.mark.parametrize("room", [0, 1, 2])
+def test_a_tile_is_drawn_once_for_each_size_for_which_there_is_room(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "KEEP", room * 3 * (4 * 3 * 3))
+    asked = list[list[int]]()
+
+    def note(which: Array, size: tuple[int, int]) -> Array:
+        asked.append(which.tolist())
+        return np.broadcast_to(which[:, None, None, None], (len(which), *size[::-1], 3))
+
+    draw = output.draw_once(note, np.array([[7, 2, 2], [-1, 5, 7]]))
+    for size in ((4, 3), (3, 4)):
+        for wanted in ([2, 7], [5, 7], [7]):
+            drawn = draw(np.array(wanted), size)
+            assert drawn.shape == (len(wanted), *size[::-1], 3)
+            assert drawn[:, 0, 0, 0].tolist() == wanted
+    often, once = [[2, 7], [5, 7], [7]], [[2, 7], [5]]
+    assert asked == [*(once if room else often), *(once if room == 2 else often)]
+
+
 def test_tiles_are_recoloured_knowing_their_cells() -> None:
     seen: list[list[int]] = []
 

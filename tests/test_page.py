@@ -264,20 +264,3 @@ def test_pages_are_written_whole_or_not_at_all(
     with pytest.raises(ZeroDivisionError):
         page.write_page(tmp_path / "p.html", draw, MATCH, (5, 4), NAMES, None, {})
     assert not list(tmp_path.glob("*p.html*"))
-
-
-@pytest.mark.parametrize("small", [True, False])
-def test_small_tiles_are_drawn_once_and_large_ones_whenever_they_are_wanted(
-    small: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page, "REMEMBERED", 3 * 4 * 3 * 3 - (not small))
-    asked = list[list[int]]()
-
-    def note(which: Array, size: tuple[int, int]) -> Array:
-        asked.append(which.tolist())
-        return np.broadcast_to(which[:, None, None, None], (len(which), 3, 4, 3))
-
-    seen = page.draw_once(note, np.array([[7, 2, 2], [-1, 5, 7]]))
-    for wanted in ([7, 2, 2], [5, 7]):
-        assert seen(np.array(wanted), (4, 3))[:, 0, 0, 0].tolist() == wanted
-    assert asked == ([[2, 5, 7]] if small else [[7, 2, 2], [5, 7]])
