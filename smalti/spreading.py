@@ -113,17 +113,20 @@ def give_everyone_a_place(
 ) -> None:
     """Replace photos in a match, (m,), until each is used as often as `least` says."""
     uses = np.bincount(photo[match], minlength=len(least))
-    own = ((tiles[match] - cells) ** 2).sum(axis=1)
+    features = np.ascontiguousarray(cells.T)  # sums over rows are quicker than over columns
+    own = ((tiles[match].T - features) ** 2).sum(axis=0)
     for tile in np.repeat(np.arange(len(tiles)), (least - uses).clip(0)[photo]):
         if uses[photo[tile]] < least[photo[tile]]:
-            cost = ((cells - tiles[tile]) ** 2).sum(axis=1)
-            spare = np.flatnonzero((uses > least)[photo[match]])
-            order = spare[np.argsort((cost - own)[spare])]
-            for i in [*order, order[0]]:
-                row, col = places[i]
-                window = seen[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1]
-                if photo[tile] not in window:
-                    break
+            cost = ((features - tiles[tile][:, None]) ** 2).sum(axis=0)
+            more = np.where((uses > least)[photo[match]], cost - own, np.inf)
+            i = more.argmin()
+            if uses[photo[tile]]:
+                near = np.zeros(seen.shape, bool)
+                for row, col in places[photo[match] == photo[tile]]:
+                    near[row : row + 2 * spacing + 1, col : col + 2 * spacing + 1] = True
+                apart = np.where(near[tuple((places + spacing).T)], np.inf, more)
+                i = apart.argmin() if apart.min() < np.inf else i
+            row, col = places[i]
             uses[photo[match[i]]] -= 1
             uses[photo[tile]] += 1
             match[i], own[i], seen[row + spacing, col + spacing] = tile, cost[i], photo[tile]
