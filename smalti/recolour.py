@@ -53,7 +53,8 @@ def blend_tiles(tiles: Array, cells: Array, strength: float) -> Array:
 
 def to_bytes(values: Array) -> Array:
     """Round to whole levels from 0 to 255: uint8."""
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    levels = np.rint(values)
+    return levels.clip(0, 255, out=levels).astype(np.uint8)
 
 
 def moments(images: Array) -> tuple[Array, Array, Array]:
@@ -137,10 +138,11 @@ def recolour_tiles(tiles: Array, cells: Array, strength: float) -> Array:
         return tiles
     size = (REGIONS, REGIONS)
     own, goal = (to_bytes(average_regions(images, size)) for images in (tiles, cells))
-    wanted = from_oklab(move(oklab(own), oklab(goal), strength))
+    wanted = from_oklab(move(oklab(own), oklab(goal), strength)).astype(np.float32)
     changed = tiles + interpolate(wanted - own, tiles.shape)
-    found = average_regions(to_bytes(changed), size)
-    return to_bytes(changed + interpolate(wanted - found, tiles.shape))
+    found = average_regions(to_bytes(changed), size).astype(np.float32)
+    changed += interpolate(wanted - found, tiles.shape)
+    return to_bytes(changed)
 
 
 WAYS = {"recolour": recolour_tiles, "tint": tint_tiles, "blend": blend_tiles}
