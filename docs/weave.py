@@ -58,6 +58,7 @@ from sphinx.errors import SphinxError
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 from tangle import Block, blocks, documents, read_documents, read_text, tangled, write_text
+from traitlets.config import Config
 
 from smalti.ground.settings import cores
 
@@ -111,18 +112,25 @@ def executed(document: Path, root: Path) -> NotebookNode:
     return load(read_text(kept))
 
 
+# Kernels that start at the same time may choose the same ports; names of sockets are their own.
+SOCKETS = {} if sys.platform == "win32" else {"transport": "ipc"}
+
+
 def run(text: str, document: Path, root: Path) -> NotebookNode:
     """Run the cells of `text`; the first that fails raises CellError."""
     notebook: NotebookNode = jupytext.reads(text, fmt="md")
-    client = NotebookClient(
-        notebook,
-        timeout=1800,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(root)}},
-    )
     try:
         with tempfile.TemporaryDirectory() as kept:  # not the cache of whoever reads
+            client = NotebookClient(
+                notebook,
+                timeout=1800,
+                kernel_name="python3",
+                extra_arguments=["--log-level=ERROR"],
+                resources={"metadata": {"path": str(root)}},
+                config=Config(
+                    {"KernelManager": {**SOCKETS, "connection_file": f"{kept}/k"}}
+                ),
+            )
             client.execute(env={**os.environ, "SMALTI_CACHE": kept, "TQDM_DISABLE": "1"})
     except CellExecutionError as error:
         failed = next(
