@@ -32,7 +32,6 @@ from smalti.recolour import Recolour
 
 Bands = Iterable[Array]
 Quality = Annotated[int, Meta(ge=0, le=100)]
-Write = Callable[[str | Path, Bands, tuple[int, int], int, float | None, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -42,6 +41,18 @@ class OutputSettings:
     """Output"""
 
     quality: Annotated[Quality, "of JPEG; a .tif gets tiles of JPEG; 0 is as usual"] = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted(OutputSettings):
+    """What is wanted of a file beside its pixels."""
+
+    dpi: float | None = None  # for a printer
+    about: str = ""  # a line of ASCII that says where the picture came from
+
+
+PLAIN = Wanted()
+Write = Callable[[str | Path, Bands, tuple[int, int], Wanted], None]
 
 
 def sizes(total: int, parts: int) -> Array:
@@ -176,7 +187,7 @@ def exif(about: str) -> bytes:
     return b"II*\0" + struct.pack("<I", 8) + entry + struct.pack("<I", 0) + text
 
 
-def options(about: str) -> dict[str, bytes]:
+def signed(about: str) -> dict[str, bytes]:
     """What Pillow wants to hear if a picture is to say that of itself."""
     return {"exif": b"Exif\0\0" + exif(about)} if about else {}
 
@@ -225,17 +236,16 @@ Press = Callable[[Array], tuple[bytes, bytes]]
 def png_pieces(
     bands: Bands,
     size: tuple[int, int],
-    dpi: float | None = None,
+    wanted: Wanted = PLAIN,
     press: Press = deflate_band,
-    about: str = "",
 ) -> Generator[bytes, None, None]:
     """The bytes of a PNG of (width, height) pixels, piece by piece (PNG, ISO 15948)."""
     channels, bands = measure(bands, size)
     colours, check = {3: 2, 4: 6}[channels], 1
     yield b"\x89PNG\r\n\x1a\n"
     yield png_chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, colours, 0, 0, 0))
-    yield png_print(dpi) if dpi else b""
-    yield png_chunk(b"eXIf", exif(about)) if about else b""
+    yield png_print(wanted.dpi) if wanted.dpi else b""
+    yield png_chunk(b"eXIf", exif(wanted.about)) if wanted.about else b""
     yield png_chunk(b"IDAT", b"\x78\x01")
     for raw, packed in in_step(press, regroup(bands, 64)):
         check = zlib.adler32(raw, check)
@@ -245,19 +255,14 @@ def png_pieces(
 
 
 def write_png(
-    path: str | Path,
-    bands: Bands,
-    size: tuple[int, int],
-    quality: int = 0,
-    dpi: float | None = None,
-    about: str = "",
+    path: str | Path, bands: Bands, size: tuple[int, int], wanted: Wanted = PLAIN
 ) -> None:
-    """Write bands as a PNG of (width, height) pixels, in a stream.
+    """Write bands as a PNG of (width, height) pixels, in a stream, with all their quality.
 
-    All its quality is there; `dpi` is for a printer. Raises ValueError, and writes nothing, unless the bands fit.
+    Raises ValueError, and writes nothing, unless the bands fit.
     """
     with atomic(path) as part, part.open("wb") as file:
-        file.writelines(png_pieces(bands, size, dpi, about=about))
+        file.writelines(png_pieces(bands, size, wanted))
 
 
 def png_print(dpi: float) -> bytes:
@@ -287,25 +292,20 @@ def cut_tiles(bands: Bands, side: int) -> Iterator[Array]:
 
 
 def write_tiff(
-    path: str | Path,
-    bands: Bands,
-    size: tuple[int, int],
-    quality: int = 0,
-    dpi: float | None = None,
-    about: str = "",
+    path: str | Path, bands: Bands, size: tuple[int, int], wanted: Wanted = PLAIN
 ) -> None:
     """Write bands as a tiled TIFF of (width, height) pixels, in a stream; BigTIFF if large.
 
-    With a `quality` it is a pyramid of JPEG tiles; `dpi` is for a printer. Raises ValueError,
-    and writes nothing, unless the bands fit.
+    If a quality is wanted, it is a pyramid of JPEG tiles. Raises ValueError, and writes nothing,
+    unless the bands fit.
     """
-    if quality:
-        write_by_vips(path, bands, size, quality, dpi, about)
+    if wanted.quality:
+        write_by_vips(path, bands, size, wanted)
         return
     import tifffile
 
     channels, bands = measure(bands, size)
-    shape = (size[1], size[0], channels)
+    shape, dpi = (size[1], size[0], channels), wanted.dpi
     big = math.prod(shape) > BIG
     with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=big) as file:
         file.write(
@@ -320,7 +320,7 @@ def write_tiff(
             resolution=(dpi, dpi) if dpi else None,
             resolutionunit="inch" if dpi else None,
             extratags=[(PROFILE, 7, len(srgb()), srgb(), True)] if dpi else [],
-            software=about or False,
+            software=wanted.about or False,
             metadata=None,
         )
 
@@ -483,23 +483,18 @@ class Feed:
 
 
 def write_by_vips(
-    path: str | Path,
-    bands: Bands,
-    size: tuple[int, int],
-    quality: int,
-    dpi: float | None,
-    about: str = "",
+    path: str | Path, bands: Bands, size: tuple[int, int], wanted: Wanted
 ) -> None:
     """Write bands as a JPEG, or as a TIFF that is a pyramid of JPEG tiles, in a stream.
 
     Raises ValueError, and writes nothing, unless the bands have that (width, height).
     """
-    feed = Feed(png_pieces(map(over_white, bands), size, dpi, store_band, about))
+    feed = Feed(png_pieces(map(over_white, bands), size, wanted, store_band))
     ending = Path(path).suffix.lower()
     with contextlib.closing(feed.pieces), atomic(path) as part:
         with ThreadPoolExecutor(1) as pool:
             try:
-                pool.submit(save_by_vips, part, ending, feed, size, quality, dpi, about).result()
+                pool.submit(save_by_vips, part, ending, feed, size, wanted).result()
             except BaseException as error:
                 feed.error = feed.error or error
         if feed.error:
@@ -507,13 +502,7 @@ def write_by_vips(
 
 
 def save_by_vips(
-    part: Path,
-    ending: str,
-    feed: Feed,
-    size: tuple[int, int],
-    quality: int,
-    dpi: float | None,
-    about: str,
+    part: Path, ending: str, feed: Feed, size: tuple[int, int], wanted: Wanted
 ) -> None:
     """Let libvips read a stream and write it to a file, of a kind by its ending."""
     os.environ.setdefault("VIPS_CONCURRENCY", str(cores()))
@@ -523,15 +512,16 @@ def save_by_vips(
     source.on_read(feed.read)
     try:
         image = pyvips.Image.new_from_source(source, "", access="sequential")
-        if dpi:
-            image = image.copy(xres=dpi / 25.4, yres=dpi / 25.4)
-        options = {"Q": quality, "keep": "all" if dpi or about else "none"}
+        if wanted.dpi:
+            image = image.copy(xres=wanted.dpi / 25.4, yres=wanted.dpi / 25.4)
+        keep = "all" if wanted.dpi or wanted.about else "none"
+        options = {"Q": wanted.quality or 90, "keep": keep}
         if ending in (".jpg", ".jpeg"):
             image.jpegsave(str(part), subsample_mode="on", **options)
         else:
-            if about:
+            if wanted.about:
                 image = image.copy()
-                image.set_type(pyvips.GValue.gstr_type, "image-description", about)
+                image.set_type(pyvips.GValue.gstr_type, "image-description", wanted.about)
             options |= {"tile": True, "tile_width": TIFF_TILE, "tile_height": TIFF_TILE}
             options |= {"pyramid": True, "compression": "jpeg", "resunit": "inch"}
             image.tiffsave(str(part), bigtiff=3 * math.prod(size) > BIG, **options)
@@ -545,8 +535,8 @@ LARGEST |= dict.fromkeys((".png", ".tif", ".tiff", ".dzi", ".szi"), 2**31 - 1)
 
 def zoomable(write: Callable[..., None]) -> Write:
     """A writer of Deep Zoom images, which are for screens, as one of STREAMS."""
-    return lambda path, bands, size, quality, dpi, about: write(
-        path, bands, size, quality=quality or 85, about=about
+    return lambda path, bands, size, wanted: write(
+        path, bands, size, quality=wanted.quality or 85, about=wanted.about
     )
 
 
@@ -610,16 +600,16 @@ def save_bands(
     leaving an older file as it was, unless the bands fit.
     """
     check_size(path, size, quality)
-    ending = Path(path).suffix.lower()
+    ending, wanted = Path(path).suffix.lower(), Wanted(quality, dpi, about)
     if ending in STREAMS:
-        return STREAMS[ending](path, bands, size, quality, dpi, about)
+        return STREAMS[ending](path, bands, size, wanted)
     if streams(ending, size):
-        return write_by_vips(path, bands, size, quality or 90, dpi, about)
+        return write_by_vips(path, bands, size, wanted)
     tell_memory(path, ending, size)
     bands = measure(bands, size)[1]
     bands = bands if ending == ".webp" else map(over_white, bands)
     paper = {"dpi": (dpi, dpi), "icc_profile": srgb()} if dpi else {}
-    return save_image(path, bands, size, quality=quality or 90, **paper, **options(about))
+    return save_image(path, bands, size, quality=quality or 90, **paper, **signed(about))
 
 
 def tell_memory(path: str | Path, ending: str, size: tuple[int, int]) -> None:
