@@ -31,7 +31,7 @@ from smalti.ground.files import atomic, write_text
 from smalti.ground.photos import upright_size
 from smalti.ground.settings import cores
 from smalti.making import Work
-from smalti.report import Files
+from smalti.report import Files, signature
 from smalti.variants import photo_numbers
 
 
@@ -289,7 +289,8 @@ def make_tiles(work: Work, path: str, settings: ViewSettings, dzi: Path) -> None
         work = sharp.sharpen(work, size, *sharp.find_photos(work.report.files.photos))
         size, bands = making.paste(work, cell)
     bands, empty = making.progress(bands, len(work.match), "pyramid"), work.match < 0
-    output.write_deepzoom(dzi, output.cover(bands, empty, size) if empty.any() else bands, size)
+    bands = output.cover(bands, empty, size) if empty.any() else bands
+    output.write_deepzoom(dzi, bands, size, about=signature(work.report))
 
 
 def write_view(path: str, work: Work, settings: ViewSettings) -> Path:

@@ -39,6 +39,7 @@ from smalti import making, output, page, serving, viewer
 from smalti.command import main
 from smalti.ground.collection import list_photos
 from smalti.ground.errors import MosaicError
+from smalti.report import read_report, signature
 from smalti.viewer import Scene, ViewSettings
 
 EVIL = '</script><img src=x onerror="document.title=1">&amp;\u202e.jpg'
@@ -774,6 +775,8 @@ def test_without_the_photos_large_cells_are_drawn_from_thumbnails_and_link_to_no
     shutil.rmtree("photos")
     assert main(["view", "out.png", "--cell", "48"]) == 0
     assert "photos" not in told()
+    text = Path("out_view/mosaic.dzi").read_text()
+    assert f"<!-- {signature(read_report(Path('out.json')))} -->" in text
     seen = viewer.read_dzi(Path("out_view/mosaic.dzi"))
     assert (seen["width"], seen["height"]) == (6 * 48, 4 * 32)
 
